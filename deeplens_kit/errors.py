@@ -1,0 +1,221 @@
+"""Every error that DeepLens raises on purpose, in one tree.
+
+Takes nothing, gives exception classes; must not import any other module of the package. Each class has a
+stable `code` (rows of `failures`, JSON, problem documents) and an `exit_code` (the CLI). A message says what
+happened, to which value, what is allowed and what to do next, in one line without secrets.
+
+    DeepLensError                    exit 1
+    ├── SettingsError                exit 2   a setting, option or argument that is not allowed
+    │   └── UnknownNameError         exit 2   a name that does not exist, with the nearest that does
+    ├── WorkspaceError               exit 3   the workspace cannot be used
+    │   ├── WorkspaceMissingError    exit 3   no workspace.toml there
+    │   ├── WorkspaceSchemaError     exit 3   older (run `deeplens upgrade`) or newer than this version
+    │   └── StoreFullError           exit 3   no space left, or a quota reached
+    ├── LocationError                exit 4   a location cannot be used at all
+    │   ├── LocationUnavailableError exit 4   cannot be reached or listed
+    │   └── LocationEmptiedError     exit 4   lists empty where it held objects
+    ├── LeaseHeldError               exit 5   another run works on this location
+    ├── ObjectError                  exit 1   one stored file; becomes a row in `failures`
+    │   ├── ObjectUnreadableError             the bytes cannot be had (permission, gone, I/O)
+    │   ├── ObjectChangedError                it changed while it was read
+    │   ├── UnsupportedFormatError            not a picture format that is read
+    │   ├── CorruptPictureError               the decoder gave up
+    │   └── LimitExceededError                bytes, pixels or frames above the limit
+    ├── ModelUnavailableError        exit 6   a model's weights or runtime are not installed
+    ├── ModelCorruptError            exit 6   weights do not have the checksum or shape they should
+    └── Interrupted                  exit 130 stopped by the user; the work so far is kept
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+__all__ = [
+    "CorruptPictureError",
+    "DeepLensError",
+    "Interrupted",
+    "LeaseHeldError",
+    "LimitExceededError",
+    "LocationEmptiedError",
+    "LocationError",
+    "LocationUnavailableError",
+    "ModelCorruptError",
+    "ModelUnavailableError",
+    "ObjectChangedError",
+    "ObjectError",
+    "ObjectUnreadableError",
+    "SettingsError",
+    "StoreFullError",
+    "UnknownNameError",
+    "UnsupportedFormatError",
+    "WorkspaceError",
+    "WorkspaceMissingError",
+    "WorkspaceSchemaError",
+]
+
+
+class DeepLensError(Exception):
+    """The root: anything DeepLens says went wrong."""
+
+    code = "error"
+    exit_code = 1
+
+
+class SettingsError(DeepLensError):
+    """A setting, option or argument has a value that is not allowed."""
+
+    code = "settings"
+    exit_code = 2
+
+
+class UnknownNameError(SettingsError):
+    """A name that does not exist.
+
+    Args:
+        kind: What the name names, for example "setting" or "location".
+        name: The name that was given.
+        known: The names that exist; the nearest is suggested.
+    """
+
+    code = "unknown_name"
+
+    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
+        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
+        near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known) or 'none yet'}."
+        super().__init__(f"There is no {kind} named {name!r}; {hint}")
+
+
+class WorkspaceError(DeepLensError):
+    """The workspace cannot be used as it is."""
+
+    code = "workspace"
+    exit_code = 3
+
+
+class WorkspaceMissingError(WorkspaceError):
+    """The folder holds no `workspace.toml`."""
+
+    code = "workspace_missing"
+
+
+class WorkspaceSchemaError(WorkspaceError):
+    """The stores have another schema version than this release of DeepLens."""
+
+    code = "workspace_schema"
+
+    def __init__(self, store: str, found: str, expected: str, *, newer: bool) -> None:
+        self.store, self.found, self.expected, self.newer = store, found, expected, newer
+        advice = (
+            "this workspace was made by a newer DeepLens; install that version"
+            if newer
+            else "run `deeplens upgrade` (it makes a backup first)"
+        )
+        super().__init__(f"The {store} has schema {found}, this DeepLens uses {expected}; {advice}.")
+
+
+class StoreFullError(WorkspaceError):
+    """A store or cache cannot be written because the disk or quota is full."""
+
+    code = "store_full"
+
+
+class LocationError(DeepLensError):
+    """A location cannot be used."""
+
+    code = "location"
+    exit_code = 4
+
+    def __init__(self, location: str, message: str) -> None:
+        self.location = location
+        super().__init__(message)
+
+
+class LocationUnavailableError(LocationError):
+    """A location cannot be reached or listed; nothing is marked as gone."""
+
+    code = "location_unavailable"
+
+
+class LocationEmptiedError(LocationError):
+    """A location lists empty where it held objects; nothing is marked as gone."""
+
+    code = "location_emptied"
+
+
+class LeaseHeldError(DeepLensError):
+    """Another run holds the lease on a location.
+
+    Args:
+        location: Name of the location.
+        holder: Who holds it, as "user@host pid N".
+        age_seconds: Seconds since the holder took the lease.
+    """
+
+    code = "lease_held"
+    exit_code = 5
+
+    def __init__(self, location: str, holder: str, age_seconds: float) -> None:
+        self.location, self.holder, self.age_seconds = location, holder, age_seconds
+        super().__init__(
+            f"Location {location!r} is being indexed by {holder} for {age_seconds:.0f} s; "
+            "wait for it to end, or stop it and run again."
+        )
+
+
+class ObjectError(DeepLensError):
+    """One stored file cannot be analysed; it becomes a row in `failures`, never a silence."""
+
+    code = "object"
+
+
+class ObjectUnreadableError(ObjectError):
+    """The bytes of an object cannot be had."""
+
+    code = "unreadable"
+
+
+class ObjectChangedError(ObjectError):
+    """An object changed while it was read."""
+
+    code = "changed_while_read"
+
+
+class UnsupportedFormatError(ObjectError):
+    """The bytes are not in a picture format that is read."""
+
+    code = "unsupported"
+
+
+class CorruptPictureError(ObjectError):
+    """The decoder could not make a picture of the bytes."""
+
+    code = "corrupt"
+
+
+class LimitExceededError(ObjectError):
+    """Bytes, pixels or frames are above the limit set for decoding."""
+
+    code = "too_large"
+
+
+class ModelUnavailableError(DeepLensError):
+    """A model cannot be used: its weights or its runtime are not installed."""
+
+    code = "model_unavailable"
+    exit_code = 6
+
+
+class ModelCorruptError(DeepLensError):
+    """A model file does not have the checksum, inputs or outputs that it should."""
+
+    code = "model_corrupt"
+    exit_code = 6
+
+
+class Interrupted(DeepLensError):
+    """The user stopped the work; what was committed is kept and the next run goes on."""
+
+    code = "interrupted"
+    exit_code = 130

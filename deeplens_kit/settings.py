@@ -1,0 +1,214 @@
+"""Frozen settings, one class per stage, and the file that names a workspace's stores.
+
+Takes `workspace.toml` and gives frozen values; must not open a store. Units stand in the names. An unknown key
+or a value out of range is an error that says what is allowed.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar
+
+import tomli_w
+
+from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError, WorkspaceMissingError
+
+__all__ = [
+    "WORKSPACE_FILE",
+    "DecodeSettings",
+    "FeatureSettings",
+    "IndexSettings",
+    "MatchSettings",
+    "WorkspaceSettings",
+    "load_workspace_settings",
+    "save_workspace_settings",
+]
+
+WORKSPACE_FILE = "workspace.toml"
+
+_Settings = TypeVar("_Settings")
+
+
+@dataclass(frozen=True, slots=True)
+class DecodeSettings:
+    """Limits on untrusted bytes; each is inclusive."""
+
+    max_bytes: int = 512 * 2**20
+    max_pixels: int = 250_000_000
+    max_frames: int = 10_000
+
+    def __post_init__(self) -> None:
+        _at_least("decode", self, max_bytes=1, max_pixels=1, max_frames=1)
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSettings:
+    """Which features are computed, by registry name. A model that is not installed is reported and left out."""
+
+    enabled: tuple[str, ...] = ("clarity", "phash", "dhash", "ahash", "pdq", "sscd_small")
+    batch_size: int = 8
+    model_dir: str = ""
+
+    def __post_init__(self) -> None:
+        _at_least("features", self, batch_size=1)
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSettings:
+    """How much runs at once. Memory is bounded by these, not by the number of files.
+
+    Attributes:
+        workers: Threads that read, decode and extract; 0 = all cores, in a notebook all but one.
+        commit_pictures: Pictures per commit to the catalog.
+        commit_seconds: A commit is made at least this often while there is something to commit.
+        lease_stale_seconds: A lease without heartbeat for this long may be taken over.
+        exclude: Globs of paths left out at every location.
+    """
+
+    workers: int = 0
+    commit_pictures: int = 1000
+    commit_seconds: float = 20.0
+    lease_stale_seconds: float = 60.0
+    exclude: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least("index", self, workers=0, commit_pictures=1, commit_seconds=0.1, lease_stale_seconds=1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class MatchSettings:
+    """What becomes a candidate: the floor and k of the stored neighbour graph (bounds inclusive)."""
+
+    neighbours: int = 12
+    pdq_max_distance: int = 90
+    phash_max_distance: int = 8
+    sscd_min_cosine: float = 0.50
+
+    def __post_init__(self) -> None:
+        _at_least("match", self, neighbours=1, pdq_max_distance=0, phash_max_distance=0, sscd_min_cosine=-1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceSettings:
+    """Where the stores of a workspace are, and the settings of each stage.
+
+    Attributes:
+        catalog_url: Folder or object-store URL of the Lance tables.
+        ledger_url: SQLAlchemy URL; a password is written as `${NAME}` and read from the environment.
+        cache_dir: Local folder of caches; safe to delete at any time.
+    """
+
+    catalog_url: str
+    ledger_url: str
+    cache_dir: str
+    decode: DecodeSettings = field(default_factory=DecodeSettings)
+    features: FeatureSettings = field(default_factory=FeatureSettings)
+    index: IndexSettings = field(default_factory=IndexSettings)
+    match: MatchSettings = field(default_factory=MatchSettings)
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "decode": DecodeSettings,
+    "features": FeatureSettings,
+    "index": IndexSettings,
+    "match": MatchSettings,
+}
+_STORES = ("catalog_url", "ledger_url", "cache_dir")
+
+
+def load_workspace_settings(directory: Path) -> WorkspaceSettings:
+    """Read `workspace.toml` of a workspace folder; relative paths are resolved against the folder.
+
+    Raises:
+        WorkspaceMissingError: There is no such file.
+        SettingsError: The file is not TOML, or a value is not allowed.
+        UnknownNameError: A key that does not exist.
+    """
+    path = directory / WORKSPACE_FILE
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise WorkspaceMissingError(
+            f"{str(directory)!r} is no workspace: it holds no {WORKSPACE_FILE}; "
+            "name one with --workspace or DEEPLENS_WORKSPACE, or make it with `deeplens init`."
+        ) from error
+    except OSError as error:
+        raise WorkspaceError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{str(path)!r} is not valid TOML: {error}; mend the file.") from error
+    known = {*_STORES, *_SECTIONS}
+    for key in table:
+        if key not in known:
+            raise UnknownNameError("setting", key, known)
+    missing = [key for key in _STORES if not isinstance(table.get(key), str)]
+    if missing:
+        raise SettingsError(f"{str(path)!r} must set {', '.join(missing)} to a text; add it.")
+    stores: dict[str, Any] = {
+        "catalog_url": _against(directory, table["catalog_url"]),
+        "ledger_url": _ledger_against(directory, table["ledger_url"]),
+        "cache_dir": _against(directory, table["cache_dir"]),
+    }
+    sections = {name: _section(name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()}
+    return WorkspaceSettings(**stores, **sections)
+
+
+def save_workspace_settings(
+    directory: Path,
+    *,
+    catalog_url: str = "catalog",
+    ledger_url: str = "sqlite:///ledger.sqlite",
+    cache_dir: str = "cache",
+) -> None:
+    """Write a new `workspace.toml` atomically; the defaults keep all stores in the folder."""
+    text = tomli_w.dumps({"catalog_url": catalog_url, "ledger_url": ledger_url, "cache_dir": cache_dir})
+    temporary = directory / f".{WORKSPACE_FILE}.{os.getpid()}"
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(directory / WORKSPACE_FILE)
+
+
+def _section(name: str, kind: type[_Settings], table: object) -> _Settings:
+    if not isinstance(table, dict):
+        raise SettingsError(f"Setting {name!r} must be a table, as in [{name}]; got {table!r}.")
+    defaults = kind()
+    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in table.items():
+        if key not in known:
+            raise UnknownNameError("setting", f"{name}.{key}", {f"{name}.{item}" for item in known})
+        values[key] = _coerced(f"{name}.{key}", value, getattr(defaults, key))
+    return kind(**values)
+
+
+def _coerced(name: str, value: object, default: object) -> object:
+    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if isinstance(default, float) and type(value) in (int, float):
+        return float(value)  # type: ignore[arg-type]
+    if type(value) is type(default):
+        return value
+    expected = "list of texts" if isinstance(default, tuple) else type(default).__name__
+    raise SettingsError(f"Setting {name!r} is {value!r}; it must be a {expected}, for example {default!r}.")
+
+
+def _at_least(section: str, settings: object, **floors: float) -> None:
+    for name, floor in floors.items():
+        value = getattr(settings, name)
+        if value < floor:
+            raise SettingsError(f"Setting '{section}.{name}' is {value}; it must be at least {floor}.")
+
+
+def _against(directory: Path, url: str) -> str:
+    return url if "://" in url else str((directory / url).absolute())
+
+
+def _ledger_against(directory: Path, url: str) -> str:
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return f"{prefix}{(directory / url.removeprefix(prefix)).absolute()}"
+    return url
