@@ -23,6 +23,7 @@ __all__ = [
     "IndexSettings",
     "MatchSettings",
     "WorkspaceSettings",
+    "default_workspace_settings",
     "load_workspace_settings",
     "save_workspace_settings",
 ]
@@ -83,9 +84,9 @@ class MatchSettings:
     """What becomes a candidate: the floor and k of the stored neighbour graph (bounds inclusive)."""
 
     neighbours: int = 12
-    pdq_max_distance: int = 90
+    pdq_max_distance: int = 64
     phash_max_distance: int = 8
-    sscd_min_cosine: float = 0.50
+    sscd_min_cosine: float = 0.45
 
     def __post_init__(self) -> None:
         _at_least("match", self, neighbours=1, pdq_max_distance=0, phash_max_distance=0, sscd_min_cosine=-1.0)
@@ -170,6 +171,23 @@ def save_workspace_settings(
         stream.flush()
         os.fsync(stream.fileno())
     temporary.replace(directory / WORKSPACE_FILE)
+
+
+def _stores(catalog_url: str | None, ledger_url: str | None, cache_dir: str | None) -> dict[str, str]:
+    return {
+        "catalog_url": catalog_url or "catalog",
+        "ledger_url": ledger_url or "sqlite:///ledger.sqlite",
+        "cache_dir": cache_dir or "cache",
+    }
+
+
+def _resolved(directory: Path, stores: dict[str, str], sections: dict[str, Any]) -> WorkspaceSettings:
+    return WorkspaceSettings(
+        catalog_url=_against(directory, stores["catalog_url"]),
+        ledger_url=_ledger_against(directory, stores["ledger_url"]),
+        cache_dir=_against(directory, stores["cache_dir"]),
+        **sections,
+    )
 
 
 def _section(name: str, kind: type[_Settings], table: object) -> _Settings:
