@@ -1,0 +1,169 @@
+"""One Lance table: create, upsert, delete, read, overwrite, tidy.
+
+Takes and gives Arrow tables; must not know what the columns mean. Each call opens the latest version, so that
+what other processes committed is seen and threads share no handle. Raises what Lance raises: the catalog
+translates.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from deeplens_kit.catalog.faults import is_conflict, is_missing
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["INDEX_FROM_ROWS", "LanceTable", "quoted"]
+
+# Lance takes up the newest version and tries again when another writer committed first; with a dozen writers
+# each commit of about 20 ms is reached well within these.
+CONFLICT_RETRIES = 50
+RETRY_SECONDS = 120.0
+# Below this an upsert compares with all keys faster than it reads an index (measured: equal near 10,000 rows).
+INDEX_FROM_ROWS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class LanceTable:
+    """A table by name at an address.
+
+    Attributes:
+        name: Name of the table.
+        url: Folder or object-store address of the Lance dataset.
+        schema: Arrow schema of its rows.
+        key: Column that identifies a row; empty for a table that is only ever replaced as a whole.
+        storage_options: Passed on to the object store.
+    """
+
+    name: str
+    url: str
+    schema: pa.Schema
+    key: str
+    storage_options: Mapping[str, str]
+
+    def dataset(self) -> Any:
+        """The latest version of the dataset (`lance.LanceDataset`)."""
+        import lance
+
+        return lance.dataset(self.url, storage_options=dict(self.storage_options) or None)
+
+    def exists(self) -> bool:
+        """Whether the table was ever made."""
+        try:
+            self.dataset()
+        except (ValueError, OSError) as error:
+            if is_missing(error):
+                return False
+            raise
+        return True
+
+    def create(self) -> None:
+        """Make the table without rows; one that exists, or that another process makes now, stays as it is."""
+        import lance
+
+        if self.exists():
+            return
+        try:
+            lance.write_dataset(
+                self.schema.empty_table(), self.url, mode="create", storage_options=dict(self.storage_options) or None
+            )
+        except OSError as error:
+            if "already exists" not in str(error) and not (is_conflict(error) and self.exists()):
+                raise
+
+    def upsert(self, rows: pa.Table) -> None:
+        """Insert rows, or replace those that have the same key; in one commit. Keys must not repeat in `rows`."""
+        if rows.num_rows:
+            self._merge().when_matched_update_all().when_not_matched_insert_all().execute(rows)
+
+    def update(self, rows: pa.Table) -> None:
+        """Set the columns of `rows` (the key and some others) where the key exists; in one commit."""
+        if rows.num_rows:
+            self._merge().when_matched_update_all().execute(rows)
+
+    def delete(self, keys: Sequence[str]) -> int:
+        """Remove rows by key in one commit; keys that do not exist are passed over. Returns how many went."""
+        import pyarrow as pa
+
+        if not keys:
+            return 0
+        field = self.schema.field(self.key)
+        rows = pa.table([pa.array(list(dict.fromkeys(keys)), field.type)], schema=pa.schema([field]))
+        return int(self._merge().when_matched_delete().execute(rows)["num_deleted_rows"])
+
+    def read(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
+        """Rows of the latest version, in no particular order.
+
+        Args:
+            columns: Names of the columns wanted.
+            where: Condition in SQL; quote texts with `quoted`.
+        """
+        return self.dataset().to_table(columns=list(columns), filter=where, scan_in_order=False)
+
+    def overwrite(self, rows: pa.Table, metadata: Mapping[str, str]) -> None:
+        """Replace all rows and the schema's metadata at once; readers see the old ones or the new ones."""
+        import lance
+
+        lance.write_dataset(
+            rows.replace_schema_metadata(dict(metadata)),
+            self.url,
+            mode="overwrite",
+            storage_options=dict(self.storage_options) or None,
+        )
+
+    def metadata(self) -> dict[str, str]:
+        """Metadata of the latest schema."""
+        found = self.dataset().schema.metadata or {}
+        return {name.decode(): value.decode() for name, value in found.items()}
+
+    def tidy(self, keep_old_versions: timedelta) -> None:
+        """Join small files, bring the key's index up to date, and drop versions older than that."""
+        self._retried(self._compact)
+        if self.key:
+            self._retried(self._index_key)
+        # Files of a commit under way are unverified: Lance leaves those alone for seven days.
+        self.dataset().cleanup_old_versions(older_than=keep_old_versions)
+
+    def _compact(self) -> None:
+        self.dataset().optimize.compact_files()
+
+    def _index_key(self) -> None:
+        dataset = self.dataset()
+        if dataset.has_index:
+            dataset.optimize.optimize_indices()
+        elif dataset.count_rows() >= INDEX_FROM_ROWS:
+            dataset.create_scalar_index(self.key, "BTREE")
+
+    def _merge(self) -> Any:
+        return (
+            self.dataset()
+            .merge_insert(self.key)
+            .conflict_retries(CONFLICT_RETRIES)
+            .retry_timeout(timedelta(seconds=RETRY_SECONDS))
+        )
+
+    def _retried(self, step: Callable[[], None]) -> None:
+        """Run a maintenance step, again while writers get in between: unlike upserts Lance does not retry these."""
+        deadline = time.monotonic() + RETRY_SECONDS
+        wait_seconds = 0.01
+        while True:
+            try:
+                step()
+            except (OSError, RuntimeError) as error:
+                if not is_conflict(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(wait_seconds * random.uniform(0.5, 1.5))
+                wait_seconds = min(2 * wait_seconds, 1.0)
+            else:
+                return
+
+
+def quoted(text: str) -> str:
+    """A text as an SQL literal."""
+    return "'" + text.replace("'", "''") + "'"

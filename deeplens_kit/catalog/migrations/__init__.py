@@ -1,0 +1,17 @@
+"""The chain of migrations: one file per version, each from that version to the next.
+
+Takes a function that opens a table by name; must be able to run again on a catalog that it has half migrated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deeplens_kit.catalog.migrations import v1_link_count_and_effective_pixels
+
+__all__ = ["MIGRATIONS"]
+
+MIGRATIONS: Mapping[int, Callable[[Callable[[str], Any]], None]] = {
+    1: v1_link_count_and_effective_pixels.migrate,
+}
