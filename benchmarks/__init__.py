@@ -1,0 +1,1 @@
+"""What DeepLens costs and finds, measured: each module is run as `python -m benchmarks.NAME [--json]`."""

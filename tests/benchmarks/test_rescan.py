@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks.rescan import main, make_files, measure, scandir_and_stat
+
+
+def test_the_files_are_made_and_the_least_looks_at_each(tmp_path: Path) -> None:
+    make_files(tmp_path, 1_203)
+    assert scandir_and_stat(tmp_path) == 1_203
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder_0000", "folder_0001"]
+
+
+def test_a_small_run_measures_every_step_against_the_least(tmp_path: Path) -> None:
+    report = measure(tmp_path, files=300, repeats=3)
+    assert report.rows[0]["step"] == "scandir and stat alone"
+    assert report.rows[0]["times_the_least"] == 1.0
+    assert len(report.rows) == 4
+    assert report.figures["files"] == 300
+
+
+def test_the_command_prints_json(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["--files", "50", "--repeats", "1", "--json"])
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["benchmark"] == "rescan"
+    assert printed["ratio_wall"] > 0
+    assert {"machine", "seed", "date", "peak_memory_mib"} <= printed.keys()
