@@ -19,7 +19,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 SAMPLES := build/sample-library
 DEMO := build/demo
 RESULTS := benchmarks/results
-DEEPLENS := $(BIN)/deeplens --workspace $(DEMO)/workspace
+DEEPLENS := $(BIN)/deeplens
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
@@ -51,16 +51,18 @@ $(VENV)/.lint: $(VENV)/.test
 	$(PIP) --editable '.[$(ACCELERATOR),lint]'
 	@touch $@
 
-install-demo: $(VENV)/.demo
+install-demo: export DEEPLENS_WORKSPACE = $(DEMO)/workspace
+demo: $(VENV)/.demo
 install-test: $(VENV)/.test
 install-lint: $(VENV)/.lint
 
 # --- What people run ------------------------------------------------------------------------------------------------
 
+demo: export DEEPLENS_WORKSPACE = $(DEMO)/workspace
 demo: $(VENV)/.demo
 	@$(BIN)/python -m data.make_sample_library $(SAMPLES)
 	@rm -rf $(DEMO) && mkdir -p $(DEMO)
-	$(DEEPLENS) init
+	$(DEEPLENS) init $(DEMO)/workspace
 	$(DEEPLENS) locations add share $(SAMPLES)/share
 	$(DEEPLENS) locations add laptop $(SAMPLES)/laptop
 	$(DEEPLENS) index
@@ -78,7 +80,7 @@ lint: $(VENV)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/house/test_documents.py
+	$(BIN)/python -m pytest -q -m "not slow" tests/house/test_documents.py
 
 bench: $(VENV)/.test
 	@mkdir -p $(RESULTS)

@@ -1,0 +1,128 @@
+"""Links in the documents lead somewhere, the commands exist, and those of the guides run as they are written."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import skimage.data
+from PIL import Image
+
+from deeplens_kit import errors
+
+_ROOT = Path(__file__).parent.parent.parent
+_DOCUMENTS = sorted(
+    path.relative_to(_ROOT).as_posix()
+    for path in (*_ROOT.glob("*.md"), *_ROOT.glob("docs/*.md"), *_ROOT.glob("data/*.md"))
+)
+_CONSOLE = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
+_HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+# The installed command without its file: works in a checkout too.
+_DEEPLENS = (
+    sys.executable,
+    "-c",
+    "import sys; from deeplens_kit.cli import main; sys.argv[0] = 'deeplens'; sys.exit(main())",
+)
+
+
+def _text(document: str) -> str:
+    return (_ROOT / document).read_text(encoding="utf-8")
+
+
+def _commands(document: str) -> list[list[str]]:
+    lines = "".join(_CONSOLE.findall(_text(document))).splitlines()
+    return [shlex.split(line.removeprefix("$ "), comments=True) for line in lines if line.strip()]
+
+
+def _said(program: str, documents: list[str] = _DOCUMENTS) -> set[tuple[str, ...]]:
+    """Every command of a program in a code block or in backquotes, as the words before options and values."""
+    found = set()
+    for document in documents:
+        inline = [shlex.split(item) for item in re.findall(rf"`({program} [^`]*)`", _text(document))]
+        found |= {tuple(command[1:]) for command in [*_commands(document), *inline] if command[0] == program}
+    return found
+
+
+@pytest.mark.parametrize("document", _DOCUMENTS)
+def test_links_lead_to_files_and_headings(document: str) -> None:
+    for target in _LINK.findall(_text(document)):
+        if target.startswith(("https://", "http://", "mailto:")):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (_ROOT / document).parent / name if name else _ROOT / document
+        assert path.exists(), f"{document} links to {target}"
+        if anchor:
+            anchors = {
+                re.sub(r"[^\w\- ]", "", head).lower().replace(" ", "-") for head in _HEADING.findall(path.read_text())
+            }
+            assert anchor in anchors, f"{document} links to {target}"
+
+
+def test_every_make_target_that_is_told_of_exists() -> None:
+    told = {word for words in _said("make") for word in words if "=" not in word}
+    assert {"demo", "test"} <= told
+    makefile = (_ROOT / "Makefile").read_text(encoding="utf-8")
+    for target in told:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def test_every_deeplens_command_that_is_told_of_exists() -> None:
+    """`--help` after the words of a command ends with 0, and lists each option that the documents use with it."""
+    groups = {"locations": 2, "catalog": 2}
+    options: dict[tuple[str, ...], set[str]] = {}
+    for words in _said("deeplens"):
+        command = words[: groups.get(words[0], 1)]
+        options.setdefault(command, set()).update(word for word in words if word.startswith("--"))
+    assert {("index",), ("duplicates",), ("locations", "add"), ("catalog", "digest")} <= set(options)
+    for command, used in options.items():
+        ran = subprocess.run(
+            [*_DEEPLENS, *command, "--help"],
+            env={**os.environ, "PYTHONPATH": str(_ROOT), "COLUMNS": "200", "NO_COLOR": "1"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, f"deeplens {' '.join(command)}: {ran.stderr}"
+        shown = set(re.findall(r"--[a-z][a-z-]*", ran.stdout))
+        assert used <= shown, f"deeplens {' '.join(command)}"
+
+
+def test_every_exit_code_is_told() -> None:
+    told = {int(code) for code in re.findall(r"^\| (\d+) \|", _text("docs/cli.md"), re.MULTILINE)}
+    kinds = [
+        item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.DeepLensError)
+    ]
+    assert told == {0, *(kind.exit_code for kind in kinds)}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("document", ["README.md", "docs/user-guide.md"])
+def test_the_deeplens_commands_run_as_they_are_written(document: str, tmp_path: Path) -> None:
+    (tmp_path / "pictures").mkdir()
+    photograph = Image.fromarray(skimage.data.coffee())
+    photograph.save(tmp_path / "pictures" / "original.png")
+    photograph.save(tmp_path / "a.jpg", quality=90)
+    photograph.resize((300, 200)).save(tmp_path / "b.jpg")
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / "pictures" / name).write_bytes((tmp_path / name).read_bytes())
+    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "NO_COLOR": "1"}
+    ran = 0
+    for command in _commands(document):
+        if command[0] == "export":
+            environment.update(item.split("=", 1) for item in command[1:])
+        if command[0] != "deeplens":
+            continue
+        done = subprocess.run(
+            [*_DEEPLENS, *command[1:]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
+        assert "Traceback" not in done.stderr
+        ran += 1
+    assert ran >= 7
+    assert "original.png" in (tmp_path / "duplicates.html").read_text(encoding="utf-8")
