@@ -34,7 +34,7 @@ def _agreed() -> dict[str, list[str]]:
 
 
 def test_the_names_are_those_agreed_on() -> None:
-    """A new, lost or renamed name shows up here: then change `public_names.txt` and say it in CHANGELOG.md."""
+    """A new, lost or renamed name shows up here: then run this file as a script, and say it in CHANGELOG.md."""
     found = {folder: _stated(folder) for folder in _FOLDERS}
     assert {folder: names for folder, names in found.items() if names} == _agreed()
 
@@ -49,3 +49,8 @@ def test_names_are_sorted_and_exist(folder: str) -> None:
     assert not missing
     with pytest.raises(AttributeError, match="no_such_name"):
         module.no_such_name  # noqa: B018
+
+
+if __name__ == "__main__":
+    lines = [f"{folder}:{name}\n" for folder in _FOLDERS for name in _stated(folder)]
+    _AGREED.write_text("# Public names, one per line, as each folder states them.\n" + "".join(lines), encoding="utf-8")
