@@ -1,0 +1,381 @@
+"""What the page of duplicates says, as frozen values: described here, drawn elsewhere.
+
+Takes the frames of an answer, gives a view with every text that the page shows; must not make HTML, open a file or
+load a picture. Groups come by the bytes they free, keepers first; what the page has no room for is counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+
+from deeplens_kit.reporting.evidence_words import evidence_lines, picture_facts
+from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups, removable
+from deeplens_kit.reporting.words import outcome_words, problem_words, relation_words, score_words, tier_words
+from deeplens_kit.schemas import Outcome
+from deeplens_kit.storage.paths import display_path
+
+__all__ = [
+    "MAX_GROUPS",
+    "CoverageLine",
+    "DuplicatesFrames",
+    "DuplicatesView",
+    "GroupView",
+    "MemberView",
+    "PictureView",
+    "ReasonLine",
+    "SavingLine",
+    "WithheldView",
+    "describe_duplicates",
+]
+
+# A page of 200 groups is about 5 MB with its thumbnails and opens at once; all groups are in the CSV.
+MAX_GROUPS = 200
+_MAX_PICTURES_PER_GROUP = 12
+_MAX_MEMBERS_PER_PICTURE = 25
+_MAX_WITHHELD = 50
+_MAX_EXAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesFrames:
+    """The frames of an answer.
+
+    Attributes:
+        groups: GROUPS with the column location.
+        withheld: WITHHELD.
+        pairs: PAIRS, or the columns of it that hold the evidence: digest_a, digest_b and the scores per feature.
+        pictures: Columns digest, format, width_px, height_px, jpeg_quality of the pictures that are named.
+        places: Columns digest, location, path of objects that hold withheld pictures.
+        coverage: COVERAGE with the column location.
+        failures: FAILURES with the column location.
+    """
+
+    groups: pl.DataFrame
+    withheld: pl.DataFrame
+    pairs: pl.DataFrame
+    pictures: pl.DataFrame
+    places: pl.DataFrame
+    coverage: pl.DataFrame
+    failures: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class MemberView:
+    """One object of a group."""
+
+    location: str
+    folder: str
+    name: str
+    size_bytes: int
+    frees_bytes: int
+    is_keeper: bool
+    tier: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureView:
+    """The objects of a group that hold one picture, with the evidence that ties it to the keeper."""
+
+    digest: str
+    title: str
+    facts: str
+    has_keeper: bool
+    tier: str
+    tier_says: str
+    relation: str
+    score: float
+    score_says: str
+    evidence: tuple[str, ...]
+    members: tuple[MemberView, ...]
+    hidden_members: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A keeper and what its group would remove."""
+
+    group_id: str
+    title: str
+    location: str
+    tiers: tuple[str, ...]
+    removable: int
+    frees_bytes: int
+    gross_bytes: int
+    pictures: tuple[PictureView, ...]
+    hidden_pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class WithheldView:
+    """A match that is not proposed, and why."""
+
+    keeper_digest: str
+    keeper: str
+    digest: str
+    name: str
+    tier: str
+    score: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SavingLine:
+    """Removable objects of one location and tier."""
+
+    location: str
+    tier: str
+    objects: int
+    gross_bytes: int
+    realisable_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class CoverageLine:
+    """Objects that came to one outcome; `permille` is their share of all objects, rounded, 1 at least."""
+
+    outcome: str
+    label: str
+    objects: int
+    bytes: int
+    permille: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonLine:
+    """Why objects of one location were not analysed, with a few of them."""
+
+    location: str
+    reason: str
+    objects: int
+    bytes: int
+    examples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicatesView:
+    """Everything that the page shows."""
+
+    workspace: str
+    made_at: datetime
+    version: str
+    current: bool
+    totals: Totals
+    coverage: CoverageTotals
+    outcomes: tuple[CoverageLine, ...]
+    reasons: tuple[ReasonLine, ...]
+    savings: tuple[SavingLine, ...]
+    groups: tuple[GroupView, ...]
+    groups_in_all: int
+    withheld: tuple[WithheldView, ...]
+    withheld_in_all: int
+
+
+def describe_duplicates(
+    frames: DuplicatesFrames,
+    *,
+    workspace: str,
+    made_at: datetime,
+    version: str,
+    current: bool = True,
+    max_groups: int = MAX_GROUPS,
+) -> DuplicatesView:
+    """Describe an answer for the page.
+
+    Args:
+        frames: The answer.
+        workspace: What to call the workspace.
+        made_at: When the answer was given, with a zone.
+        version: Of DeepLens.
+        current: False when pictures were indexed after the last matching.
+        max_groups: Groups that the page shows; those that free most come first.
+    """
+    ranked = _ranked_groups(frames.groups)
+    shown = ranked.head(max_groups)
+    return DuplicatesView(
+        workspace=workspace,
+        made_at=made_at,
+        version=version,
+        current=current,
+        totals=add_up_groups(frames.groups),
+        coverage=add_up_coverage(frames.coverage),
+        outcomes=_outcomes(frames.coverage),
+        reasons=_reasons(frames.coverage, frames.failures),
+        savings=_savings(frames.groups),
+        groups=_groups(frames, shown),
+        groups_in_all=ranked.height,
+        withheld=_withheld(frames),
+        withheld_in_all=frames.withheld.height,
+    )
+
+
+def _ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
+    return (
+        groups.group_by("group_id")
+        .agg(
+            frees=pl.col("frees_bytes").sum(),
+            gross=pl.col("size_bytes").filter(~pl.col("is_keeper")).sum(),
+            removable=(~pl.col("is_keeper")).sum(),
+        )
+        .sort("frees", "gross", "group_id", descending=[True, True, False])
+    )
+
+
+def _groups(frames: DuplicatesFrames, shown: pl.DataFrame) -> tuple[GroupView, ...]:
+    rows = frames.groups.join(shown.select("group_id"), on="group_id", how="semi")
+    order = ["is_keeper", "score", "location", "path"]
+    by_group = {
+        key[0]: part.sort(order, descending=[True, True, False, False]).to_dicts()
+        for key, part in rows.partition_by("group_id", as_dict=True).items()
+    }
+    digests = rows["digest"].unique().implode()
+    near = frames.pairs.filter(pl.col("digest_a").is_in(digests) & pl.col("digest_b").is_in(digests))
+    pairs = {(row["digest_a"], row["digest_b"]): row for row in near.iter_rows(named=True)}
+    facts = _facts(frames.pictures)
+    return tuple(_group(total, by_group[total["group_id"]], pairs, facts) for total in shown.iter_rows(named=True))
+
+
+def _group(
+    total: Mapping[str, Any],
+    rows: Sequence[Mapping[str, Any]],
+    pairs: Mapping[tuple[str, str], Mapping[str, Any]],
+    facts: Mapping[str, str],
+) -> GroupView:
+    keeper = rows[0]
+    by_digest: dict[str, list[Mapping[str, Any]]] = {}
+    for row in rows:
+        by_digest.setdefault(row["digest"], []).append(row)
+    shown = list(by_digest.values())[:_MAX_PICTURES_PER_GROUP]
+    pictures = [_picture(keeper["digest"], members, pairs, facts) for members in shown]
+    return GroupView(
+        group_id=total["group_id"],
+        title=_split(keeper["path"])[1],
+        location=display_path(keeper["location"]),
+        tiers=tuple(sorted({row["tier"] for row in rows if not row["is_keeper"]})),
+        removable=total["removable"],
+        frees_bytes=total["frees"],
+        gross_bytes=total["gross"],
+        pictures=tuple(pictures),
+        hidden_pictures=len(by_digest) - len(pictures),
+    )
+
+
+def _picture(
+    keeper_digest: str,
+    rows: Sequence[Mapping[str, Any]],
+    pairs: Mapping[tuple[str, str], Mapping[str, Any]],
+    facts: Mapping[str, str],
+) -> PictureView:
+    first, digest = rows[0], rows[0]["digest"]
+    pair = pairs.get((min(digest, keeper_digest), max(digest, keeper_digest)))
+    return PictureView(
+        digest=digest,
+        title=_split(first["path"])[1],
+        facts=facts.get(digest, ""),
+        has_keeper=first["is_keeper"],
+        tier=first["tier"],
+        tier_says=tier_words(first["tier"]),
+        relation=relation_words(first["relation"]),
+        score=first["score"],
+        score_says=score_words(first["score"]),
+        evidence=evidence_lines(pair, digest) if pair is not None and digest != keeper_digest else (),
+        members=tuple(_member(row) for row in rows[:_MAX_MEMBERS_PER_PICTURE]),
+        hidden_members=max(0, len(rows) - _MAX_MEMBERS_PER_PICTURE),
+    )
+
+
+def _member(row: Mapping[str, Any]) -> MemberView:
+    folder, name = _split(row["path"])
+    return MemberView(
+        location=display_path(row["location"]),
+        folder=folder,
+        name=name,
+        size_bytes=row["size_bytes"],
+        frees_bytes=row["frees_bytes"],
+        is_keeper=row["is_keeper"],
+        tier=row["tier"],
+        reason=row["reason"],
+    )
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Folder with its last '/', and name, as they can be shown."""
+    folder, slash, name = path.rpartition("/")
+    return display_path(folder) + slash, display_path(name)
+
+
+def _facts(pictures: pl.DataFrame) -> dict[str, str]:
+    return {row["digest"]: picture_facts(row) for row in pictures.iter_rows(named=True)}
+
+
+def _withheld(frames: DuplicatesFrames) -> tuple[WithheldView, ...]:
+    places = frames.places.sort("location", "path").unique("digest", keep="first", maintain_order=True)
+    names = {
+        digest: f"{display_path(location)}: {display_path(path)}"
+        for digest, location, path in places.select("digest", "location", "path").iter_rows()
+    }
+    strongest = frames.withheld.sort("score", "keeper_digest", "digest", descending=[True, False, False])
+    return tuple(
+        WithheldView(
+            keeper_digest=row["keeper_digest"],
+            keeper=names.get(row["keeper_digest"], row["keeper_digest"]),
+            digest=row["digest"],
+            name=names.get(row["digest"], row["digest"]),
+            tier=row["tier"],
+            score=row["score"],
+            reason=row["reason"],
+        )
+        for row in strongest.head(_MAX_WITHHELD).iter_rows(named=True)
+    )
+
+
+def _savings(groups: pl.DataFrame) -> tuple[SavingLine, ...]:
+    lines = (
+        removable(groups)
+        .group_by("location", "tier")
+        .agg(objects=pl.len(), gross=pl.col("size_bytes").sum(), realisable=pl.col("frees_bytes").sum())
+        .sort("realisable", "location", "tier", descending=[True, False, False])
+    )
+    return tuple(
+        SavingLine(display_path(row["location"]), row["tier"], row["objects"], row["gross"], row["realisable"])
+        for row in lines.iter_rows(named=True)
+    )
+
+
+def _outcomes(coverage: pl.DataFrame) -> tuple[CoverageLine, ...]:
+    whole = max(1, int(coverage["objects"].sum()))
+    by_outcome = coverage.group_by("outcome").agg(pl.col("objects").sum(), pl.col("bytes").sum())
+    known = {row["outcome"]: row for row in by_outcome.iter_rows(named=True)}
+    order = [*[str(outcome) for outcome in Outcome], *sorted(set(known) - {str(outcome) for outcome in Outcome})]
+    return tuple(
+        CoverageLine(
+            outcome=name,
+            label=outcome_words(name),
+            objects=known[name]["objects"],
+            bytes=known[name]["bytes"],
+            permille=max(1, round(1000 * known[name]["objects"] / whole)),
+        )
+        for name in order
+        if name in known
+    )
+
+
+def _reasons(coverage: pl.DataFrame, failures: pl.DataFrame) -> tuple[ReasonLine, ...]:
+    """Objects that were found and not analysed, then folders that could not be listed (of unknown size)."""
+    missed = coverage.filter(pl.col("outcome") != Outcome.INDEXED).sort("objects", "location", descending=[True, False])
+    lines = []
+    for row in missed.iter_rows(named=True):
+        reason = problem_words(row["code"] or row["outcome"])
+        same = failures.filter((pl.col("location") == row["location"]) & (pl.col("code") == row["code"]))
+        examples = tuple(display_path(path) for path in same["path"].sort().head(_MAX_EXAMPLES))
+        lines.append(ReasonLine(display_path(row["location"]), reason, row["objects"], row["bytes"], examples))
+    folders = failures.filter(pl.col("stage") == "list").sort("location", "path")
+    for key, part in folders.partition_by("location", maintain_order=True, as_dict=True).items():
+        examples = tuple(display_path(path) for path in part["path"].head(_MAX_EXAMPLES))
+        lines.append(ReasonLine(display_path(str(key[0])), "folder that could not be listed", part.height, 0, examples))
+    return tuple(lines)

@@ -1,0 +1,153 @@
+"""Numbers and names of the schemas as words that a person reads.
+
+Takes single values, gives short texts; must not look at a frame or decide anything. Exact numbers stay in JSON and
+CSV: what is said here is rounded, and never rounded up to something that is not so.
+"""
+
+from __future__ import annotations
+
+from deeplens_kit.schemas import Relation, Tier
+
+__all__ = [
+    "format_bytes",
+    "format_count",
+    "format_percent",
+    "format_seconds",
+    "orientation_words",
+    "outcome_words",
+    "plural",
+    "problem_words",
+    "relation_words",
+    "score_words",
+    "tier_words",
+]
+
+_BYTE_STEP = 1000
+_BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
+_MINUTE, _HOUR = 60, 3600
+
+# Lower bounds (inclusive) of the words for a score. They are for reading only; nothing decides on them.
+_SCORE_WORDS = ((0.95, "very strong"), (0.85, "strong"), (0.70, "clear"), (0.50, "weak"))
+
+_TIER_WORDS: dict[str, str] = {
+    Tier.BYTES: "byte for byte the same",
+    Tier.PIXELS: "the same pixels in another file",
+    Tier.COPY: "a copy: re-encoded, resized, cropped or edited",
+    Tier.SCENE: "alike, not a copy: never counted as a saving",
+}
+_RELATION_WORDS: dict[str, str] = {
+    Relation.WHOLE: "shows the same view",
+    Relation.PART: "shows a part of the kept picture",
+    Relation.CONTAINS: "contains the kept picture",
+    Relation.COMPOSITE: "holds other content besides",
+    Relation.UNVERIFIED: "view not yet verified",
+}
+_OUTCOME_WORDS = {
+    "indexed": "Analysed",
+    "unsupported": "No picture format that is read",
+    "unreadable": "Could not be read",
+    "skipped": "Left out",
+}
+_PROBLEM_WORDS = {
+    "unsupported": "not a picture format that is read",
+    "unreadable": "could not be read",
+    "corrupt": "damaged: the decoder gave up",
+    "too_large": "above a limit on bytes, pixels or frames",
+    "changed_while_read": "changed while it was read",
+    "object": "could not be analysed",
+}
+# A variant says what takes the picture onto the kept one; a turn is undone by the opposite turn, a mirroring by itself.
+_ORIENTATION_WORDS = {
+    "identity": ("", ""),
+    "flip_left_right": ("mirrored", "mirrored"),
+    "flip_top_bottom": ("mirrored top to bottom", "mirrored top to bottom"),
+    "rotate_180": ("turned 180°", "turned 180°"),
+    "transpose": ("mirrored and turned 90°", "mirrored and turned 90°"),
+    "transverse": ("mirrored and turned 90°", "mirrored and turned 90°"),
+    "rotate_90": ("turned 90° clockwise", "turned 90° counter-clockwise"),
+    "rotate_270": ("turned 90° counter-clockwise", "turned 90° clockwise"),
+}
+
+
+def format_bytes(size_bytes: int) -> str:
+    """Bytes in decimal units with three digits at most, cut off, not rounded up: 1_239_999 is "1.23 MB"."""
+    unit, step = 0, 1
+    while abs(size_bytes) >= step * _BYTE_STEP and unit < len(_BYTE_UNITS) - 1:
+        unit, step = unit + 1, step * _BYTE_STEP
+    if unit == 0:
+        return f"{size_bytes} B"
+    whole = abs(size_bytes) // step
+    decimals = max(0, 3 - len(str(whole)))
+    digits = abs(size_bytes) * 10**decimals // step
+    value = f"{digits // 10**decimals:,}" + (f".{digits % 10**decimals:0{decimals}d}" if decimals else "")
+    return f"{'-' if size_bytes < 0 else ''}{value} {_BYTE_UNITS[unit]}"
+
+
+def format_count(count: int) -> str:
+    """A count with thousands separators: "1,234"."""
+    return f"{count:,}"
+
+
+def plural(count: int, noun: str, nouns: str | None = None) -> str:
+    """A count with its noun: "1 group", "1,234 groups"."""
+    return f"{count:,} {noun if count == 1 else nouns or noun + 's'}"
+
+
+def format_percent(part: int, whole: int) -> str:
+    """A share to one decimal, never "100 %" unless all of it and never "0 %" unless none: "97.4 %", "< 0.1 %"."""
+    if whole <= 0 or part >= whole:
+        return "100 %"
+    tenths = part * 1000 // whole
+    if tenths == 0:
+        return "0 %" if part <= 0 else "< 0.1 %"
+    return f"{tenths // 10}.{tenths % 10} %"
+
+
+def format_seconds(seconds: float) -> str:
+    """A duration: "0.4 s", "12 s", "3 min 05 s", "2 h 10 min"."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE:02d} s"
+    return f"{whole // _HOUR:,} h {whole % _HOUR // _MINUTE:02d} min"
+
+
+def score_words(score: float) -> str:
+    """How strong a score of 0..1 is, for reading."""
+    return next((words for bound, words in _SCORE_WORDS if score >= bound), "very weak")
+
+
+def tier_words(tier: str) -> str:
+    """What a tier says of two objects."""
+    return _TIER_WORDS.get(tier, tier)
+
+
+def relation_words(relation: str) -> str:
+    """What a relation says of a member against its keeper."""
+    return _RELATION_WORDS.get(relation, relation)
+
+
+def outcome_words(outcome: str) -> str:
+    """What became of an object, as a heading."""
+    return _OUTCOME_WORDS.get(outcome, outcome.replace("_", " "))
+
+
+def problem_words(code: str) -> str:
+    """Why an object was not analysed."""
+    return _PROBLEM_WORDS.get(code, code.replace("_", " "))
+
+
+def orientation_words(orientation: int, *, from_b: bool) -> str:
+    """How a picture is turned or mirrored against the other one of its pair; empty where it is upright.
+
+    Args:
+        orientation: Index 0..7 of what takes picture b of the pair onto picture a.
+        from_b: The words are for picture b (else for picture a).
+    """
+    # Imported here: the arrays that come with it are needed by no other word.
+    from deeplens_kit.features.orientations import ORIENTATIONS
+
+    return _ORIENTATION_WORDS[ORIENTATIONS[orientation]][0 if from_b else 1]

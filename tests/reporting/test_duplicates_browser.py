@@ -1,0 +1,103 @@
+"""The page in a real browser: fits the screen, asks for nothing, works by keyboard."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+# Contrast as WCAG 2.2 measures it, of every text against the nearest opaque background.
+CONTRAST = """() => {
+  const parse = c => (c.match(/[\\d.]+/g) || []).map(Number);
+  const light = c => { const [r, g, b] = c.map(v => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+  const low = [];
+  for (const node of document.querySelectorAll('body *')) {
+    const text = [...node.childNodes].some(n => n.nodeType === 3 && n.textContent.trim());
+    if (!text || !node.checkVisibility() || node.closest('.skip')) continue;
+    let at = node, back = [0, 0, 0, 0];
+    while (at && (back.length < 3 || back[3] === 0)) {
+      back = parse(getComputedStyle(at).backgroundColor); at = at.parentElement; }
+    const [a, b] = [light(parse(getComputedStyle(node).color).slice(0, 3)), light(back.slice(0, 3))];
+    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (ratio < 4.5) low.push([node.tagName, node.className, node.textContent.trim().slice(0, 30), ratio]);
+  }
+  return low;
+}"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "Chromium is not installed: apt-get install chromium"
+        if os.environ.get("DEEPLENS_REQUIRE_SERVERS") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        started = driver.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture(scope="module")
+def pages(
+    tmp_path_factory: pytest.TempPathFactory, page_of: Callable[..., str], answer: Any, no_duplicates: Any
+) -> dict[str, Path]:
+    folder = tmp_path_factory.mktemp("pages")
+    written = {}
+    for name, item in (("full", answer), ("none", no_duplicates)):
+        written[name] = folder / f"{name}.html"
+        written[name].write_text(page_of(item), encoding="utf-8")
+    return written
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(("width", "height"), [(1440, 900), (390, 844)])
+@pytest.mark.parametrize("name", ["full", "none"])
+def test_fits_asks_for_nothing_and_can_be_read(
+    browser: Browser, pages: dict[str, Path], name: str, width: int, height: int, scheme: Any
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    page = context.new_page()
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(pages[name].as_uri(), wait_until="load")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert said == []
+    assert page.evaluate("[...document.images].filter(i => !i.complete || i.naturalWidth === 0).length") == 0
+    assert page.evaluate(CONTRAST) == []
+    context.close()
+
+
+def test_groups_are_reached_and_folded_by_keyboard(browser: Browser, pages: dict[str, Path]) -> None:
+    context = browser.new_context(viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    page.goto(pages["full"].as_uri(), wait_until="load")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to the groups"
+    assert page.evaluate("document.activeElement.getBoundingClientRect().left") >= 0
+    reached = []
+    for _ in range(3):
+        page.keyboard.press("Tab")
+        reached.append(page.evaluate("document.activeElement.closest('details')?.id"))
+    assert reached == page.evaluate("[...document.querySelectorAll('details')].map(d => d.id)")
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.closest('details').open") is False
+    context.close()
