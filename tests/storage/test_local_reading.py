@@ -102,34 +102,33 @@ def test_a_file_written_during_the_read_is_noticed(
     assert wrote
 
 
-def test_a_writer_at_work_never_gives_a_mixture(tmp_path: Path, location: Open) -> None:
+def test_a_writer_at_work_is_noticed_and_waited_out(tmp_path: Path, location: Open) -> None:
     path = tmp_path / "a"
-    contents = [bytes([value]) * 300_000 for value in (1, 2)]
-    path.write_bytes(contents[0])
-    stop = threading.Event()
+    path.write_bytes(bytes(300_000))
+    stop, at_work = threading.Event(), threading.Event()
 
     def write() -> None:
         with path.open("r+b", buffering=0) as file:
             while not stop.is_set():
-                for content in contents:
-                    for start in range(0, len(content), 50_000):
-                        file.seek(start)
-                        file.write(content[start : start + 50_000])
+                file.seek(0)
+                for _ in range(6):
+                    file.write(os.urandom(50_000))
+                at_work.set()
 
     writer = threading.Thread(target=write)
     writer.start()
-    refused = 0
+    at_work.wait()
+    refused = False
     try:
-        for _ in range(200):
+        while not refused:  # without the second look it would go on until the test's time is up
             try:
                 location().read("a", max_bytes=MAX)
             except ObjectChangedError:
-                refused += 1
+                refused = True
     finally:
         stop.set()
         writer.join()
-    assert refused > 0
-    assert location().read("a", max_bytes=MAX) == contents[1]
+    assert location().read("a", max_bytes=MAX) == path.read_bytes()
 
 
 @pytest.mark.parametrize(
