@@ -226,11 +226,11 @@ def test_no_handle_stays_open(tmp_path: Path, location: Open) -> None:
     (tmp_path / "sub/a").write_bytes(b"x")
     opened = location()
     opened.list()
-    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a listing of handles, not of files
+    before = set(os.listdir("/proc/self/fd"))
     for path in ("sub/a", "sub/b", "sub", "../x"):
         for ask in (opened.stat, lambda path: opened.read(path, max_bytes=MAX)):
             with suppress(ObjectUnreadableError):
                 ask(path)
     opened.list()
     opened.check()
-    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208
+    assert set(os.listdir("/proc/self/fd")) <= before
