@@ -189,6 +189,7 @@ def _checked(path: Path, what: Download, shown: str = "") -> WeightsFile:
 
 def _reason(error: OSError | http.client.HTTPException) -> str:
     if isinstance(error, urllib.error.HTTPError):
+        error.close()  # it holds the connection
         return f"HTTP {error.code}"
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
     if isinstance(cause, socket.gaierror):
