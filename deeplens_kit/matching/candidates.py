@@ -1,0 +1,169 @@
+"""Candidates: the pairs of pictures worth a closer look, with every score of each.
+
+Takes features of pictures and gives the stored neighbour graph: pairs whose evidence meets the rule (`copy`) and,
+down to the floors of the settings, those that do not (`scene`), so that later rules can judge them again. Must not
+group, and opens no file. What comes out does not depend on the order of what goes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.evidence import (
+    HashColumn,
+    VectorColumn,
+    hash_columns,
+    pair_evidence,
+    vector_columns,
+)
+from deeplens_kit.matching.neighbours import HammingIndex, VectorIndex
+from deeplens_kit.matching.policy import keeper_order, picture_traits
+from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, scores_of, tiers_of, with_context
+from deeplens_kit.schemas import PAIRS, Relation, Tier
+from deeplens_kit.settings import MatchSettings
+from deeplens_kit.telemetry import get_logger
+
+__all__ = ["find_pairs"]
+
+WIDE_SEARCH_PICTURES = 20_000
+"""Up to so many pictures (inclusive) PDQ is searched as widely as the settings say: all against all, seconds."""
+
+LARGE_PDQ_RADIUS = 31
+"""Beyond, at most this far (inclusive): the distance PDQ's authors call a match, and cheap by multi-index hashing."""
+
+MEDIUM_PICTURES = 200_000
+"""Beyond (exclusive), 64 bits are too few: at a million, 8 bits tie 20,000 strangers together."""
+
+LARGE_PHASH_RADIUS = 4
+"""The most bits of a pHash (inclusive) in a corpus of that size."""
+
+_KEEPER_ROUNDS = 3
+
+_log = get_logger(__name__)
+
+_Positions = NDArray[np.int64]
+
+
+def find_pairs(
+    pictures: pl.DataFrame,
+    vectors: Mapping[str, tuple[Sequence[str], NDArray[np.floating]]],
+    settings: MatchSettings,
+    rule: Rule,
+    run_id: str,
+) -> pl.DataFrame:
+    """Find candidate pairs by each signal and score them by all.
+
+    Every picture keeps at most `settings.neighbours` links for each signal, the strongest; by a hash it keeps them
+    to pictures that would rather stay than itself, so that the keeper of a large cluster is linked to all of it.
+
+    Args:
+        pictures: Columns digest, width_px, height_px and whatever there is of phash, pdq, the context that rules
+            look at and the columns of the keeper policy.
+        vectors: By feature ("sscd_small", "sscd"): digests and float16 or float32 (n, d), any order.
+        settings: Floors and k.
+        rule: Decides the tiers.
+        run_id: The run that writes the rows.
+
+    Returns:
+        PAIRS, sorted by digests; relation `unverified`.
+    """
+    # 1. Pictures in an order of their own: the better keeper first.
+    known = _in_order(pictures)
+    hashes, embedded = hash_columns(known), vector_columns(known["digest"], vectors)
+    # 2. What each signal finds.
+    found = [_by_hash(column, settings, known.height) for column in hashes]
+    found += [_by_vector(column, settings) for column in embedded if column.name in ("sscd_small", "sscd")]
+    # 3. All scores of all of it; then each copy against the best keeper that its neighbours know.
+    pairs = _judged(_distinct(found, known.height), known, hashes, embedded, rule)
+    pairs = _towards_keepers(pairs, known, hashes, embedded, rule)
+    _log.info("pairs found", pictures=known.height, pairs=pairs.height)
+    named = pairs.with_columns(
+        pl.lit(str(Relation.UNVERIFIED)).alias("relation"), pl.lit(run_id, pl.String).alias("run_id")
+    )
+    return PAIRS.check(named.select(PAIRS.names).sort("digest_a", "digest_b"))
+
+
+def _in_order(pictures: pl.DataFrame) -> pl.DataFrame:
+    distinct = pictures.unique("digest", keep="any")
+    order = keeper_order(picture_traits(distinct)).select("digest")
+    return order.join(distinct, on="digest", how="left", maintain_order="left")
+
+
+def _by_hash(column: HashColumn, settings: MatchSettings, count: int) -> tuple[_Positions, _Positions]:
+    radius = settings.pdq_max_distance if column.name == "pdq" else settings.phash_max_distance
+    if column.name == "pdq" and count > WIDE_SEARCH_PICTURES:
+        radius = min(radius, LARGE_PDQ_RADIUS)
+    if column.name == "phash" and count > MEDIUM_PICTURES:
+        radius = min(radius, LARGE_PHASH_RADIUS)
+    hits = HammingIndex(column.hashes).all_pairs(radius, variants=column.variants, limit=settings.neighbours)
+    return column.positions[hits.query], column.positions[hits.item]
+
+
+def _by_vector(column: VectorColumn, settings: MatchSettings) -> tuple[_Positions, _Positions]:
+    hits = VectorIndex(column.vectors).nearest_of_all(settings.neighbours, settings.sscd_min_cosine)
+    return column.positions[hits.query], column.positions[hits.item]
+
+
+def _distinct(found: Sequence[tuple[_Positions, _Positions]], count: int) -> tuple[_Positions, _Positions]:
+    """Each pair once, the smaller position first, in order."""
+    keys = [np.zeros(0, np.int64), *(np.minimum(a, b) * count + np.maximum(a, b) for a, b in found)]
+    low, high = np.divmod(np.unique(np.concatenate(keys)), max(count, 1))
+    return low, high
+
+
+def _judged(
+    positions: tuple[_Positions, _Positions],
+    known: pl.DataFrame,
+    hashes: Sequence[HashColumn],
+    vectors: Sequence[VectorColumn],
+    rule: Rule,
+) -> pl.DataFrame:
+    """Pairs of positions with digests, evidence, tier and score; `low` and `high` are the positions."""
+    low, high = positions
+    digests = known["digest"]
+    swap = (digests.gather(low) > digests.gather(high)).to_numpy()
+    left, right = np.where(swap, high, low), np.where(swap, low, high)
+    pairs = pair_evidence(left, right, known.height, hashes, vectors).with_columns(
+        digest_a=digests.gather(left), digest_b=digests.gather(right), low=pl.Series(low), high=pl.Series(high)
+    )
+    context = known.select("digest", *(name for name in CONTEXT_COLUMNS if name in known.columns))
+    judged = with_context(pairs, context, rule)
+    return pairs.with_columns(tiers_of(judged, rule), scores_of(judged, rule))
+
+
+def _towards_keepers(
+    pairs: pl.DataFrame,
+    known: pl.DataFrame,
+    hashes: Sequence[HashColumn],
+    vectors: Sequence[VectorColumn],
+    rule: Rule,
+) -> pl.DataFrame:
+    """Add copies that the k nearest missed: each picture against the best keeper among its neighbours' neighbours.
+
+    In a cluster of more than k copies the original need not be among the nearest of each copy, but it is near one
+    of those. The pair counts only by its own evidence, as every pair does.
+    """
+    for _ in range(_KEEPER_ROUNDS):
+        copies = pairs.filter(pl.col("tier") == Tier.COPY)
+        low, high = copies["low"].to_numpy(), copies["high"].to_numpy()
+        best = np.arange(known.height)
+        np.minimum.at(best, high, low)
+        further = best.copy()
+        np.minimum.at(further, high, best[low])
+        np.minimum.at(further, low, best[high])
+        picture = np.flatnonzero(further < best)
+        added = _distinct([(further[picture], picture)], known.height)
+        missing = pl.DataFrame({"low": added[0], "high": added[1]}).join(pairs, on=["low", "high"], how="anti")
+        if not missing.height:
+            return pairs
+        ends = missing.sort("low", "high")
+        more = _judged((ends["low"].to_numpy(), ends["high"].to_numpy()), known, hashes, vectors, rule)
+        more = more.filter(pl.col("tier") == Tier.COPY)
+        if not more.height:
+            return pairs
+        pairs = pl.concat([pairs, more])
+    return pairs

@@ -1,0 +1,250 @@
+"""Groups: stars of a keeper and the objects that are copies of that very keeper.
+
+Takes objects, pictures and the stored pairs, and a rule; gives the groups, and apart from them what matches a keeper
+but is not proposed because it may be worth more. Must not search for pairs or touch files. Nobody is in a group
+because of a chain: every member's own evidence against its own keeper meets the rule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
+from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
+from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
+from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
+
+__all__ = ["Grouping", "group"]
+
+_ID_BYTES = 8
+
+# What a pair may be for its member to be proposed. The direction of `part` comes with verification.
+_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
+
+_EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grouping:
+    """Groups and what was withheld from them.
+
+    Attributes:
+        groups: GROUPS, by group; the keeper first, then the members in keeper order.
+        withheld: WITHHELD; a picture that another keeper took is not among them.
+    """
+
+    groups: pl.DataFrame
+    withheld: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class _Stars:
+    """Which picture stays for which, by number in keeper order.
+
+    Attributes:
+        keeper: int64 (n,), the keeper of each picture or -1.
+        link: int64 (n,), row of `edges` by which it was taken or -1.
+        edges: low, high (numbers), code (`Withhold`) and the evidence.
+    """
+
+    keeper: NDArray[np.int64]
+    link: NDArray[np.int64]
+    edges: pl.DataFrame
+
+
+def group(
+    objects: pl.DataFrame,
+    pictures: pl.DataFrame,
+    pairs: pl.DataFrame,
+    rule: Rule,
+    tiers: Collection[Tier | str] | None = None,
+) -> Grouping:
+    """Make stars around keepers.
+
+    Args:
+        objects: OBJECTS; a further column `location` (the name) orders before the path. Rows without a digest or
+            without a picture are left out.
+        pictures: `digest` and what there is of `policy.POLICY_COLUMNS` and `rules.CONTEXT_COLUMNS`.
+        pairs: PAIRS; judged by `rule`, not by the tier they were stored with.
+        rule: The bounds.
+        tiers: Tiers to propose from, `bytes` and `copy`; None for those of the rule. `scene` is never proposed.
+    """
+    chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
+    # 1. The objects in keeper order; a picture is represented by its best object.
+    held = _in_keeper_order(objects, pictures)
+    ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
+    held = held.with_row_index("rank").join(
+        ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
+    )
+    # 2. Stars of pictures.
+    found = _stars(ranked, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
+    # 3. Objects to their groups: by their picture's star, else to the best object of their own picture.
+    rows = _rows(held, found, chosen)
+    groups = _described(rows, held, found.edges)
+    return Grouping(GROUPS.check(groups), WITHHELD.check(_withheld(ranked, found)))
+
+
+def _in_keeper_order(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
+    held = objects.filter(pl.col("digest").is_not_null())
+    if "size_bytes" not in pictures.columns:
+        sizes = held.select("digest", "size_bytes").unique("digest", keep="any")
+        pictures = pictures.join(sizes, on="digest", how="left", maintain_order="left")
+    kept = ["object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count"]
+    if "location" in held.columns:
+        kept.append("location")
+    traits = picture_traits(pictures).drop("size_bytes")
+    return keeper_order(held.select(kept).join(traits, on="digest"))
+
+
+def _stars(ranked: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> _Stars:
+    from deeplens_kit.matching.star_kernels import stars
+
+    edges = _edges(ranked, pictures, pairs, rule)
+    low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
+    codes = withhold_codes(ranked, low, high)
+    starts = np.searchsorted(low, np.arange(ranked.height + 1))
+    keeper, link = stars(starts, high, codes)
+    return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
+
+
+def _edges(ranked: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Copy pairs of pictures that objects hold, by number, the better picture as `low`."""
+    number = ranked.select("digest", pl.col("number").cast(pl.Int64))
+    related = pairs.filter(pl.col("relation").is_in(_RELATIONS))
+    known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
+    judged = with_context(related, pictures.select("digest", *known), rule)
+    copies = judged.filter(tiers_of(judged, rule) == Tier.COPY)
+    return (
+        copies.join(number, left_on="digest_a", right_on="digest")
+        .join(number, left_on="digest_b", right_on="digest", suffix="_b")
+        .filter(pl.col("number") != pl.col("number_b"))
+        .select(
+            pl.min_horizontal("number", "number_b").alias("low"),
+            pl.max_horizontal("number", "number_b").alias("high"),
+            *_EDGE_COLUMNS,
+        )
+        .unique(["low", "high"], keep="any")
+        .sort("low", "high")
+    )
+
+
+def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
+    """One row per object and group: rank, number, keeper_rank, keeper_digest, tier, link, is_keeper."""
+    first = held.unique("number", keep="first", maintain_order=True).select("number", "rank", "digest")
+    best, digest = first["rank"].to_numpy(), first["digest"]
+    number, rank = held["number"].to_numpy(), held["rank"].to_numpy()
+    taken = found.keeper[number] >= 0
+    again = ~taken & (rank != best[number]) & (Tier.BYTES in tiers)
+    star = np.where(taken, found.keeper[number], number)
+    parts = []
+    for tier, members in ((Tier.COPY, taken), (Tier.BYTES, again)):
+        rows = np.flatnonzero(members)
+        keepers = np.unique(star[rows])
+        every = np.concatenate([rank[rows].astype(np.int64), best[keepers].astype(np.int64)])
+        owner = np.concatenate([star[rows], keepers])
+        link = np.where(tier == Tier.COPY, found.link[number[rows]], -1)
+        parts.append(
+            pl.DataFrame(
+                {"rank": every, "star": owner, "link": np.append(link, np.full(len(keepers), -1))}
+            ).with_columns(
+                pl.lit(str(tier)).alias("tier"),
+                pl.Series("is_keeper", np.arange(len(every)) >= len(rows)),
+                pl.Series("keeper_digest", digest.gather(owner), dtype=pl.String),
+            )
+        )
+    return pl.concat(parts)
+
+
+def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+    """The rows of GROUPS: names, evidence, what removal frees, and the sentence."""
+    freed = _freed(held, rows.filter(~pl.col("is_keeper"))["rank"].to_numpy())
+    evidence = edges.select(*_EDGE_COLUMNS[:2], sentence=evidence_sentence()).with_row_index("link")
+    described = (
+        rows.with_columns(pl.col("link").replace(-1, None).cast(pl.UInt32))
+        .join(evidence, on="link", how="left")
+        .with_columns(_group_ids(rows), frees_bytes=pl.Series(freed).gather(rows["rank"]))
+        .sort("group_id", "is_keeper", "rank", descending=[False, True, False])
+    )
+    at = described["rank"]
+    columns = ["object_id", "location_id", "path", "digest", "size_bytes"]
+    described = described.hstack([held[name].gather(at) for name in columns])
+    reason = (
+        pl.when("is_keeper")
+        .then(_keeper_reasons(described, held))
+        .when(pl.col("tier") == Tier.BYTES)
+        .then(pl.lit("byte for byte the same as the keeper"))
+        .otherwise(pl.col("sentence"))
+    )
+    return described.with_columns(
+        reason=reason,
+        relation=pl.when(pl.col("is_keeper") | (pl.col("tier") == Tier.BYTES))
+        .then(pl.lit(str(Relation.WHOLE)))
+        .otherwise("relation"),
+        score=pl.when(pl.col("is_keeper") | (pl.col("tier") == Tier.BYTES))
+        .then(pl.lit(1.0, pl.Float32))
+        .otherwise("score"),
+        frees_bytes=pl.when("is_keeper").then(0).otherwise("frees_bytes").cast(pl.Int64),
+    ).select(GROUPS.names)
+
+
+def _keeper_reasons(described: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
+    """The keeper's sentence on the rows of keepers, against the best of its members; null elsewhere."""
+    keepers = np.flatnonzero(described["is_keeper"].to_numpy())
+    ranks = described["rank"].to_numpy()
+    # Sorted as they are, the row after a keeper is its runner-up: no group is without members.
+    both = held[ranks[keepers]].hstack(held[ranks[keepers + 1]].select(pl.all().name.suffix("_next")))
+    said = both.select(keeper_sentence().alias("reason"))["reason"]
+    at = np.zeros(described.height, np.int64)
+    at[keepers] = np.arange(1, len(keepers) + 1)
+    return pl.concat([pl.Series("reason", [None], dtype=pl.String), said]).gather(at)
+
+
+def _freed(held: pl.DataFrame, members: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Bytes that removing the members frees, by rank; names of one file free its bytes once, with the last of them.
+
+    A file with several names (equal `link_id`, equal bytes) keeps its bytes while any name is left: one that is no
+    member, or one outside the catalog, which `link_count` tells.
+    """
+    chosen = np.zeros(held.height, dtype=bool)
+    chosen[members] = True
+    names = held.select("link_id", "digest", "link_count", "size_bytes").with_columns(
+        member=pl.Series(chosen, dtype=pl.Boolean), rank=pl.int_range(pl.len())
+    )
+    alone = pl.col("link_id").is_null()
+    file = ["link_id", "digest"]
+    linked = names.filter(~alone & pl.col("link_id").is_in(names.filter("member")["link_id"].implode())).with_columns(
+        whole=pl.col("member").all().over(file) & (pl.len().over(file) >= pl.col("link_count").max().over(file)),
+        first=pl.col("rank").min().over(file) == pl.col("rank"),
+    )
+    frees = np.where(chosen & held["link_id"].is_null().to_numpy(), held["size_bytes"].to_numpy(), 0)
+    last = linked.filter(pl.col("whole") & pl.col("first"))
+    frees[last["rank"].to_numpy()] = last["size_bytes"].to_numpy()
+    return frees.astype(np.int64)
+
+
+def _group_ids(rows: pl.DataFrame) -> pl.Series:
+    """From the keeper's digest and the tier alone, so that the name stays when members come and go."""
+    named = rows.select(name=pl.concat_str("tier", pl.lit(":"), "keeper_digest"))["name"]
+    distinct = named.unique()
+    ids = [hashlib.blake2b(name.encode(), digest_size=_ID_BYTES).hexdigest() for name in distinct]
+    return named.replace_strict(distinct, ids, return_dtype=pl.String).alias("group_id")
+
+
+def _withheld(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
+    low, high = found.edges["low"].to_numpy(), found.edges["high"].to_numpy()
+    left_out = (found.edges["code"].to_numpy() > 0) & (found.keeper[low] < 0) & (found.keeper[high] < 0)
+    rows = found.edges.filter(pl.Series(left_out, dtype=pl.Boolean))
+    reasons = {int(code): sentence for code, sentence in REASONS.items() if code is not Withhold.NO}
+    return rows.select(
+        keeper_digest=ranked["digest"].gather(rows["low"]),
+        digest=ranked["digest"].gather(rows["high"]),
+        tier=pl.lit(str(Tier.COPY)),
+        score="score",
+        reason=pl.col("code").replace_strict(reasons, return_dtype=pl.String),
+    ).sort("keeper_digest", "digest")

@@ -1,0 +1,254 @@
+"""Rules: which evidence makes a pair a copy, and how strong all of it is together.
+
+Takes pairs with their distances and cosines, and what is known of the two pictures; gives a tier, a score and
+sentences that say why. Must not search or group. A rule is a frozen value: the same pairs under the same rule give
+the same tiers, and the stored pairs can be judged again by another rule without touching a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+
+import polars as pl
+
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.schemas import Tier
+
+__all__ = ["CONTEXT_COLUMNS", "STRICT", "Clause", "Rule", "ScoreCurve", "scores_of", "tiers_of", "with_context"]
+
+CONTEXT_COLUMNS = ("low_information", "pdq_quality", "dominant_tone", "taken_at")
+"""Columns of `pictures` that a rule looks at where they exist; a missing one counts as never measured."""
+
+_RANGES: Mapping[str, tuple[float, float]] = {
+    "phash_max": (0, 64),
+    "pdq_max": (0, 256),
+    "sscd_small_min": (-1, 1),
+    "sscd_min": (-1, 1),
+}
+_COLUMN_OF = {
+    "phash_max": "phash_distance",
+    "pdq_max": "pdq_distance",
+    "sscd_small_min": "sscd_small",
+    "sscd_min": "sscd",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """Conditions that must all hold; evidence that is missing meets none. All bounds are inclusive.
+
+    Attributes:
+        phash_max: Bits of 64.
+        pdq_max: Bits of 256.
+        sscd_small_min: Cosine.
+        sscd_min: Cosine.
+    """
+
+    phash_max: int | None = None
+    pdq_max: int | None = None
+    sscd_small_min: float | None = None
+    sscd_min: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.bounds:
+            raise SettingsError(
+                "A clause without a bound would call every pair a copy; set at least one of its bounds."
+            )
+        for name, value in self.bounds.items():
+            low, high = _RANGES[name]
+            if not low <= value <= high:
+                raise SettingsError(f"Bound {name!r} is {value}; it must be from {low:g} to {high:g}.")
+
+    @property
+    def bounds(self) -> dict[str, float]:
+        """The bounds that are set, by name."""
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
+        return {name: value for name, value in values.items() if value is not None}
+
+    @property
+    def holds(self) -> pl.Expr:
+        """Whether a pair meets every bound."""
+        conditions = [
+            pl.col(_COLUMN_OF[name]) <= int(bound)
+            if name.endswith("_max")
+            # As stored: a cosine of float32 is compared with the bound as float32, or 0.9 would not be 0.9.
+            else pl.col(_COLUMN_OF[name]) >= pl.lit(bound, pl.Float32)
+            for name, bound in self.bounds.items()
+        ]
+        return pl.all_horizontal(condition.fill_null(False) for condition in conditions)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCurve:
+    """How evidence becomes a score: a logistic of each signal, joined as independent reasons to believe.
+
+    Measured on the development benchmark: micro average precision .92 with both signals, .79 with PDQ alone.
+
+    Attributes:
+        pdq_middle: Bits at which a PDQ distance says as much for as against.
+        pdq_width: Bits per unit of log odds.
+        sscd_middle: Cosine at which SSCD says as much for as against.
+        sscd_width: Cosine per unit of log odds.
+        phash_middle: As for PDQ, where there is no PDQ distance.
+        phash_width: As for PDQ.
+        phash_weight: The most that a pHash counts: alone it confuses near-blank pictures at distance 0.
+        page_weight: What SSCD counts for where a picture is page-like: it describes the page, not what is on it.
+        low_weight: What everything counts for where a picture holds little information.
+    """
+
+    pdq_middle: float = 36.0
+    pdq_width: float = 8.0
+    sscd_middle: float = 0.65
+    sscd_width: float = 0.05
+    phash_middle: float = 6.0
+    phash_width: float = 2.0
+    phash_weight: float = 0.3
+    page_weight: float = 0.1
+    low_weight: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """When a pair is a copy: any clause of its situation holds, and the clause for other shots where that applies.
+
+    Attributes:
+        name: How people name it.
+        version: Raised when a bound changes.
+        plain: Clauses where neither picture is page-like.
+        unmeasured: Clauses where that is not known of both.
+        page_like: Clauses where a picture is page-like.
+        other_shots: Must hold as well where both cameras noted a time and the times differ: a burst shot from a
+            tripod looks as alike as a re-encoded copy.
+        page_tone_min: From this share of one tone (inclusive) a picture is page-like: scanned text, receipts, icons
+            on a plain ground. Hits .98 of the benchmark's documents and .04 of its photographs.
+        pdq_quality_min: Below it (exclusive) a picture holds too little information to be told from others.
+        tiers: Tiers that are proposed by default.
+        curve: The score.
+    """
+
+    name: str
+    version: int
+    plain: tuple[Clause, ...]
+    unmeasured: tuple[Clause, ...]
+    page_like: tuple[Clause, ...]
+    other_shots: Clause | None
+    page_tone_min: float = 0.50
+    pdq_quality_min: int = 20
+    tiers: tuple[Tier, ...] = (Tier.BYTES, Tier.COPY)
+    curve: ScoreCurve = field(default_factory=ScoreCurve)
+
+    @property
+    def widest_pdq(self) -> int:
+        """The greatest PDQ distance, in bits, at which a clause can hold without any vector; -1 for none."""
+        clauses = (*self.plain, *self.unmeasured, *self.page_like)
+        return max((clause.pdq_max for clause in clauses if clause.pdq_max is not None), default=-1)
+
+
+STRICT = Rule(
+    name="strict",
+    version=1,
+    # Removal precision on the development benchmark .998 at a recall of .69; the first wrong pairs of photographs,
+    # pages and icons come at 30 and 28 bits. SSCD alone is no ground: a frame shifted by 1 % has a cosine of .98.
+    plain=(Clause(pdq_max=24),),
+    unmeasured=(Clause(pdq_max=20),),
+    page_like=(Clause(pdq_max=16),),
+    # The same pixels under a rewritten date differ in 0 bits; 2 allow for another decoder.
+    other_shots=Clause(pdq_max=2),
+)
+
+
+def with_context(pairs: pl.DataFrame, pictures: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Pairs with what the rule wants to know of their pictures.
+
+    Args:
+        pairs: PAIRS, or its columns so far.
+        pictures: Column `digest` and those of `CONTEXT_COLUMNS` that exist.
+        rule: Its bounds define page-like and low information.
+
+    Returns:
+        `pairs` in their order with `page_like` (null: unknown), `low_information` and `other_shots`.
+    """
+    absent = [pl.lit(None).alias(name) for name in CONTEXT_COLUMNS if name not in pictures.columns]
+    known = pictures.with_columns(absent).select(
+        "digest",
+        page=pl.col("dominant_tone").cast(pl.Float32) >= pl.lit(rule.page_tone_min, pl.Float32),
+        low=pl.col("low_information").cast(pl.Boolean).fill_null(False)
+        | (pl.col("pdq_quality").cast(pl.Int32) < rule.pdq_quality_min).fill_null(False),
+        taken=pl.col("taken_at").cast(pl.Datetime("us")),
+    )
+    joined = pairs.join(known, left_on="digest_a", right_on="digest", how="left", maintain_order="left").join(
+        known, left_on="digest_b", right_on="digest", how="left", maintain_order="left", suffix="_other"
+    )
+    return joined.with_columns(
+        # Kleene logic: one page-like picture is enough, whatever is unknown of the other.
+        page_like=pl.col("page") | pl.col("page_other"),
+        low_information=(pl.col("low") | pl.col("low_other")).fill_null(False),
+        other_shots=(pl.col("taken") != pl.col("taken_other")).fill_null(False),
+    ).drop("page", "low", "taken", "page_other", "low_other", "taken_other")
+
+
+def tiers_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:
+    """Tier of each pair, `copy` or `scene`, by its evidence and not by the tier stored with it.
+
+    Args:
+        pairs: Evidence columns of PAIRS, and those of `with_context` (without them nothing is known of the pictures).
+        rule: The bounds.
+    """
+    return _in_context(pairs).select(
+        pl.when(_is_copy(rule)).then(pl.lit(str(Tier.COPY))).otherwise(pl.lit(str(Tier.SCENE))).alias("tier")
+    )["tier"]
+
+
+def scores_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:
+    """Score of each pair: Float32, a copy 0.5 to 0.999, a scene below 0.5; equal bytes would be 1.
+
+    Better evidence never lowers it: smaller distances, higher cosines.
+
+    Args:
+        pairs: As for `tiers_of`.
+        rule: The bounds and the curve.
+    """
+    belief = _belief(rule.curve)
+    score = pl.when(_is_copy(rule)).then(0.5 + 0.499 * belief).otherwise(0.499 * belief)
+    return _in_context(pairs).select(score.cast(pl.Float32).alias("score"))["score"]
+
+
+def _is_copy(rule: Rule) -> pl.Expr:
+    any_plain, any_unmeasured, any_page = (
+        pl.any_horizontal([clause.holds for clause in clauses]) if clauses else pl.lit(False)
+        for clauses in (rule.plain, rule.unmeasured, rule.page_like)
+    )
+    alike = (
+        pl.when(pl.col("page_like").is_null())
+        .then(any_unmeasured)
+        .when(pl.col("page_like"))
+        .then(any_page)
+        .otherwise(any_plain)
+    )
+    if rule.other_shots is not None:
+        alike = alike & (~pl.col("other_shots") | rule.other_shots.holds)
+    return alike & ~pl.col("low_information")
+
+
+def _belief(curve: ScoreCurve) -> pl.Expr:
+    """0..1 from all the evidence, before the tier is looked at."""
+    cosine = pl.max_horizontal("sscd_small", "sscd").cast(pl.Float64)
+    sscd = _logistic((cosine - curve.sscd_middle) / curve.sscd_width)
+    sscd = sscd * pl.when(pl.col("page_like").fill_null(False)).then(curve.page_weight).otherwise(1.0)
+    pdq = _logistic((curve.pdq_middle - pl.col("pdq_distance")) / curve.pdq_width)
+    phash = curve.phash_weight * _logistic((curve.phash_middle - pl.col("phash_distance")) / curve.phash_width)
+    hashes = pl.coalesce(pdq, phash).fill_null(0.0)
+    together = 1.0 - (1.0 - hashes) * (1.0 - sscd.fill_null(0.0))
+    return together * pl.when(pl.col("low_information")).then(curve.low_weight).otherwise(1.0)
+
+
+def _logistic(value: pl.Expr) -> pl.Expr:
+    return 1.0 / (1.0 + (-value).exp())
+
+
+def _in_context(pairs: pl.DataFrame) -> pl.DataFrame:
+    unknown = {"page_like": None, "low_information": False, "other_shots": False}
+    return pairs.with_columns(
+        pl.lit(value, pl.Boolean).alias(name) for name, value in unknown.items() if name not in pairs.columns
+    )

@@ -1,0 +1,158 @@
+"""Sentences for people: why a keeper stays, what a member's evidence is, what each score of a pair says.
+
+Takes columns of facts and gives text, column by column or pair by pair. Must not decide anything: the facts were
+decided on elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
+from deeplens_kit.schemas import PAIRS, Tier
+
+__all__ = ["evidence_sentence", "explain", "keeper_sentence"]
+
+_EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
+_MEGAPIXEL = 1_000_000
+
+
+def keeper_sentence() -> pl.Expr:
+    """What stays and what it is better in, from the traits of the keeper and (suffix `_next`) of its runner-up.
+
+    For example "keeps 4000x3000 JPEG q92: most pixels (12.0 MP against 3.0 MP)".
+    """
+    quality = (
+        pl.when(pl.col("jpeg_quality").is_not_null()).then(pl.format(" q{}", "jpeg_quality")).otherwise(pl.lit(""))
+    )
+    kind = pl.when(pl.col("codec") == "").then(pl.lit("")).otherwise(pl.format(" {}", "codec"))
+    what = pl.concat_str(pl.format("keeps {}x{}", "width_px", "height_px"), kind, quality)
+    reason = (
+        pl.when(pl.col("size_class") > pl.col("size_class_next"))
+        .then(pl.format("most pixels ({} against {})", _size("detail"), _size("detail_next")))
+        .when(pl.col("lossless") & ~pl.col("lossless_next"))
+        .then(pl.lit("lossless against lossy"))
+        .when(pl.col("jpeg_quality") > pl.col("jpeg_quality_next"))
+        .then(pl.format("less compressed (q{} against q{})", "jpeg_quality", "jpeg_quality_next"))
+        .when(pl.col("jpeg_quality").is_not_null() & pl.col("jpeg_quality_next").is_null())
+        .then(pl.lit("its quality is known"))
+        .when(pl.col("bytes_per_pixel") > pl.col("bytes_per_pixel_next"))
+        .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 2)))
+        .when(pl.col("taken_at") < pl.col("taken_at_next"))
+        .then(pl.format("taken earlier ({} against {})", *_dates("taken_at")))
+        .when(pl.col("taken_at").is_not_null() & pl.col("taken_at_next").is_null())
+        .then(pl.lit("it says when it was taken"))
+        .when(pl.col("modified_at") < pl.col("modified_at_next"))
+        .then(pl.format("older (modified {} against {})", *_dates("modified_at")))
+        .otherwise(pl.lit("first by path"))
+    )
+    return pl.concat_str(what, pl.lit(": "), reason)
+
+
+def evidence_sentence() -> pl.Expr:
+    """The scores of a pair in one line; null evidence is left out."""
+    parts = [
+        pl.when(pl.col("pdq_distance").is_not_null()).then(pl.format("PDQ differs in {} of 256 bits", "pdq_distance")),
+        pl.when(pl.col("phash_distance").is_not_null()).then(pl.format("pHash in {} of 64", "phash_distance")),
+        pl.when(pl.col("sscd_small").is_not_null()).then(pl.format("small SSCD cosine {}", _rounded("sscd_small"))),
+        pl.when(pl.col("sscd").is_not_null()).then(pl.format("SSCD cosine {}", _rounded("sscd"))),
+    ]
+    return pl.concat_str(parts, separator="; ", ignore_nulls=True)
+
+
+def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
+    """What each score of a pair says, and what they come to.
+
+    Args:
+        pair: The evidence of a row of PAIRS, by column; columns of `rules.with_context` where they are known.
+        rule: The rule that it is judged by.
+
+    Returns:
+        One sentence for each signal, for each circumstance that matters, and the verdict last.
+    """
+    context = {name: pair.get(name) for name in ("page_like", "low_information", "other_shots")}
+    page_like = context["page_like"]
+    clauses = rule.unmeasured if page_like is None else rule.page_like if page_like else rule.plain
+    said = [_signal(name, pair.get(name), clauses) for name in _EVIDENCE]
+    if pair.get("orientation"):
+        said.append("The hashes agree best when one picture is rotated or mirrored.")
+    if page_like:
+        said.append("One tone covers most of a picture, as on a page: its bounds are narrower.")
+    if context["other_shots"] and rule.other_shots is not None:
+        said.append(f"The cameras noted different times: two shots, unless {_bounds(rule.other_shots)}.")
+    if context["low_information"]:
+        said.append("A picture holds too little information to be told from others: only equal bytes would count.")
+    frame = _row(pair, context)
+    copy = tiers_of(frame, rule)[0] == Tier.COPY
+    verdict = "a copy" if copy else "not a copy (scene: alike at most)"
+    said.append(
+        f"By the rule {rule.name!r} (version {rule.version}): {verdict}, score {scores_of(frame, rule)[0]:.3f}."
+    )
+    return said
+
+
+_NAMES = {
+    "pdq_distance": ("PDQ", "pdq_max"),
+    "phash_distance": ("pHash", "phash_max"),
+    "sscd_small": ("Small SSCD", "sscd_small_min"),
+    "sscd": ("SSCD", "sscd_min"),
+}
+
+
+def _signal(column: str, value: object, clauses: tuple[Clause, ...]) -> str:
+    name, bound_name = _NAMES[column]
+    if value is None:
+        return f"{name}: not computed for both pictures."
+    bounds = [clause.bounds[bound_name] for clause in clauses if bound_name in clause.bounds]
+    if column.endswith("_distance"):
+        found = f"{name}: {value} of {256 if column == 'pdq_distance' else 64} bits differ"
+        allowed = f"at most {max(bounds):g}" if bounds else ""
+        met = bool(bounds) and float(str(value)) <= max(bounds)
+    else:
+        found = f"{name}: cosine {float(str(value)):.3f}"
+        allowed = f"at least {min(bounds):g}" if bounds else ""
+        met = bool(bounds) and float(str(value)) >= min(bounds)
+    if not bounds:
+        return f"{found}; the rule asks nothing of it."
+    return f"{found}, the rule asks for {allowed}: {'met' if met else 'not met'}."
+
+
+def _bounds(clause: Clause) -> str:
+    return " and ".join(
+        f"{name.rsplit('_', 1)[0].replace('_', ' ')} is {'at most' if name.endswith('_max') else 'at least'} {value:g}"
+        for name, value in clause.bounds.items()
+    )
+
+
+def _row(pair: Mapping[str, object], context: Mapping[str, object]) -> pl.DataFrame:
+    values = {name: [pair.get(name)] for name in _EVIDENCE}
+    flags = {
+        name: [bool(value) if name != "page_like" or value is not None else None] for name, value in context.items()
+    }
+    types = {name: PAIRS.polars[name] for name in _EVIDENCE} | dict.fromkeys(flags, pl.Boolean())
+    return pl.DataFrame(values | flags, schema=types)
+
+
+def _size(name: str) -> pl.Expr:
+    """Pixels as people say them: "12.0 MP", below a tenth of a megapixel as pixels."""
+    large = pl.format("{} MP", _decimals(pl.col(name) / _MEGAPIXEL, 1))
+    return pl.when(pl.col(name) * 10 >= _MEGAPIXEL).then(large).otherwise(pl.format("{} px", name))
+
+
+def _fixed(name: str, digits: int) -> tuple[pl.Expr, pl.Expr]:
+    return _decimals(pl.col(name), digits), _decimals(pl.col(f"{name}_next"), digits)
+
+
+def _decimals(value: pl.Expr, digits: int) -> pl.Expr:
+    return value.round(digits).cast(pl.String)
+
+
+def _dates(name: str) -> tuple[pl.Expr, pl.Expr]:
+    shown = "%Y-%m-%d %H:%M:%S"
+    return pl.col(name).dt.strftime(shown), pl.col(f"{name}_next").dt.strftime(shown)
+
+
+def _rounded(name: str) -> pl.Expr:
+    return pl.col(name).cast(pl.Float64).round(3).cast(pl.String)

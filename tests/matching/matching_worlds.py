@@ -1,0 +1,115 @@
+"""Small worlds of objects, pictures and pairs, made at random from a seed."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+
+import numpy as np
+import polars as pl
+from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES
+
+
+@dataclass(frozen=True)
+class World:
+    """Frames that fit together."""
+
+    objects: pl.DataFrame
+    pictures: pl.DataFrame
+    pairs: pl.DataFrame
+
+
+def digest_of(name: object) -> str:
+    return hashlib.sha256(str(name).encode()).hexdigest()
+
+
+def picture(name: object, **values: object) -> dict[str, object]:
+    """A row of PICTURES: a JPEG of 4000 x 3000 px with quality 90, unless said otherwise."""
+    row: dict[str, object] = dict.fromkeys(PICTURES.names)
+    row |= {
+        "digest": digest_of(name), "md5": "", "crc32c": "", "size_bytes": 2_000_000, "format": "JPEG", "mode": "RGB",
+        "width_px": 4000, "height_px": 3000, "frames": 1, "orientation": 1, "has_alpha": False, "has_icc": False,
+        "lossless": False, "jpeg_quality": 90, "decode_spec": "1", "features": "", "run_id": "r",
+        "low_information": False,
+    }  # fmt: skip
+    if "dominant_tone" in PICTURES.names:
+        row["dominant_tone"] = 0.1
+    return row | values
+
+
+def stored(path: str, name: object, **values: object) -> dict[str, object]:
+    """A row of OBJECTS that holds the picture `name`."""
+    location = str(values.get("location_id", "disk"))
+    row: dict[str, object] = {
+        "object_id": f"{location}/{path}", "location_id": location, "path": path, "size_bytes": 2_000_000,
+        "change_token": "1", "modified_at": datetime(2024, 1, 1, tzinfo=timezone.utc), "link_id": None, "link_count": 1,
+        "digest": digest_of(name), "identity_basis": "read", "outcome": "indexed", "run_id": "r",
+    }  # fmt: skip
+    return row | values
+
+
+def pair(left: object, right: object, pdq: int | None = 4, **values: object) -> dict[str, object]:
+    """A row of PAIRS; its tier and score are not looked at by grouping, its distances are."""
+    low, high = sorted((digest_of(left), digest_of(right)))
+    row: dict[str, object] = {
+        "digest_a": low, "digest_b": high, "phash_distance": 2, "pdq_distance": pdq, "orientation": 0,
+        "sscd_small": 0.9, "sscd": None, "tier": "copy", "relation": "unverified", "score": 0.9, "run_id": "r",
+    }  # fmt: skip
+    return row | values
+
+
+def world(objects: list[dict[str, object]], pictures: list[dict[str, object]], pairs: list[dict[str, object]]) -> World:
+    return World(
+        pl.DataFrame(objects, schema=OBJECTS.polars),
+        pl.DataFrame(pictures, schema=PICTURES.polars),
+        pl.DataFrame(pairs, schema=PAIRS.polars),
+    )
+
+
+def random_world(seed: int, size: int = 14) -> World:
+    """Up to `size` pictures of few kinds, so that ties, withheld members and hard links are common."""
+    generator = np.random.default_rng(seed)
+    count = int(generator.integers(1, size + 1))
+    pictures, objects, pairs = [], [], []
+    for number in range(count):
+        width = int(generator.choice([4000, 3900, 2000, 640]))
+        lossless = bool(generator.random() < 0.2)
+        kind = str(generator.choice(["PNG", "TIFF"])) if lossless else str(generator.choice(["JPEG", "JPEG", "WEBP"]))
+        pictures.append(
+            picture(
+                number,
+                width_px=width,
+                height_px=width * 3 // 4,
+                format=kind,
+                lossless=lossless,
+                jpeg_quality=int(generator.choice([60, 90, 91, 98])) if kind == "JPEG" else None,
+                mode=str(generator.choice(["RGB", "RGB", "RGB", "L", "P", "RGBA"])),
+                has_alpha=bool(generator.random() < 0.1),
+                frames=int(generator.choice([1, 1, 1, 1, 3])),
+                effective_pixels=int(width * width * 3 // 4 * generator.choice([0.2, 1.0]))
+                if generator.random() < 0.5
+                else None,
+                size_bytes=int(generator.choice([10_000, 500_000, 2_000_000])),
+                low_information=bool(generator.random() < 0.1),
+            )
+        )
+        for copy in range(int(generator.integers(0, 4))):
+            file, names = int(generator.integers(0, 3)), int(generator.integers(1, 4))
+            objects.append(
+                stored(
+                    f"{number}-{copy}.jpg",
+                    number,
+                    location_id=str(generator.choice(["disk", "share"])),
+                    size_bytes=pictures[-1]["size_bytes"],
+                    modified_at=datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=int(generator.integers(3))),
+                    link_id=f"1:{number}-{file}" if names > 1 else None,
+                    link_count=names,
+                )
+            )
+    for left in range(count):
+        for right in range(left):
+            if generator.random() < 0.6:
+                relation = str(generator.choice(["unverified", "unverified", "whole", "composite"]))
+                pairs.append(pair(left, right, int(generator.choice([0, 10, 24, 25, 60])), relation=relation))
+    return world(objects, pictures, pairs)

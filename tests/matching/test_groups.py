@@ -1,0 +1,264 @@
+"""Groups are stars that partition the objects they propose, whatever the order of what goes in."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import datetime, timezone
+
+import numpy as np
+import polars as pl
+import pytest
+from deeplens_kit.matching import STRICT, Clause, Rule, group, keeper_order, tiers_of, with_context
+from deeplens_kit.matching.policy import picture_traits, withhold_codes
+from deeplens_kit.schemas import GROUPS, WITHHELD
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
+
+SEEDS = st.integers(0, 10**6)
+
+
+def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
+    """Keeper digest of each picture taken: the definition, one picture after another."""
+    held = made.objects.join(picture_traits(made.pictures), on="digest", suffix="_picture")
+    order = keeper_order(held)["digest"].unique(maintain_order=True).to_list()
+    traits = picture_traits(made.pictures)
+    row = {digest: at for at, digest in enumerate(traits["digest"])}
+    judged = with_context(made.pairs, made.pictures, rule).with_columns(tiers_of(made.pairs, rule).alias("unused"))
+    judged = judged.filter((tiers_of(judged, rule) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))
+    linked = {frozenset(ends) for ends in judged.select("digest_a", "digest_b").iter_rows()}
+    taken: dict[str, str] = {}
+    for place, keeper in enumerate(order):
+        if keeper in taken:
+            continue
+        for other in order[place + 1 :]:
+            if other in taken or frozenset((keeper, other)) not in linked:
+                continue
+            if withhold_codes(traits, np.array([row[keeper]]), np.array([row[other]]))[0] == 0:
+                taken[other] = keeper
+    return taken
+
+
+@settings(deadline=None, max_examples=150)
+@given(SEEDS)
+def test_stars_are_those_of_the_definition(seed: int) -> None:
+    made = random_world(seed)
+    grouping = group(made.objects, made.pictures, made.pairs, STRICT)
+    copies = grouping.groups.filter((pl.col("tier") == "copy"))
+    keeper = dict(copies.filter("is_keeper").select("group_id", "digest").iter_rows())
+    members = copies.filter(~pl.col("is_keeper"))
+    found = {digest: keeper[name] for name, digest in members.select("group_id", "digest").iter_rows()}
+    assert found == stars_by_hand(made, STRICT)
+
+
+@settings(deadline=None, max_examples=150)
+@given(SEEDS)
+def test_groups_partition_and_every_member_matches_its_own_keeper(seed: int) -> None:
+    made = random_world(seed)
+    grouping = group(made.objects, made.pictures, made.pairs, STRICT)
+    GROUPS.check(grouping.groups)
+    WITHHELD.check(grouping.withheld)
+    members = grouping.groups.filter(~pl.col("is_keeper"))
+    keepers = grouping.groups.filter("is_keeper")
+    assert members["object_id"].n_unique() == members.height
+    assert not set(members["object_id"]) & set(keepers["object_id"])
+    assert keepers["group_id"].n_unique() == keepers.height == grouping.groups["group_id"].n_unique()
+    # No picture loses its last object.
+    for digest in made.objects["digest"].unique():
+        whole = made.objects.filter(pl.col("digest") == digest).height
+        mine = members.filter((pl.col("digest") == digest))
+        assert mine.height < whole or set(mine["tier"]) == {"copy"}
+    judged = with_context(made.pairs, made.pictures, STRICT)
+    judged = judged.filter(tiers_of(judged, STRICT) == "copy")
+    linked = {frozenset(ends): score for *ends, score in judged.select("digest_a", "digest_b", "score").iter_rows()}
+    low = set(made.pictures.filter("low_information")["digest"])
+    for row in members.join(keepers, on="group_id", suffix="_keeper").iter_rows(named=True):
+        if row["tier"] == "bytes":
+            assert row["digest"] == row["digest_keeper"]
+        else:
+            assert row["score"] == linked[frozenset((row["digest"], row["digest_keeper"]))]
+            assert not {row["digest"], row["digest_keeper"]} & low
+
+
+@settings(deadline=None, max_examples=100)
+@given(SEEDS)
+def test_two_keepers_match_only_where_one_was_withheld(seed: int) -> None:
+    made = random_world(seed)
+    grouping = group(made.objects, made.pictures, made.pairs, STRICT)
+    keepers = set(grouping.groups.filter("is_keeper", tier="copy")["digest"])
+    withheld = {frozenset(ends) for ends in grouping.withheld.select("keeper_digest", "digest").iter_rows()}
+    members = set(grouping.groups.filter(~pl.col("is_keeper"), tier="copy")["digest"])
+    assert not set(grouping.withheld["digest"]) & members
+    judged = with_context(made.pairs, made.pictures, STRICT)
+    judged = judged.filter((tiers_of(judged, STRICT) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))
+    for a, b in judged.select("digest_a", "digest_b").iter_rows():
+        if a in keepers and b in keepers:
+            assert frozenset((a, b)) in withheld
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS, SEEDS)
+def test_the_order_of_input_does_not_matter(seed: int, shuffle: int) -> None:
+    made = random_world(seed)
+    frames = [
+        frame.sample(fraction=1.0, shuffle=True, seed=shuffle) for frame in (made.objects, made.pictures, made.pairs)
+    ]
+    first, second = group(made.objects, made.pictures, made.pairs, STRICT), group(*frames, STRICT)
+    assert first.groups.equals(second.groups)
+    assert first.withheld.equals(second.withheld)
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS)
+def test_the_bytes_tier_alone_proposes_equal_bytes_only(seed: int) -> None:
+    made = random_world(seed)
+    alone = group(made.objects, made.pictures, made.pairs, STRICT, tiers={"bytes"})
+    assert set(alone.groups["tier"]) <= {"bytes"}
+    assert alone.withheld.is_empty()
+    held = made.objects.group_by("digest").len().filter(pl.col("len") > 1)
+    assert alone.groups.filter(~pl.col("is_keeper")).height == (held["len"] - 1).sum()
+
+
+@settings(deadline=None, max_examples=60)
+@given(SEEDS)
+def test_a_keeper_is_never_worth_less_than_its_member(seed: int) -> None:
+    made = random_world(seed)
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups.filter(tier="copy")
+    facts = made.pictures.select("digest", "width_px", "effective_pixels", "lossless", "jpeg_quality", "mode", "frames")
+    both = (
+        groups.filter(~pl.col("is_keeper"))
+        .join(groups.filter("is_keeper").select("group_id", "digest"), on="group_id", suffix="_keeper")
+        .join(facts, on="digest")
+        .join(facts, left_on="digest_keeper", right_on="digest", suffix="_keeper")
+    )
+    for row in both.iter_rows(named=True):
+        assert row["frames"] == 1
+        assert row["width_px"] <= row["width_px_keeper"] or row["effective_pixels"] is not None
+        assert not (row["mode"] in ("RGB", "RGBA") and row["mode_keeper"] in ("L", "P"))
+
+
+def test_a_chain_makes_no_group_of_three() -> None:
+    made = world(
+        [stored(f"{name}.jpg", name) for name in "abc"],
+        [picture("a"), picture("b", width_px=2000, height_px=1500), picture("c", width_px=1000, height_px=750)],
+        [pair("a", "b"), pair("b", "c")],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert sorted(groups["path"]) == ["a.jpg", "b.jpg"]
+
+
+def test_copies_and_equal_bytes_of_one_keeper_are_two_groups_and_the_rest_joins_the_star() -> None:
+    made = world(
+        [stored("a1", "a"), stored("a2", "a"), stored("b1", "b"), stored("b2", "b")],
+        [picture("a"), picture("b", width_px=2000, height_px=1500)],
+        [pair("a", "b")],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    rows = set(groups.select("path", "tier", "is_keeper").iter_rows())
+    assert rows == {
+        ("a1", "bytes", True), ("a2", "bytes", False), ("a1", "copy", True), ("b1", "copy", False), ("b2", "copy", False),
+    }  # fmt: skip
+    copy = groups.filter(tier="copy")
+    assert copy["reason"][0] == "keeps 4000x3000 JPEG q90: most pixels (12.0 MP against 3.0 MP)"
+    assert "PDQ differs in 4 of 256 bits" in copy["reason"][1]
+
+
+def test_a_withheld_copy_can_keep_a_group_of_its_own_and_is_reported() -> None:
+    made = world(
+        [stored(name, name) for name in ("still", "film", "small")],
+        [
+            picture("still"),
+            picture("film", frames=9, width_px=3000, height_px=2250),
+            picture("small", width_px=640, height_px=480),
+        ],
+        [pair("still", "film"), pair("film", "small")],
+    )
+    grouping = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert grouping.withheld.select("keeper_digest", "digest").rows() == [(digest_of("still"), digest_of("film"))]
+    assert "several frames" in grouping.withheld["reason"][0]
+    assert grouping.groups.sort("is_keeper")["path"].to_list() == ["small", "film"]
+
+
+def test_pictures_of_low_information_are_grouped_by_bytes_only() -> None:
+    made = world(
+        [stored("a1", "a"), stored("a2", "a"), stored("b", "b")],
+        [picture("a", low_information=True), picture("b", width_px=2000, height_px=1500)],
+        [pair("a", "b", 0)],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert set(groups["tier"]) == {"bytes"}
+
+
+def test_group_ids_stay_when_members_come_and_go() -> None:
+    pictures = [picture("a"), picture("b", width_px=2000, height_px=1500), picture("c", width_px=640, height_px=480)]
+    pairs = [pair("a", "b"), pair("a", "c")]
+    few = world([stored("a", "a"), stored("b", "b")], pictures, pairs)
+    many = world([stored("z", "a"), stored("b", "b"), stored("c", "c")], pictures, pairs)
+    names = [set(group(made.objects, made.pictures, made.pairs, STRICT).groups["group_id"]) for made in (few, many)]
+    assert names[0] == names[1]
+    assert len(names[0]) == 1
+
+
+@pytest.mark.parametrize(
+    ("links", "count", "freed"),
+    [
+        ([None, None, None], 1, [2_000_000, 2_000_000]),
+        (["1:1", "1:1", "1:1"], 3, [0, 0]),  # names of the keeper's own file
+        (["1:1", "1:2", "1:2"], 2, [2_000_000, 0]),  # every name of another file
+        (["1:1", "1:2", "1:2"], 3, [0, 0]),  # a third name of it is somewhere else
+    ],
+)
+def test_hard_links_free_nothing_until_the_last_name(links: list[str | None], count: int, freed: list[int]) -> None:
+    made = world(
+        [stored(path, "a", link_id=link, link_count=count) for path, link in zip("kmn", links, strict=True)],
+        [picture("a")],
+        [],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert groups["frees_bytes"].to_list() == [0, *freed]
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    made = world([], [], [])
+    grouping = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert grouping.groups.is_empty()
+    assert grouping.withheld.is_empty()
+
+
+def test_only_the_needed_columns_are_needed() -> None:
+    made = random_world(5)
+    few = made.pictures.select("digest", "width_px", "height_px")
+    GROUPS.check(group(made.objects, few, made.pairs, STRICT).groups)
+
+
+def test_a_looser_rule_judges_stored_pairs_again() -> None:
+    made = world(
+        [stored("a", "a"), stored("b", "b")],
+        [picture("a"), picture("b", width_px=2000, height_px=1500)],
+        [pair("a", "b", 60, tier="scene")],
+    )
+    loose = dataclasses.replace(STRICT, name="loose", plain=(Clause(pdq_max=60),), unmeasured=(Clause(pdq_max=60),))
+    assert group(made.objects, made.pictures, made.pairs, STRICT).groups.is_empty()
+    assert group(made.objects, made.pictures, made.pairs, loose).groups.height == 2
+
+
+def test_bursts_are_no_copies_even_where_they_look_alike() -> None:
+    shots = [datetime(2024, 5, 1, 10, 0, second) for second in (0, 1)]
+    made = world(
+        [stored("a", "a"), stored("b", "b")],
+        [picture("a", taken_at=shots[0]), picture("b", width_px=2000, height_px=1500, taken_at=shots[1])],
+        [pair("a", "b", 4)],
+    )
+    assert group(made.objects, made.pictures, made.pairs, STRICT).groups.is_empty()
+    same_time = made.pictures.with_columns(taken_at=pl.lit(shots[0]))
+    assert group(made.objects, same_time, made.pairs, STRICT).groups.height == 2
+
+
+def test_older_objects_represent_their_picture() -> None:
+    made = world(
+        [stored("a", "a"), stored("z", "a", modified_at=datetime(2001, 1, 1, tzinfo=timezone.utc))], [picture("a")], []
+    )
+    keeper = group(made.objects, made.pictures, made.pairs, STRICT).groups.filter("is_keeper")
+    assert keeper["path"].to_list() == ["z"]
+    assert "older (modified 2001-01-01 00:00:00 against 2024-01-01 00:00:00)" in keeper["reason"][0]

@@ -1,0 +1,84 @@
+"""The keeper order is total; a member that may be worth more than its keeper is withheld."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+import pytest
+from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
+from deeplens_kit.schemas import PICTURES
+from matching_worlds import digest_of, picture
+
+
+def order(*rows: dict[str, object]) -> list[str]:
+    traits = keeper_order(picture_traits(pl.DataFrame(list(rows), schema=PICTURES.polars)))
+    return traits["digest"].to_list()
+
+
+def verdict(keeper: dict[str, object], member: dict[str, object]) -> Withhold:
+    rows = pl.DataFrame([picture("keeper", **keeper), picture("member", **member)], schema=PICTURES.polars)
+    return Withhold(withhold_codes(picture_traits(rows), np.array([0]), np.array([1]))[0])
+
+
+@pytest.mark.parametrize(
+    ("better", "worse"),
+    [
+        ({"width_px": 4000}, {"width_px": 2000, "lossless": True, "format": "PNG"}),
+        ({"effective_pixels": 12_000_000}, {"width_px": 8000, "height_px": 6000, "effective_pixels": 3_000_000}),
+        ({"lossless": True, "format": "PNG", "width_px": 3996}, {"width_px": 4000, "jpeg_quality": 100}),
+        ({"jpeg_quality": 95, "size_bytes": 1}, {"jpeg_quality": 90}),
+        ({"jpeg_quality": 30}, {"jpeg_quality": None, "format": "WEBP"}),
+        ({"size_bytes": 3_000_000}, {"size_bytes": 2_000_000}),
+        ({"taken_at": datetime(2001, 1, 1)}, {"taken_at": datetime(2002, 1, 1)}),
+        ({"taken_at": datetime(2001, 1, 1)}, {"taken_at": None}),
+    ],
+)
+def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[str, object]) -> None:
+    for names in (("x", "y"), ("y", "x")):
+        rows = [picture(names[0], **better), picture(names[1], **worse)]
+        assert order(*rows) == order(*reversed(rows)) == [digest_of(name) for name in names]
+
+
+BIG, HALF = {"width_px": 4000, "height_px": 3000}, {"width_px": 2000, "height_px": 1500}
+PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_000_000}
+
+
+@pytest.mark.parametrize(
+    ("keeper", "member", "expected"),
+    [
+        (BIG, HALF, Withhold.NO),
+        (BIG, BIG, Withhold.NO),
+        (BIG, HALF | {"jpeg_quality": 99, "size_bytes": 1_000_000}, Withhold.NO),
+        (BIG, {"width_px": 64, "height_px": 48, "jpeg_quality": 100, "size_bytes": 9_000}, Withhold.NO),
+        (PNG, BIG, Withhold.NO),
+        (BIG, HALF | PNG, Withhold.NO),
+        (HALF, BIG, Withhold.DETAIL),
+        (HALF, BIG | {"effective_pixels": 3_100_000}, Withhold.NO),
+        (HALF, BIG | {"effective_pixels": 12_000_000}, Withhold.DETAIL),
+        ({"width_px": 3990, "height_px": 3000}, BIG, Withhold.PIXELS),
+        (BIG | {"effective_pixels": 4_000_000}, HALF | {"effective_pixels": 3_000_000}, Withhold.NO),
+        (BIG, PNG, Withhold.LOSSLESS),
+        (BIG, BIG | {"jpeg_quality": 92}, Withhold.NO),
+        (BIG, BIG | {"jpeg_quality": 93}, Withhold.QUALITY),
+        (BIG | {"jpeg_quality": 30}, HALF | {"jpeg_quality": 98, "size_bytes": 2_000_001}, Withhold.MORE_DATA),
+        (BIG, {"format": "HEIF", "jpeg_quality": None, "size_bytes": 1_000_000}, Withhold.CODEC),
+        (BIG, {"format": "WEBP", "jpeg_quality": None, "size_bytes": 1_000_000}, Withhold.NO),
+        (BIG, HALF | {"format": "HEIF", "jpeg_quality": None, "size_bytes": 1_900_000}, Withhold.NO),
+        (BIG, HALF | {"frames": 2}, Withhold.FRAMES),
+        (PNG | {"mode": "P"}, HALF, Withhold.COLOURS),
+        (BIG | {"mode": "L"}, HALF, Withhold.COLOURS),
+        (BIG, HALF | {"mode": "L"}, Withhold.NO),
+        (BIG, HALF | {"mode": "I;16"}, Withhold.DEPTH),
+        (BIG, HALF | {"has_alpha": True, "mode": "RGBA"}, Withhold.TRANSPARENCY),
+    ],
+)
+def test_members_that_may_be_worth_more_are_withheld(
+    keeper: dict[str, object], member: dict[str, object], expected: Withhold
+) -> None:
+    assert verdict(keeper, member) is expected
+
+
+def test_every_reason_has_a_sentence() -> None:
+    assert set(REASONS) == set(Withhold) - {Withhold.NO}
