@@ -1,0 +1,71 @@
+"""Bytes to upright RGB thumbnails and metadata, within limits.
+
+Takes the bytes of one file, never its name, and gives samples and facts of it; must not read or write users'
+files. The names below load their modules, and with them Pillow and the decoders, when they are first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.decode.detail import effective_pixels
+    from deeplens_kit.decode.metadata import PictureMetadata
+    from deeplens_kit.decode.picture import (
+        DECODE_SPEC,
+        THUMBNAIL_SIDE_PX,
+        DecodedPicture,
+        decode_luma,
+        decode_picture,
+        decode_preview,
+    )
+    from deeplens_kit.decode.signature import FORMATS, describe, sniff
+    from deeplens_kit.decode.thumbnails import THUMBNAIL_SIDES_PX, ThumbnailCache, encode_thumbnail
+
+__all__ = [
+    "DECODE_SPEC",
+    "FORMATS",
+    "THUMBNAIL_SIDES_PX",
+    "THUMBNAIL_SIDE_PX",
+    "DecodedPicture",
+    "PictureMetadata",
+    "ThumbnailCache",
+    "decode_luma",
+    "decode_picture",
+    "decode_preview",
+    "describe",
+    "effective_pixels",
+    "encode_thumbnail",
+    "sniff",
+]
+
+_MODULES = {
+    "DECODE_SPEC": "picture",
+    "FORMATS": "signature",
+    "THUMBNAIL_SIDES_PX": "thumbnails",
+    "THUMBNAIL_SIDE_PX": "picture",
+    "DecodedPicture": "picture",
+    "PictureMetadata": "metadata",
+    "ThumbnailCache": "thumbnails",
+    "decode_luma": "picture",
+    "decode_picture": "picture",
+    "decode_preview": "picture",
+    "describe": "signature",
+    "effective_pixels": "detail",
+    "encode_thumbnail": "thumbnails",
+    "sniff": "signature",
+}
+
+
+def __getattr__(name: str) -> object:
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__
