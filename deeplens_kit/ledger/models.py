@@ -1,0 +1,95 @@
+"""The relational tables, as SQLAlchemy maps them.
+
+Takes nothing; gives mapped classes that mirror what the migrations make (a test compares both). Must not be used
+outside the ledger: others get the frozen values.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, TypeDecorator
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+__all__ = ["AuditRow", "Base", "LeaseRow", "LocationRow", "RunRow", "UtcTime"]
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A time in UTC, aware on both sides; SQLite stores none of the zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware in, UTC to the database."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise TypeError(f"time {value} has no zone; the ledger stores UTC")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Out of the database in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Base(DeclarativeBase):
+    """All tables of the ledger."""
+
+
+class LocationRow(Base):
+    """A location."""
+
+    __tablename__ = "locations"
+
+    location_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    url: Mapped[str] = mapped_column(Text)
+    options: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    active: Mapped[bool]
+
+
+class RunRow(Base):
+    """A run."""
+
+    __tablename__ = "runs"
+
+    run_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(50))
+    location_id: Mapped[str | None] = mapped_column(ForeignKey("locations.location_id"), index=True)
+    state: Mapped[str] = mapped_column(String(20))
+    holder: Mapped[str] = mapped_column(Text)
+    started_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    settings: Mapped[dict[str, Any]] = mapped_column(JSON)
+    figures: Mapped[dict[str, Any]] = mapped_column(JSON)
+    message: Mapped[str] = mapped_column(Text)
+
+
+class LeaseRow(Base):
+    """The lease on a location: at most one."""
+
+    __tablename__ = "leases"
+
+    location_id: Mapped[str] = mapped_column(ForeignKey("locations.location_id"), primary_key=True)
+    holder: Mapped[str] = mapped_column(Text)
+    run_id: Mapped[str] = mapped_column(ForeignKey("runs.run_id"))
+    acquired_at: Mapped[datetime] = mapped_column(UtcTime)
+    heartbeat_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AuditRow(Base):
+    """A change, written in the transaction that makes it."""
+
+    __tablename__ = "audit"
+
+    audit_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(Text)
+    action: Mapped[str] = mapped_column(String(50))
+    details: Mapped[dict[str, Any]] = mapped_column(JSON)

@@ -1,0 +1,352 @@
+"""What every ledger does, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+
+from deeplens_kit.errors import (
+    LeaseHeldError,
+    SettingsError,
+    UnknownNameError,
+    WorkspaceError,
+    WorkspaceMissingError,
+    WorkspaceSchemaError,
+)
+from deeplens_kit.ledger import SCHEMA_REVISION, Ledger, RunState, current_holder
+from deeplens_kit.ledger.address import ledger_address
+from deeplens_kit.ledger.engine import open_engine, writing
+from deeplens_kit.ledger.models import Base
+from deeplens_kit.ledger.schema import migrate, revision_of
+
+Maker = Callable[..., Ledger]
+STRANGER = "eve@elsewhere pid 7"
+
+
+class LedgerConformance:
+    """Inherited once per database."""
+
+    @pytest.fixture
+    def ledger(self, url: str, made: Maker) -> Ledger:
+        return made(url)
+
+    # --- Opening ---
+
+    def test_nothing_there_is_said_and_nothing_is_made(self, url: str) -> None:
+        for _ in range(2):
+            with pytest.raises(WorkspaceMissingError, match="deeplens init"):
+                Ledger.open(url)
+
+    def test_a_ledger_is_made_once(self, url: str, ledger: Ledger) -> None:
+        with pytest.raises(WorkspaceError, match="already"):
+            Ledger.create(url)
+        assert Ledger.schema_version == SCHEMA_REVISION
+
+    def test_migrations_make_what_is_mapped(self, url: str, ledger: Ledger) -> None:
+        engine = open_engine(ledger_address(url))
+        with engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        engine.dispose()
+
+    def test_another_revision_is_refused_by_age(self, url: str, ledger: Ledger, tmp_path: Path) -> None:
+        engine = create_engine(ledger_address(url))
+        for revision, newer in (("0001", False), ("9999", True)):
+            with engine.begin() as connection:
+                connection.execute(text(f"UPDATE alembic_version SET version_num = '{revision}'"))
+            with pytest.raises(WorkspaceSchemaError) as caught:
+                Ledger.open(url)
+            assert caught.value.newer is newer
+            assert (caught.value.found, caught.value.expected) == (revision, SCHEMA_REVISION)
+        with pytest.raises(WorkspaceSchemaError, match="newer"):
+            Ledger.upgrade(url, tmp_path / "backup")
+        assert not (tmp_path / "backup").exists()
+        engine.dispose()
+
+    def test_the_first_revision_is_upgraded_after_a_backup(self, url: str, made: Maker, tmp_path: Path) -> None:
+        engine = open_engine(ledger_address(url))
+        with writing(engine).begin() as connection:
+            migrate(connection, "0001")
+            assert "leases" not in inspect(connection).get_table_names()
+        with writing(engine).begin() as connection:
+            connection.execute(
+                text("INSERT INTO locations VALUES ('ab12', 'péle mêle', '/a', '{\"x\": 1}', :at, :active)"),
+                {"at": datetime(2024, 2, 3, tzinfo=UTC).replace(tzinfo=None), "active": True},
+            )
+        with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
+            Ledger.open(url)
+        copied, migrated = Ledger.upgrade(url, tmp_path / "backups")
+        assert migrated == "schema 0001 to 0002"
+        assert copied.startswith("copied to ")
+        rows = self.backed_up(Path(copied.removeprefix("copied to ")))
+        assert [(row["location_id"], row["name"]) for row in rows] == [("ab12", "péle mêle")]
+        upgraded = made(url, new=False)
+        found = upgraded.location("péle mêle")
+        assert (found.location_id, found.options, found.active) == ("ab12", {"x": 1}, True)
+        with upgraded.leased_run("index", found, {}) as (lease, _run):
+            lease.check()
+        assert Ledger.upgrade(url, tmp_path / "backups") == ()
+        assert len(list((tmp_path / "backups").iterdir())) == 1
+        engine.dispose()
+
+    def backed_up(self, copy: Path) -> list[dict[str, Any]]:
+        """Rows of locations in a backup."""
+        raise NotImplementedError
+
+    def test_a_failed_migration_changes_nothing(self, url: str, tmp_path: Path) -> None:
+        engine = open_engine(ledger_address(url))
+        with writing(engine).begin() as connection:
+            migrate(connection, "0001")
+            # In the way of the second revision.
+            connection.execute(text("CREATE TABLE leases (location_id VARCHAR(32))"))
+        with pytest.raises(WorkspaceError, match="already exists"):
+            Ledger.upgrade(url, tmp_path / "backups")
+        with writing(engine).begin() as connection:
+            assert revision_of(connection) == "0001"
+            connection.execute(text("DROP TABLE leases"))
+        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0002"
+        engine.dispose()
+
+    # --- Locations ---
+
+    def test_locations_come_back_with_an_audit_trail(self, url: str, ledger: Ledger, made: Maker) -> None:
+        options = {"include": ["*.jpg"], "secret": "${BUCKET_SECRET}"}
+        added = ledger.add_location("zwei 📷", "s3://bucket/a b#%", options)
+        first = ledger.add_location("eins", "/somewhere", {})
+        assert ledger.locations() == [first, added]
+        assert made(url, new=False).location("zwei 📷") == added
+        assert added.options == options
+        assert abs(datetime.now(UTC) - added.created_at) < timedelta(minutes=5)
+        renamed = ledger.rename_location("eins", "drei")
+        assert (renamed.location_id, renamed.name) == (first.location_id, "drei")
+        assert ledger.set_location_active("drei", False).active is False
+        assert ledger.locations() == [added]
+        assert [item.name for item in ledger.locations(inactive=True)] == ["drei", "zwei 📷"]
+        trail = ledger.audit_trail()
+        assert [entry.action for entry in trail] == [
+            "location.added",
+            "location.added",
+            "location.renamed",
+            "location.deactivated",
+        ]
+        assert trail[2].details == {"location_id": first.location_id, "name": "drei", "was": "eins"}
+        assert "BUCKET_SECRET" not in str(trail[0])
+        assert "@" in trail[0].who
+
+    def test_an_unknown_name_is_answered_with_the_nearest(self, ledger: Ledger) -> None:
+        ledger.add_location("holidays", "/a", {})
+        with pytest.raises(UnknownNameError, match="did you mean 'holidays'"):
+            ledger.location("holyday")
+
+    @pytest.mark.parametrize("name", ["", " ", "a/b", "two\nlines", " pics", "x" * 201, "\ud800"])
+    def test_names_that_cannot_be_shown_are_refused(self, ledger: Ledger, name: str) -> None:
+        with pytest.raises(SettingsError, match="cannot name a location"):
+            ledger.add_location(name, "/a", {})
+
+    def test_a_name_is_given_once(self, ledger: Ledger) -> None:
+        ledger.add_location("pics", "/a", {})
+        ledger.add_location("other", "/a", {})
+        with pytest.raises(SettingsError, match="already"):
+            ledger.add_location("pics", "/b", {})
+        with pytest.raises(SettingsError, match="already"):
+            ledger.rename_location("other", "pics")
+        assert len(ledger.audit_trail()) == 2, "a change that failed leaves no trace"
+
+    def test_credentials_in_clear_are_refused(self, ledger: Ledger) -> None:
+        with pytest.raises(SettingsError) as caught:
+            ledger.add_location("a", "sftp://me:hunter22@host/x", {})
+        assert "hunter22" not in str(caught.value)
+        for option in ("secret", "aws_secret_access_key", "password", "key", "token"):
+            with pytest.raises(SettingsError) as caught:
+                ledger.add_location("a", "s3://b", {option: "hunter22"})
+            assert "hunter22" not in str(caught.value)
+        ledger.add_location("a", "sftp://me:${SFTP_PASSWORD}@host/x", {"key": "${KEY}", "keyboard": "qwertz"})
+
+    # --- Runs ---
+
+    def test_a_run_is_recorded_from_start_to_end(self, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        run = ledger.start_run("index", location.location_id, {"workers": 2})
+        assert (run.state, run.finished_at, run.settings) == (RunState.RUNNING, None, {"workers": 2})
+        done = ledger.finish_run(run.run_id, "failed", {"objects": 3}, message="no space")
+        assert (done.state, done.figures, done.message) == (RunState.FAILED, {"objects": 3}, "no space")
+        assert done.finished_at is not None
+        assert done.finished_at >= done.started_at
+        everywhere = ledger.start_run("match", None, {})
+        assert ledger.runs(location) == [done]
+        assert ledger.runs() == [everywhere, done]
+        with pytest.raises(SettingsError, match="finished, interrupted, failed"):
+            ledger.finish_run(run.run_id, "running", {})
+        with pytest.raises(UnknownNameError):
+            ledger.finish_run("no such run", "finished", {})
+        with pytest.raises(UnknownNameError):
+            ledger.start_run("index", "no such location", {})
+
+    def test_a_run_on_another_machine_lives_while_its_lease_is_fresh(self, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        run = ledger.start_run("index", location, {}, holder=STRANGER)
+        ledger.start_run("index", location, {}, stale_seconds=60)
+        assert ledger.runs(location)[-1].state == RunState.RUNNING, "it may be about to take the lease"
+        with ledger.lease(location, STRANGER, run.run_id, stale_seconds=60):
+            ledger.start_run("index", location, {}, stale_seconds=60)
+            assert ledger.runs(location)[-1].state == RunState.RUNNING
+        ledger.start_run("index", location, {}, stale_seconds=0)
+        assert ledger.runs(location)[-1].state == RunState.INTERRUPTED
+
+    # --- Leases ---
+
+    def test_a_held_lease_is_refused_with_name_and_age(self, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        with ledger.leased_run("index", location, {}) as (lease, run):
+            lease.check()
+            with (
+                pytest.raises(LeaseHeldError) as caught,
+                ledger.leased_run("index", location, {}),
+            ):
+                pytest.fail("two leases on one location")
+            assert caught.value.location == "pics"
+            assert caught.value.holder == current_holder().partition(" (")[0]
+            assert 0 <= caught.value.age_seconds < 60
+            assert [item.run_id for item in ledger.runs()] == [run.run_id], "the refused run left no row"
+            other = ledger.add_location("other", "/b", {})
+            with ledger.leased_run("index", other, {}):
+                pass
+        with ledger.leased_run("index", location, {}):
+            pass
+
+    def test_the_lease_is_given_back_when_the_work_fails(self, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        with pytest.raises(ZeroDivisionError), ledger.leased_run("index", location, {}):
+            raise ZeroDivisionError
+        with ledger.leased_run("index", location, {}):
+            pass
+
+    def test_the_heartbeat_keeps_a_lease_that_would_go_stale(self, url: str, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        run = ledger.start_run("index", location, {})
+        engine = create_engine(ledger_address(url))
+        with ledger.lease(location, STRANGER, run.run_id, stale_seconds=0.6):
+            beats = {self.heartbeat(engine)}
+            deadline = time.monotonic() + 30
+            while len(beats) < 4 and time.monotonic() < deadline:
+                beats.add(self.heartbeat(engine))
+        assert len(beats) == 4
+        engine.dispose()
+
+    @staticmethod
+    def heartbeat(engine: Any) -> str:
+        with engine.connect() as connection:
+            return str(connection.execute(text("SELECT heartbeat_at FROM leases")).scalar_one())
+
+    def test_of_many_processes_exactly_one_wins(self, url: str, ledger: Ledger, worker: Callable[..., Any]) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        workers = [worker(url, location.location_id) for _ in range(4)]
+        assert [each.says() for each in workers] == ["ready"] * 4
+        for each in workers:
+            each.tell()
+        answers = sorted(each.says() for each in workers)
+        assert answers[0] == "held"
+        assert all(answer.startswith("refused LeaseHeldError: Location 'pics'") for answer in answers[1:])
+        states = {run.state for run in ledger.runs()}
+        assert states == {RunState.RUNNING}, "none of the living was taken for dead"
+
+    def test_a_killed_holder_is_stale_at_once(self, url: str, ledger: Ledger, worker: Callable[..., Any]) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        other = worker(url, location.location_id, 3600)
+        assert other.says() == "ready"
+        other.tell()
+        assert other.says() == "held"
+        with pytest.raises(LeaseHeldError), ledger.leased_run("index", location, {}, stale_seconds=3600):
+            pytest.fail("two leases on one location")
+        other.process.send_signal(signal.SIGKILL)
+        other.process.wait()
+        with ledger.leased_run("index", location, {}, stale_seconds=3600) as (lease, run):
+            lease.check()
+        killed = ledger.runs()[-1]
+        assert killed.run_id != run.run_id
+        assert (killed.state, killed.message) == (
+            RunState.INTERRUPTED,
+            "the process ended without finishing the run",
+        )
+
+    def test_a_holder_that_slept_learns_that_it_lost(
+        self, url: str, ledger: Ledger, worker: Callable[..., Any]
+    ) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        other = worker(url, location.location_id, 0.9, STRANGER)
+        assert other.says() == "ready"
+        other.tell()
+        assert other.says() == "held"
+        other.tell()
+        assert other.says() == "ours"
+        other.process.send_signal(signal.SIGSTOP)
+        run = ledger.start_run("index", location, {})
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                with ledger.lease(location, current_holder(), run.run_id, stale_seconds=0.9) as lease:
+                    other.process.send_signal(signal.SIGCONT)
+                    other.tell()
+                    assert other.says().startswith("lost LeaseHeldError: Location 'pics'")
+                    lease.check()
+                    assert not lease.lost.is_set()
+                break
+            except LeaseHeldError:
+                assert time.monotonic() < deadline, "a stale lease was never taken over"
+        other.end()
+        # What the loser does at its end leaves the winner's lease alone.
+        with ledger.leased_run("index", location, {}):
+            pass
+
+    def test_a_lease_whose_row_is_gone_is_lost(self, url: str, ledger: Ledger) -> None:
+        location = ledger.add_location("pics", "/a", {})
+        engine = create_engine(ledger_address(url))
+        with ledger.leased_run("index", location, {}, stale_seconds=0.06) as (lease, _run):
+            with engine.begin() as connection:
+                connection.execute(text("DELETE FROM leases"))
+            assert lease.lost.wait(30)
+            with pytest.raises(WorkspaceError, match="could not be kept"):
+                lease.check()
+        engine.dispose()
+
+
+class TestSqlite(LedgerConformance):
+    """SQLite in a file."""
+
+    @pytest.fixture
+    def url(self, sqlite_url: str) -> str:
+        return sqlite_url
+
+    def backed_up(self, copy: Path) -> list[dict[str, Any]]:
+        assert copy.suffix == ".sqlite"
+        with closing(sqlite3.connect(copy)) as connection:
+            connection.row_factory = sqlite3.Row
+            return [dict(row) for row in connection.execute("SELECT * FROM locations")]
+
+
+class TestPostgres(LedgerConformance):
+    """A real PostgreSQL server."""
+
+    @pytest.fixture
+    def url(self, postgres_url: str) -> str:
+        return postgres_url
+
+    def backed_up(self, copy: Path) -> list[dict[str, Any]]:
+        assert sorted(path.name for path in copy.iterdir()) == [
+            "alembic_version.jsonl",
+            "audit.jsonl",
+            "locations.jsonl",
+            "runs.jsonl",
+        ]
+        return [json.loads(line) for line in (copy / "locations.jsonl").read_text(encoding="utf-8").splitlines()]
