@@ -172,20 +172,20 @@ def with_context(pairs: pl.DataFrame, pictures: pl.DataFrame, rule: Rule) -> pl.
     absent = [pl.lit(None).alias(name) for name in CONTEXT_COLUMNS if name not in pictures.columns]
     known = pictures.with_columns(absent).select(
         "digest",
-        page=pl.col("dominant_tone").cast(pl.Float32) >= pl.lit(rule.page_tone_min, pl.Float32),
-        low=pl.col("low_information").cast(pl.Boolean).fill_null(False)
+        context_page=pl.col("dominant_tone").cast(pl.Float32) >= pl.lit(rule.page_tone_min, pl.Float32),
+        context_low=pl.col("low_information").cast(pl.Boolean).fill_null(False)
         | (pl.col("pdq_quality").cast(pl.Int32) < rule.pdq_quality_min).fill_null(False),
-        taken=pl.col("taken_at").cast(pl.Datetime("us")),
+        context_taken=pl.col("taken_at").cast(pl.Datetime("us")),
     )
     joined = pairs.join(known, left_on="digest_a", right_on="digest", how="left", maintain_order="left").join(
         known, left_on="digest_b", right_on="digest", how="left", maintain_order="left", suffix="_other"
     )
     return joined.with_columns(
         # Kleene logic: one page-like picture is enough, whatever is unknown of the other.
-        page_like=pl.col("page") | pl.col("page_other"),
-        low_information=(pl.col("low") | pl.col("low_other")).fill_null(False),
-        other_shots=(pl.col("taken") != pl.col("taken_other")).fill_null(False),
-    ).drop("page", "low", "taken", "page_other", "low_other", "taken_other")
+        page_like=pl.col("context_page") | pl.col("context_page_other"),
+        low_information=(pl.col("context_low") | pl.col("context_low_other")).fill_null(False),
+        other_shots=(pl.col("context_taken") != pl.col("context_taken_other")).fill_null(False),
+    ).select(*pairs.columns, "page_like", "low_information", "other_shots")
 
 
 def tiers_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:

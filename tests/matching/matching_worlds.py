@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import polars as pl
+
 from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES
 
 
@@ -43,7 +44,7 @@ def stored(path: str, name: object, **values: object) -> dict[str, object]:
     location = str(values.get("location_id", "disk"))
     row: dict[str, object] = {
         "object_id": f"{location}/{path}", "location_id": location, "path": path, "size_bytes": 2_000_000,
-        "change_token": "1", "modified_at": datetime(2024, 1, 1, tzinfo=timezone.utc), "link_id": None, "link_count": 1,
+        "change_token": "1", "modified_at": datetime(2024, 1, 1, tzinfo=UTC), "link_id": None, "link_count": 1,
         "digest": digest_of(name), "identity_basis": "read", "outcome": "indexed", "run_id": "r",
     }  # fmt: skip
     return row | values
@@ -102,7 +103,7 @@ def random_world(seed: int, size: int = 14) -> World:
                     number,
                     location_id=str(generator.choice(["disk", "share"])),
                     size_bytes=pictures[-1]["size_bytes"],
-                    modified_at=datetime(2024, 1, 1, tzinfo=timezone.utc) + timedelta(days=int(generator.integers(3))),
+                    modified_at=datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=int(generator.integers(3))),
                     link_id=f"1:{number}-{file}" if names > 1 else None,
                     link_count=names,
                 )

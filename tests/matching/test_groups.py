@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 
 import numpy as np
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
+
 from deeplens_kit.matching import STRICT, Clause, Rule, group, keeper_order, tiers_of, with_context
 from deeplens_kit.matching.policy import picture_traits, withhold_codes
 from deeplens_kit.schemas import GROUPS, WITHHELD
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
 
 SEEDS = st.integers(0, 10**6)
 
@@ -45,7 +45,7 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
 def test_stars_are_those_of_the_definition(seed: int) -> None:
     made = random_world(seed)
     grouping = group(made.objects, made.pictures, made.pairs, STRICT)
-    copies = grouping.groups.filter((pl.col("tier") == "copy"))
+    copies = grouping.groups.filter(pl.col("tier") == "copy")
     keeper = dict(copies.filter("is_keeper").select("group_id", "digest").iter_rows())
     members = copies.filter(~pl.col("is_keeper"))
     found = {digest: keeper[name] for name, digest in members.select("group_id", "digest").iter_rows()}
@@ -67,7 +67,7 @@ def test_groups_partition_and_every_member_matches_its_own_keeper(seed: int) -> 
     # No picture loses its last object.
     for digest in made.objects["digest"].unique():
         whole = made.objects.filter(pl.col("digest") == digest).height
-        mine = members.filter((pl.col("digest") == digest))
+        mine = members.filter(pl.col("digest") == digest)
         assert mine.height < whole or set(mine["tier"]) == {"copy"}
     judged = with_context(made.pairs, made.pictures, STRICT)
     judged = judged.filter(tiers_of(judged, STRICT) == "copy")
@@ -157,7 +157,8 @@ def test_copies_and_equal_bytes_of_one_keeper_are_two_groups_and_the_rest_joins_
     groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
     rows = set(groups.select("path", "tier", "is_keeper").iter_rows())
     assert rows == {
-        ("a1", "bytes", True), ("a2", "bytes", False), ("a1", "copy", True), ("b1", "copy", False), ("b2", "copy", False),
+        ("a1", "bytes", True), ("a2", "bytes", False),
+        ("a1", "copy", True), ("b1", "copy", False), ("b2", "copy", False),
     }  # fmt: skip
     copy = groups.filter(tier="copy")
     assert copy["reason"][0] == "keeps 4000x3000 JPEG q90: most pixels (12.0 MP against 3.0 MP)"
@@ -256,9 +257,7 @@ def test_bursts_are_no_copies_even_where_they_look_alike() -> None:
 
 
 def test_older_objects_represent_their_picture() -> None:
-    made = world(
-        [stored("a", "a"), stored("z", "a", modified_at=datetime(2001, 1, 1, tzinfo=timezone.utc))], [picture("a")], []
-    )
+    made = world([stored("a", "a"), stored("z", "a", modified_at=datetime(2001, 1, 1, tzinfo=UTC))], [picture("a")], [])
     keeper = group(made.objects, made.pictures, made.pairs, STRICT).groups.filter("is_keeper")
     assert keeper["path"].to_list() == ["z"]
     assert "older (modified 2001-01-01 00:00:00 against 2024-01-01 00:00:00)" in keeper["reason"][0]

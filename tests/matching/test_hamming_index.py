@@ -6,12 +6,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from deeplens_kit.features import dihedral_pdq, dihedral_phash
-from deeplens_kit.matching.neighbours import BruteForceHamming, HammingHits, HammingIndex
-from deeplens_kit.matching.neighbours.band_plan import plan_bands
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+
+from deeplens_kit.features import dihedral_pdq, dihedral_phash
+from deeplens_kit.matching.neighbours import BruteForceHamming, HammingHits, HammingIndex
+from deeplens_kit.matching.neighbours.band_plan import plan_bands
 
 
 def near_copies(seed: int, count: int, bits: int, flips: float = 0.04) -> NDArray[np.uint8]:

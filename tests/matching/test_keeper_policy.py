@@ -7,9 +7,10 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 import pytest
+from matching_worlds import digest_of, picture
+
 from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
 from deeplens_kit.schemas import PICTURES
-from matching_worlds import digest_of, picture
 
 
 def order(*rows: dict[str, object]) -> list[str]:

@@ -6,12 +6,13 @@ import dataclasses
 
 import polars as pl
 import pytest
-from deeplens_kit.errors import SettingsError
-from deeplens_kit.matching import STRICT, Clause, Rule, explain, tiers_of, with_context
-from deeplens_kit.matching.rules import scores_of
 from hypothesis import given
 from hypothesis import strategies as st
 from matching_worlds import digest_of, pair, picture, world
+
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.matching import STRICT, Clause, Rule, explain, tiers_of, with_context
+from deeplens_kit.matching.rules import scores_of
 
 EVIDENCE = st.fixed_dictionaries(
     {

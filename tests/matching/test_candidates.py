@@ -1,0 +1,179 @@
+"""Candidates: found by any signal, scored by all, the same whatever the order of input."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from matching_worlds import digest_of, picture, random_world
+from numpy.typing import NDArray
+
+from deeplens_kit.features import dihedral_pdq, dihedral_phash
+from deeplens_kit.matching import STRICT, find_pairs, group, tiers_of, with_context
+from deeplens_kit.schemas import PAIRS, PICTURES
+from deeplens_kit.settings import MatchSettings
+
+Vectors = dict[str, tuple[list[str], NDArray[np.float16]]]
+
+
+def library(seed: int, count: int, flips: int = 12) -> tuple[pl.DataFrame, Vectors]:
+    """Pictures in families: hashes within `flips` bits of the family's, some turned, some without a feature."""
+    generator = np.random.default_rng(seed)
+    families = max(count // 5, 1)
+    pdq, phash = generator.integers(0, 256, (families, 32), dtype=np.uint8), generator.integers(0, 2**63, families)
+    centres = generator.normal(size=(families, 16))
+    rows, owners, vectors = [], [], []
+    for number in range(count):
+        family = int(generator.integers(0, families))
+        bits = np.unpackbits(pdq[family])
+        bits[generator.choice(256, int(generator.integers(0, flips)), replace=False)] ^= 1
+        turned = dihedral_pdq(np.packbits(bits)[None])[int(generator.integers(0, 8))][0]
+        wrong = np.uint64(1) << np.uint64(int(generator.integers(0, 64)))
+        rows.append(
+            picture(
+                number,
+                pdq=turned.tobytes() if generator.random() < 0.9 else None,
+                pdq_quality=int(generator.choice([100, 10], p=[0.9, 0.1])),
+                phash=int(np.uint64(phash[family]) ^ wrong) if generator.random() < 0.9 else None,
+                width_px=int(generator.choice([4000, 2000, 640])),
+                low_information=bool(generator.random() < 0.1),
+            )
+        )
+        if generator.random() < 0.8:
+            owners.append(digest_of(number))
+            vectors.append(centres[family] + 0.3 * generator.normal(size=16))
+    stacked = np.array(vectors).reshape(-1, 16)
+    lengths = np.linalg.norm(stacked, axis=1, keepdims=True)
+    return pl.DataFrame(rows, schema=PICTURES.polars), {"sscd_small": (owners, (stacked / lengths).astype(np.float16))}
+
+
+def by_hand(pictures: pl.DataFrame, vectors: Vectors, a: str, b: str) -> dict[str, float | None]:
+    """The scores of one pair from the definition."""
+    left, right = (pictures.row(by_predicate=pl.col("digest") == digest, named=True) for digest in (a, b))
+    scores: dict[str, float | None] = {"pdq_distance": None, "phash_distance": None, "sscd_small": None}
+    if left["pdq"] is not None and right["pdq"] is not None:
+        turned = dihedral_pdq(np.frombuffer(right["pdq"], np.uint8)[None])[:, 0]
+        scores["pdq_distance"] = int(np.bitwise_count(turned ^ np.frombuffer(left["pdq"], np.uint8)).sum(axis=1).min())
+    if left["phash"] is not None and right["phash"] is not None:
+        hashes = dihedral_phash(np.array([right["phash"]], np.uint64))[:, 0]
+        scores["phash_distance"] = int(np.bitwise_count(hashes ^ np.uint64(left["phash"])).min())
+    owners, rows = vectors["sscd_small"]
+    if a in owners and b in owners:
+        x, y = (rows[owners.index(digest)].astype(np.float64) for digest in (a, b))
+        scores["sscd_small"] = float(x @ y / np.linalg.norm(x) / np.linalg.norm(y))
+    return scores
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 10**6), st.integers(1, 30))
+def test_every_pair_within_a_floor_is_there_with_all_its_scores(seed: int, count: int) -> None:
+    pictures, vectors = library(seed, count)
+    floors = MatchSettings(neighbours=count, pdq_max_distance=40, phash_max_distance=3, sscd_min_cosine=0.7)
+    pairs = PAIRS.check(find_pairs(pictures, vectors, floors, STRICT, "run"))
+    rows = {(row["digest_a"], row["digest_b"]): row for row in pairs.iter_rows(named=True)}
+    digests = sorted(pictures["digest"])
+    for at, a in enumerate(digests):
+        for b in digests[at + 1 :]:
+            scores = by_hand(pictures, vectors, a, b)
+            reached = (
+                (scores["pdq_distance"] is not None and scores["pdq_distance"] <= 40)
+                or (scores["phash_distance"] is not None and scores["phash_distance"] <= 3)
+                or (scores["sscd_small"] is not None and scores["sscd_small"] >= 0.7 + 1e-5)
+            )
+            assert (a, b) in rows or not reached
+            if (a, b) in rows:
+                row = rows[a, b]
+                assert (row["pdq_distance"], row["phash_distance"]) == (
+                    scores["pdq_distance"],
+                    scores["phash_distance"],
+                )
+                assert (row["sscd_small"] is None) == (scores["sscd_small"] is None)
+                assert scores["sscd_small"] is None or abs(row["sscd_small"] - scores["sscd_small"]) < 1e-5
+    assert all(a < b for a, b in rows)
+    low = set(pictures.filter(pl.col("low_information") | (pl.col("pdq_quality") < 20))["digest"])
+    assert not any({a, b} & low for (a, b), row in rows.items() if row["tier"] == "copy")
+    judged = with_context(pairs, pictures, STRICT)
+    assert tiers_of(judged, STRICT).to_list() == pairs["tier"].to_list()
+
+
+@settings(deadline=None, max_examples=15)
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(1, 4))
+def test_the_order_of_input_does_not_matter(seed: int, shuffle: int, neighbours: int) -> None:
+    pictures, vectors = library(seed, 40)
+    owners, rows = vectors["sscd_small"]
+    order = np.random.default_rng(shuffle).permutation(len(owners))
+    mixed = {"sscd_small": ([owners[at] for at in order], rows[order])}
+    floors = MatchSettings(neighbours=neighbours)
+    first = find_pairs(pictures, vectors, floors, STRICT, "run")
+    second = find_pairs(pictures.sample(fraction=1.0, shuffle=True, seed=shuffle), mixed, floors, STRICT, "run")
+    assert first.drop("sscd_small", "score").equals(second.drop("sscd_small", "score"))
+    np.testing.assert_allclose(first["score"], second["score"], atol=1e-6)
+
+
+def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
+    generator = np.random.default_rng(1)
+    centre = generator.integers(0, 256, 32, dtype=np.uint8)
+    rows = []
+    for number in range(200):
+        bits = np.unpackbits(centre)
+        # The best keeper is the centre; two copies differ by up to 20 bits, none is the other's equal.
+        bits[generator.choice(256, 10 if number else 0, replace=False)] ^= 1
+        rows.append(picture(number, pdq=np.packbits(bits).tobytes(), width_px=4000 if number == 0 else 2000))
+    pictures = pl.DataFrame(rows, schema=PICTURES.polars)
+    pairs = find_pairs(pictures, {}, MatchSettings(neighbours=3), STRICT, "run")
+    # Few links for each picture, and each linked with the best.
+    assert pairs.height < 200 * 3 + 200
+    with_best = pairs.filter((pl.col("digest_a") == digest_of(0)) | (pl.col("digest_b") == digest_of(0)))
+    assert with_best.height == 199
+    made = random_world(0)
+    objects = pl.concat([made.objects.clear(), pl.DataFrame(_objects(200), schema=made.objects.schema)])
+    groups = group(objects, pictures, pairs, STRICT).groups
+    assert groups["group_id"].n_unique() == 1
+    assert groups.height == 200
+
+
+def _objects(count: int) -> list[dict[str, object]]:
+    from matching_worlds import stored
+
+    return [stored(f"{number:03}.jpg", number) for number in range(count)]
+
+
+def test_ten_thousand_equal_hashes_stay_bounded() -> None:
+    rows = [picture(number, pdq=bytes(32), pdq_quality=0, phash=0, low_information=True) for number in range(3_000)]
+    pairs = find_pairs(pl.DataFrame(rows, schema=PICTURES.polars), {}, MatchSettings(neighbours=5), STRICT, "run")
+    assert pairs.height <= 2 * 5 * 3_000
+    assert set(pairs["tier"]) == {"scene"}
+
+
+@pytest.mark.parametrize("missing", ["pdq", "phash", "both"])
+def test_missing_features_are_null_and_no_error(missing: str) -> None:
+    pictures, vectors = library(3, 30)
+    columns = ["pdq", "phash"] if missing == "both" else [missing]
+    for form in (
+        pictures.drop(columns),
+        pictures.with_columns(pl.lit(None).cast(pictures.schema[c]).alias(c) for c in columns),
+    ):
+        pairs = find_pairs(form, vectors, MatchSettings(), STRICT, "run")
+        assert pairs.height
+        assert all(pairs[f"{name}_distance"].null_count() == pairs.height for name in columns)
+    assert find_pairs(pictures, {}, MatchSettings(), STRICT, "run")["sscd_small"].null_count() > 0
+
+
+def test_nothing_in_gives_nothing_out() -> None:
+    assert find_pairs(PICTURES.empty(), {}, MatchSettings(), STRICT, "run").is_empty()
+    empty: Vectors = {"sscd_small": ([], np.zeros((0, 16), np.float16))}
+    assert find_pairs(PICTURES.empty(), empty, MatchSettings(), STRICT, "run").is_empty()
+
+
+def test_a_large_corpus_is_searched_less_widely(monkeypatch: pytest.MonkeyPatch) -> None:
+    pictures, _ = library(9, 60, flips=60)
+    floors = dataclasses.replace(MatchSettings(), neighbours=60, pdq_max_distance=120, phash_max_distance=0)
+    wide = find_pairs(pictures.drop("phash"), {}, floors, STRICT, "run")
+    monkeypatch.setattr("deeplens_kit.matching.candidates.WIDE_SEARCH_PICTURES", 59)
+    narrow = find_pairs(pictures.drop("phash"), {}, floors, STRICT, "run")
+    assert wide["pdq_distance"].max() > 31 >= narrow["pdq_distance"].max()
+    assert narrow.equals(wide.filter(pl.col("pdq_distance") <= 31))
