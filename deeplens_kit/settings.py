@@ -147,24 +147,22 @@ def load_workspace_settings(directory: Path) -> WorkspaceSettings:
     missing = [key for key in _STORES if not isinstance(table.get(key), str)]
     if missing:
         raise SettingsError(f"{str(path)!r} must set {', '.join(missing)} to a text; add it.")
-    stores: dict[str, Any] = {
-        "catalog_url": _against(directory, table["catalog_url"]),
-        "ledger_url": _ledger_against(directory, table["ledger_url"]),
-        "cache_dir": _against(directory, table["cache_dir"]),
-    }
     sections = {name: _section(name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()}
-    return WorkspaceSettings(**stores, **sections)
+    return _resolved(directory, {key: table[key] for key in _STORES}, sections)
+
+
+def default_workspace_settings(
+    directory: Path, *, catalog_url: str | None = None, ledger_url: str | None = None, cache_dir: str | None = None
+) -> WorkspaceSettings:
+    """Settings of a workspace that is about to be made; what is not named lies in the folder."""
+    return _resolved(directory, _stores(catalog_url, ledger_url, cache_dir), {})
 
 
 def save_workspace_settings(
-    directory: Path,
-    *,
-    catalog_url: str = "catalog",
-    ledger_url: str = "sqlite:///ledger.sqlite",
-    cache_dir: str = "cache",
+    directory: Path, *, catalog_url: str | None = None, ledger_url: str | None = None, cache_dir: str | None = None
 ) -> None:
-    """Write a new `workspace.toml` atomically; the defaults keep all stores in the folder."""
-    text = tomli_w.dumps({"catalog_url": catalog_url, "ledger_url": ledger_url, "cache_dir": cache_dir})
+    """Write a new `workspace.toml` atomically; what is not named lies in the folder."""
+    text = tomli_w.dumps(_stores(catalog_url, ledger_url, cache_dir))
     temporary = directory / f".{WORKSPACE_FILE}.{os.getpid()}"
     with temporary.open("w", encoding="utf-8") as stream:
         stream.write(text)

@@ -1,0 +1,79 @@
+"""From locations to findings: the one stage that opens the stores and hands frames to the others.
+
+Takes a workspace folder and settings, gives reports and frames; must not move, change or remove a user's file. The
+names below load their modules when they are first used, so that `--help` need not wait for the stores' libraries.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.pipeline.compare import Comparison, ScoreLine, compare_files
+    from deeplens_kit.pipeline.findings import (
+        GroupsView,
+        coverage,
+        list_failures,
+        list_groups,
+        list_objects,
+        list_pairs,
+        summarise_savings,
+    )
+    from deeplens_kit.pipeline.graph import MatchReport, match
+    from deeplens_kit.pipeline.indexing import IndexReport, index
+    from deeplens_kit.pipeline.previews import thumbnail
+    from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+    from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
+
+__all__ = [
+    "Comparison",
+    "GroupsView",
+    "IndexReport",
+    "MatchReport",
+    "ProgressListener",
+    "ProgressSnapshot",
+    "ScoreLine",
+    "UpgradeReport",
+    "Workspace",
+    "check_locations",
+    "compare_files",
+    "coverage",
+    "index",
+    "list_failures",
+    "list_groups",
+    "list_objects",
+    "list_pairs",
+    "match",
+    "summarise_savings",
+    "thumbnail",
+]
+
+_HOMES = {
+    "Comparison": "compare",
+    "GroupsView": "findings",
+    "IndexReport": "indexing",
+    "MatchReport": "graph",
+    "ProgressListener": "progress",
+    "ProgressSnapshot": "progress",
+    "ScoreLine": "compare",
+    "UpgradeReport": "workspace",
+    "Workspace": "workspace",
+    "check_locations": "workspace",
+    "compare_files": "compare",
+    "coverage": "findings",
+    "index": "indexing",
+    "list_failures": "findings",
+    "list_groups": "findings",
+    "list_objects": "findings",
+    "list_pairs": "findings",
+    "match": "graph",
+    "summarise_savings": "findings",
+    "thumbnail": "previews",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,171 @@
+"""What a workspace has found: frames for people and programs, read from the stores.
+
+Takes an open workspace, gives frames with the names of locations; must not write, and reads no object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import polars as pl
+
+from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, group
+from deeplens_kit.pipeline.graph import is_current
+from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.savings import savings
+from deeplens_kit.schemas import Relation, Tier
+
+__all__ = [
+    "ALL_PAIRS_LIMIT",
+    "GroupsView",
+    "coverage",
+    "list_failures",
+    "list_groups",
+    "list_objects",
+    "list_pairs",
+    "summarise_savings",
+]
+
+# Objects with equal bytes are listed pair by pair up to this many (4,950 pairs), beyond it each against the first:
+# equality is transitive, so nothing is lost, and ten thousand equal icons do not make fifty million rows.
+ALL_PAIRS_LIMIT = 100
+
+_PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
+_GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS]))
+_EVIDENCE = ["phash_distance", "pdq_distance", "orientation", "sscd_small", "sscd"]
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsView:
+    """Groups and what was left out of them.
+
+    Attributes:
+        groups: GROUPS with the column `location`, the name.
+        withheld: WITHHELD.
+        current: False when pictures were indexed after the last matching: index again.
+    """
+
+    groups: pl.DataFrame
+    withheld: pl.DataFrame
+    current: bool
+
+
+def list_objects(workspace: Workspace, *, private: bool = False) -> pl.DataFrame:
+    """Every object with its location's name and its picture's facts.
+
+    Args:
+        workspace: An open workspace.
+        private: Also where pictures were taken (GPS).
+    """
+    pictures = workspace.catalog.pictures()
+    if not private:
+        pictures = pictures.drop(_PRIVATE_COLUMNS)
+    pictures = pictures.drop("size_bytes", "run_id")
+    return (
+        workspace.catalog.objects()
+        .join(workspace.location_names(), on="location_id", how="left")
+        .join(pictures, on="digest", how="left")
+        .sort("location", "path")
+    )
+
+
+def list_failures(workspace: Workspace) -> pl.DataFrame:
+    """Every object and folder that could not be analysed: FAILURES with the column `location`."""
+    failures = workspace.catalog.failures().join(workspace.location_names(), on="location_id", how="left")
+    return failures.sort("location", "path")
+
+
+def coverage(workspace: Workspace) -> pl.DataFrame:
+    """What became of every object: COVERAGE with the column `location`."""
+    codes = workspace.catalog.failures().select("object_id", "code")
+    return (
+        workspace.catalog.objects(columns=["object_id", "location_id", "size_bytes", "outcome"])
+        .join(codes, on="object_id", how="left")
+        .group_by("location_id", "outcome", pl.col("code").fill_null(""))
+        .agg(objects=pl.len().cast(pl.Int64), bytes=pl.col("size_bytes").sum())
+        .join(workspace.location_names(), on="location_id", how="left")
+        .sort("location", "outcome", "code")
+    )
+
+
+def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) -> pl.DataFrame:
+    """Pairs of objects with their scores, strongest first.
+
+    Args:
+        workspace: An open workspace.
+        tiers: Tiers to list; None for all.
+
+    Returns:
+        Columns path_a, location_a, path_b, location_b, score, tier, relation, phash_distance, pdq_distance,
+        orientation, sscd_small, sscd, digest_a, digest_b. Objects with equal bytes are pairs of tier `bytes`.
+    """
+    chosen = {Tier(tier) for tier in tiers} if tiers is not None else set(Tier)
+    places = (
+        workspace.catalog.objects(columns=["digest", "path", "location_id", "outcome"])
+        .filter(pl.col("outcome") == "indexed")
+        .join(workspace.location_names(), on="location_id", how="left")
+        .select("digest", "path", "location")
+        .sort("digest", "location", "path")
+    )
+    pairs = workspace.catalog.pairs().filter(pl.col("tier").is_in([str(tier) for tier in chosen]))
+    similar = pairs.join(places, left_on="digest_a", right_on="digest").join(
+        places, left_on="digest_b", right_on="digest", suffix="_b"
+    )
+    parts = [similar.rename({"path": "path_a", "location": "location_a"})]
+    if Tier.BYTES in chosen:
+        parts.append(_equal_pairs(places))
+    columns = ["path_a", "location_a", "path_b", "location_b", "score", "tier", "relation", *_EVIDENCE]
+    listed = pl.concat([part.select(*columns, "digest_a", "digest_b") for part in parts])
+    return listed.sort("score", "digest_a", "digest_b", "path_a", "path_b", descending=[True, *[False] * 4])
+
+
+def _equal_pairs(places: pl.DataFrame) -> pl.DataFrame:
+    numbered = places.with_columns(number=pl.int_range(pl.len()).over("digest"), count=pl.len().over("digest")).filter(
+        pl.col("count") > 1
+    )
+    first = numbered.filter((pl.col("count") <= ALL_PAIRS_LIMIT) | (pl.col("number") == 0))
+    both = first.join(numbered, on="digest", suffix="_b").filter(pl.col("number") < pl.col("number_b"))
+    return both.select(
+        path_a="path",
+        location_a="location",
+        path_b="path_b",
+        location_b="location_b",
+        score=pl.lit(1.0, pl.Float32),
+        tier=pl.lit(str(Tier.BYTES)),
+        relation=pl.lit(str(Relation.WHOLE)),
+        phash_distance=pl.lit(0, pl.Int32),
+        pdq_distance=pl.lit(0, pl.Int32),
+        orientation=pl.lit(0, pl.Int32),
+        sscd_small=pl.lit(None, pl.Float32),
+        sscd=pl.lit(None, pl.Float32),
+        digest_a="digest",
+        digest_b="digest",
+    )
+
+
+def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT) -> GroupsView:
+    """Groups around keepers, from the stored pairs by a rule; no file is touched.
+
+    Args:
+        workspace: An open workspace.
+        tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
+        rule: Thresholds.
+    """
+    objects = workspace.catalog.objects().filter(pl.col("outcome") == "indexed")
+    pictures = workspace.catalog.pictures(columns=_GROUP_PICTURE_COLUMNS)
+    names = workspace.location_names()
+    chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
+    grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)
+    return GroupsView(
+        groups=grouping.groups.join(names, on="location_id", how="left"),
+        withheld=grouping.withheld,
+        current=is_current(workspace, rule),
+    )
+
+
+def summarise_savings(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) -> pl.DataFrame:
+    """Bytes that the proposed removals would free: location, tier, objects, gross_bytes, realisable_bytes."""
+    groups = list_groups(workspace, tiers).groups
+    amounts = savings(groups.drop("location"))
+    return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier")

@@ -1,0 +1,215 @@
+"""Bring the neighbour graph up to date: candidates, scores and tiers of pairs of pictures.
+
+Takes an open workspace; reads features from the catalog and, for pictures in copies of unequal size, the objects
+themselves to see which really resolves more. Gives the number of pairs. Must not group: groups come from the
+stored pairs by a rule, so that a changed rule touches no file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from deeplens_kit.decode import effective_pixels
+from deeplens_kit.errors import Interrupted, ObjectError
+from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, find_pairs
+from deeplens_kit.pipeline.execution import Flow, run_flow
+from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
+from deeplens_kit.pipeline.workspace import Workspace, default_workers
+from deeplens_kit.schemas import FeatureSpec, Tier
+from deeplens_kit.storage import LocationKind
+from deeplens_kit.telemetry import get_logger, span
+
+__all__ = ["MatchReport", "is_current", "match"]
+
+_log = get_logger(__name__)
+
+# Whether detail was measured must not change which pairs are found: a run that was killed after the measuring would
+# otherwise end with other pairs than one that was not.
+_POLICY = [name for name in POLICY_COLUMNS if name != "effective_pixels"]
+_MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEXT_COLUMNS, "features"]))
+# Sides within 5 % count as equal: neither of two such pictures can be an upscale worth the name.
+_EQUAL_SIDES = 0.95**2
+
+
+@dataclass(frozen=True, slots=True)
+class MatchReport:
+    """What matching did: whether it had to, pictures looked at, pairs by tier, and pictures measured for detail."""
+
+    changed: bool
+    pictures: int
+    copies: int
+    scenes: int
+    measured: int
+
+
+def match(
+    workspace: Workspace,
+    *,
+    rule: Rule = STRICT,
+    workers: int | None = None,
+    progress: ProgressListener | None = None,
+    stop: threading.Event | None = None,
+) -> MatchReport:
+    """Find the pairs of a workspace; does nothing where no picture, feature, floor or rule has changed.
+
+    Args:
+        workspace: An open workspace.
+        rule: Decides the tier of each pair.
+        workers: Threads that measure detail; None for the setting.
+        progress: Told how it goes.
+        stop: Set it to end cleanly; pairs are replaced at the end or not at all.
+
+    Raises:
+        Interrupted: `stop` was set.
+    """
+    stop = stop or threading.Event()
+    pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
+    fingerprint = _fingerprint(workspace, pictures, rule)
+    if workspace.catalog.pairs_fingerprint() == fingerprint:
+        return _report(workspace.catalog.pairs(), pictures, measured=0, changed=False)
+    meter = ProgressMeter(progress, "", "match", pictures.height)
+    with span("match"):
+        vectors = {spec.name: workspace.catalog.vectors(spec) for spec in _vector_specs(workspace, pictures)}
+        pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=fingerprint[:16])
+    meter.advance(pictures.height)
+    meter.finish()
+    measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
+    if stop.is_set():
+        raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
+    workspace.catalog.replace_pairs(pairs, fingerprint)
+    report = _report(pairs, pictures, measured=measured, changed=True)
+    _log.info("matched", **asdict(report))
+    return report
+
+
+def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
+    """Whether the stored pairs are those of the pictures that the catalog holds now."""
+    pictures = workspace.catalog.pictures(columns=["digest", "features"]).sort("digest")
+    return workspace.catalog.pairs_fingerprint() == _fingerprint(workspace, pictures, rule)
+
+
+def _fingerprint(workspace: Workspace, pictures: pl.DataFrame, rule: Rule) -> str:
+    digest = hashlib.sha256()
+    digest.update("\n".join(pictures["digest"]).encode())
+    digest.update("\n".join(pictures["features"].unique().sort()).encode())
+    digest.update(repr((workspace.settings.match, rule)).encode())
+    return digest.hexdigest()
+
+
+def _vector_specs(workspace: Workspace, pictures: pl.DataFrame) -> list[FeatureSpec]:
+    """Vector features that the pictures have, whether or not their model is installed now."""
+    present = {key for keys in pictures["features"].unique() for key in keys.split(",")}
+    return [spec for spec in workspace.catalog.vector_specs() if spec.key in present]
+
+
+def _measure_detail(
+    workspace: Workspace,
+    pictures: pl.DataFrame,
+    pairs: pl.DataFrame,
+    workers: int | None,
+    progress: ProgressListener | None,
+    stop: threading.Event,
+) -> int:
+    """Measure effective pixels where the keeper depends on them: copies whose sizes differ."""
+    known = workspace.catalog.pictures(columns=["digest", "effective_pixels"])
+    digests = _unequal_copies(pictures.join(known, on="digest"), pairs)
+    if not digests:
+        return 0
+    count = default_workers(workspace.settings.index.workers if workers is None else workers)
+    sources = _Sources(workspace)
+    tasks = sources.tasks(digests)
+    meter = ProgressMeter(progress, "", "detail", len(tasks))
+    flow: Flow[_Source, tuple[_Source, bytes], tuple[str, int]] = Flow(
+        read=sources.read,
+        size_of=lambda source: source.size_bytes,
+        work=sources.measure,
+        readers=count,
+        workers=count,
+        batch_size=1,
+    )
+    found = []
+    for result in run_flow(flow, tasks, stop):
+        found.append(result)
+        meter.advance()
+    meter.finish()
+    frame = pl.DataFrame(found, schema={"digest": pl.String, "effective_pixels": pl.Int64}, orient="row")
+    if frame.height:
+        workspace.catalog.set_effective_pixels(frame.sort("digest"))
+    return frame.height
+
+
+def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
+    area = pictures.select(
+        "digest", "effective_pixels", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    )
+    unequal = (
+        pairs.filter(pl.col("tier") == Tier.COPY)
+        .join(area, left_on="digest_a", right_on="digest")
+        .join(area, left_on="digest_b", right_on="digest", suffix="_b")
+        .filter(pl.min_horizontal("area", "area_b") < _EQUAL_SIDES * pl.max_horizontal("area", "area_b"))
+    )
+    ends = [
+        unequal.select(digest="digest_a", known="effective_pixels"),
+        unequal.select(digest="digest_b", known="effective_pixels_b"),
+    ]
+    return pl.concat(ends).filter(pl.col("known").is_null())["digest"].unique().sort().to_list()
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    digest: str
+    location_id: str
+    path: str
+    size_bytes: int
+
+
+class _Sources:
+    """One readable object of each picture."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._decode = workspace.settings.decode
+        self._kinds: dict[str, LocationKind] = {
+            item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations()
+        }
+
+    def tasks(self, digests: Sequence[str]) -> list[_Source]:
+        objects = self._workspace.catalog.objects(columns=["digest", "location_id", "path", "size_bytes"])
+        chosen = objects.filter(
+            pl.col("digest").is_in(pl.Series(digests, dtype=pl.String).implode())
+            & pl.col("location_id").is_in(list(self._kinds))
+        )
+        chosen = chosen.sort("digest", "location_id", "path").unique("digest", keep="first", maintain_order=True)
+        return [_Source(*row) for row in chosen.iter_rows()]
+
+    def read(self, source: _Source) -> tuple[Sequence[tuple[str, int]], tuple[_Source, bytes] | None]:
+        try:
+            data = self._kinds[source.location_id].read(source.path, expected=None, max_bytes=self._decode.max_bytes)
+        except ObjectError as error:
+            _log.warning("detail not measured", path=source.path, code=error.code)
+            return [], None
+        if hashlib.sha256(data).hexdigest() != source.digest:
+            _log.warning("detail not measured", path=source.path, code="changed_while_read")
+            return [], None
+        return [], (source, data)
+
+    def measure(self, contents: Sequence[tuple[_Source, bytes]]) -> Sequence[tuple[str, int]]:
+        return list(self._measured(contents))
+
+    def _measured(self, contents: Sequence[tuple[_Source, bytes]]) -> Iterator[tuple[str, int]]:
+        for source, data in contents:
+            try:
+                with span("detail"):
+                    yield source.digest, effective_pixels(data, self._decode)
+            except ObjectError as error:
+                _log.warning("detail not measured", path=source.path, code=error.code)
+
+
+def _report(pairs: pl.DataFrame, pictures: pl.DataFrame, *, measured: int, changed: bool) -> MatchReport:
+    copies = pairs.filter(pl.col("tier") == Tier.COPY).height
+    return MatchReport(changed, pictures.height, copies, pairs.height - copies, measured)

@@ -1,0 +1,107 @@
+"""Reading an object once: its bytes, its digests, and whether its picture has to be analysed.
+
+Takes a row of a listing, gives the row of the object and, the first time that a digest is met, its content. Must
+not decode. Equal bytes are analysed once, whatever the number of objects that hold them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Container, Sequence
+from dataclasses import dataclass
+
+from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectError
+from deeplens_kit.storage import ContentDigests, LocationKind, ObjectStat, digest_content
+from deeplens_kit.telemetry import span
+
+__all__ = ["Content", "DigestClaims", "ObjectRead", "ObjectReader", "ReadFailure", "ReadTask"]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTask:
+    """One object to read, in the state that the listing found it."""
+
+    path: str
+    stat: ObjectStat
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectRead:
+    """An object whose bytes were read; its picture is analysed elsewhere or known already."""
+
+    task: ReadTask
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFailure:
+    """An object whose bytes could not be had."""
+
+    task: ReadTask
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """Bytes of a picture that this run has to analyse."""
+
+    data: bytes
+    digests: ContentDigests
+
+
+class DigestClaims:
+    """Who analyses a digest: the first that asks, unless the catalog has it already.
+
+    Args:
+        known: Digests whose features are complete.
+    """
+
+    def __init__(self, known: Container[str]) -> None:
+        self._known = known
+        self._claimed: set[str] = set()
+        self._lock = threading.Lock()
+
+    def claim(self, digest: str) -> bool:
+        """True for exactly one caller per digest that is not known."""
+        if digest in self._known:
+            return False
+        with self._lock:
+            if digest in self._claimed:
+                return False
+            self._claimed.add(digest)
+            return True
+
+
+class ObjectReader:
+    """Reads the objects of one location; safe to call from several threads."""
+
+    def __init__(self, location: LocationKind, claims: DigestClaims, max_bytes: int) -> None:
+        self._location, self._claims, self._max_bytes = location, claims, max_bytes
+
+    def read(self, task: ReadTask) -> tuple[Sequence[ObjectRead | ReadFailure], Content | None]:
+        """Read one object; a failure is a result, never an exception."""
+        if task.stat.size_bytes == 0:
+            return [ReadFailure(task, "empty", "The file is empty (0 bytes).")], None
+        try:
+            with span("read"):
+                task, data = self._bytes_of(task)
+        except ObjectError as error:
+            return [ReadFailure(task, error.code, str(error))], None
+        with span("digest"):
+            digests = digest_content(data)
+        content = Content(data, digests) if self._claims.claim(digests.sha256) else None
+        return [ObjectRead(task, digests.sha256)], content
+
+    def _bytes_of(self, task: ReadTask) -> tuple[ReadTask, bytes]:
+        if task.stat.size_bytes > self._max_bytes:
+            raise LimitExceededError(
+                f"The file has {task.stat.size_bytes} bytes; at most {self._max_bytes} are read "
+                "(setting decode.max_bytes)."
+            )
+        try:
+            return task, self._location.read(task.path, expected=task.stat, max_bytes=self._max_bytes)
+        except ObjectChangedError:
+            # Somebody wrote to it after the listing: once more, in its present state.
+            task = ReadTask(task.path, self._location.stat(task.path))
+            return task, self._location.read(task.path, expected=task.stat, max_bytes=self._max_bytes)

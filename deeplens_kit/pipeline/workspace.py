@@ -1,0 +1,208 @@
+"""A workspace: the folder that names the stores, and the stores opened.
+
+Takes a folder, gives the settings, the catalog, the ledger and the caches; must not compute anything. Nothing is
+left half-made: `workspace.toml` is written last, so a folder is a workspace only when its stores exist.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import polars as pl
+
+from deeplens_kit.catalog import Catalog
+from deeplens_kit.decode import ThumbnailCache
+from deeplens_kit.errors import LocationError, WorkspaceError, WorkspaceMissingError
+from deeplens_kit.ledger import Ledger, Location
+from deeplens_kit.settings import (
+    WORKSPACE_FILE,
+    WorkspaceSettings,
+    default_workspace_settings,
+    load_workspace_settings,
+    save_workspace_settings,
+)
+from deeplens_kit.storage import LocationKind, open_location
+
+__all__ = ["UpgradeReport", "Workspace", "check_locations"]
+
+_BACKUPS = "backups"
+_SQLITE = "sqlite:///"
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeReport:
+    """What an upgrade did: where the backup lies and which steps were taken."""
+
+    backup_dir: Path
+    steps: tuple[str, ...]
+
+
+class Workspace:
+    """Everything DeepLens knows about a set of locations: use it as a context manager.
+
+    Attributes:
+        directory: The folder with `workspace.toml`.
+        settings: Frozen settings read from it.
+        catalog: What the pixels say.
+        ledger: What people and jobs did.
+        thumbnails: The cache of thumbnails.
+    """
+
+    def __init__(self, directory: Path, settings: WorkspaceSettings, catalog: Catalog, ledger: Ledger) -> None:
+        self.directory = directory
+        self.settings = settings
+        self.catalog = catalog
+        self.ledger = ledger
+        self.thumbnails = ThumbnailCache(Path(settings.cache_dir))
+
+    @classmethod
+    def create(
+        cls,
+        directory: Path | str,
+        *,
+        catalog_url: str | None = None,
+        ledger_url: str | None = None,
+        cache_dir: str | None = None,
+    ) -> Workspace:
+        """Make a new workspace in `directory` (created when missing) and open it.
+
+        Args:
+            directory: A folder that is not a workspace yet.
+            catalog_url: Folder or object-store URL of the catalog; by default inside `directory`.
+            ledger_url: SQLAlchemy URL of the ledger; by default SQLite inside `directory`.
+            cache_dir: Local folder of caches; by default inside `directory`.
+
+        Raises:
+            WorkspaceError: The folder is a workspace already, cannot be written, or a store is refused.
+        """
+        directory = Path(directory).expanduser().absolute()
+        file = directory / WORKSPACE_FILE
+        if file.exists():
+            raise WorkspaceError(f"{str(directory)!r} is a workspace already; use it, or name another folder.")
+        stores = {"catalog_url": catalog_url, "ledger_url": ledger_url, "cache_dir": cache_dir}
+        settings = default_workspace_settings(directory, **stores)
+        try:
+            directory.mkdir(parents=True, exist_ok=True)
+            Path(settings.cache_dir).mkdir(parents=True, exist_ok=True)
+            _make_stores(settings)
+            save_workspace_settings(directory, **stores)
+        except OSError as error:
+            raise WorkspaceError(
+                f"Cannot make a workspace in {str(directory)!r}: {error.strerror or error}; "
+                "name a folder that you may write to."
+            ) from error
+        return cls.open(directory)
+
+    @classmethod
+    def open(cls, directory: Path | str) -> Workspace:
+        """Open the workspace in `directory`.
+
+        Raises:
+            WorkspaceMissingError: There is none.
+            WorkspaceSchemaError: A store is older (upgrade it) or newer than this DeepLens.
+        """
+        directory = Path(directory).expanduser().absolute()
+        settings = load_workspace_settings(directory)
+        ledger = Ledger.open(settings.ledger_url)
+        try:
+            catalog = Catalog.open(settings.catalog_url)
+        except BaseException:
+            ledger.close()
+            raise
+        return cls(directory, settings, catalog, ledger)
+
+    @classmethod
+    def upgrade(cls, directory: Path | str) -> UpgradeReport:
+        """Bring the stores of a workspace to the present schema; a backup is made first.
+
+        Raises:
+            WorkspaceSchemaError: A store is newer than this DeepLens.
+        """
+        directory = Path(directory).expanduser().absolute()
+        settings = load_workspace_settings(directory)
+        backup_dir = directory / _BACKUPS / datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        try:
+            backup_dir.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(directory / WORKSPACE_FILE, backup_dir / WORKSPACE_FILE)
+        except OSError as error:
+            raise WorkspaceError(f"Cannot write the backup {str(backup_dir)!r}: {error.strerror or error}.") from error
+        steps = [f"ledger: {step}" for step in Ledger.upgrade(settings.ledger_url, backup_dir)]
+        steps += [f"catalog: {step}" for step in Catalog.upgrade(settings.catalog_url, backup_dir)]
+        return UpgradeReport(backup_dir, tuple(steps))
+
+    def own_paths(self) -> tuple[Path, ...]:
+        """Local files and folders that belong to the workspace; a scan never enters them.
+
+        The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
+        """
+        paths = [self.directory / WORKSPACE_FILE, self.directory / _BACKUPS, Path(self.settings.cache_dir)]
+        if "://" not in self.settings.catalog_url:
+            paths.append(Path(self.settings.catalog_url))
+        ledger = self.settings.ledger_url
+        if ledger.startswith(_SQLITE):
+            paths += [Path(ledger.removeprefix(_SQLITE) + ending) for ending in ("", "-wal", "-shm", "-journal")]
+        return tuple(paths)
+
+    def kind_of(self, location: Location) -> LocationKind:
+        """Open the storage behind a location."""
+        return open_location(location.location_id, location.name, location.url, location.options)
+
+    def location_names(self) -> pl.DataFrame:
+        """Names by id: columns location_id, location."""
+        rows = [(item.location_id, item.name) for item in self.ledger.locations()]
+        return pl.DataFrame(rows, schema={"location_id": pl.String, "location": pl.String}, orient="row")
+
+    def close(self) -> None:
+        """Give the connections back; the object cannot be used afterwards."""
+        self.ledger.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def check_locations(workspace: Workspace, names: Sequence[str] | None = None) -> pl.DataFrame:
+    """Ask every location (or those named) whether it can be used: columns location, url, state, message."""
+    chosen = [workspace.ledger.location(name) for name in names] if names else workspace.ledger.locations()
+    rows = []
+    for location in chosen:
+        state, message = "ok", ""
+        try:
+            workspace.kind_of(location).check()
+        except LocationError as error:
+            state, message = error.code, str(error)
+        rows.append((location.name, location.url, state, message))
+    columns = {"location": pl.String, "url": pl.String, "state": pl.String, "message": pl.String}
+    return pl.DataFrame(rows, schema=columns, orient="row")
+
+
+def _make_stores(settings: WorkspaceSettings) -> None:
+    """Make the stores; one that an interrupted `init` left, or that a team shares, is used as it is."""
+    try:
+        Ledger.open(settings.ledger_url).close()
+    except WorkspaceMissingError:
+        Ledger.create(settings.ledger_url).close()
+    try:
+        Catalog.open(settings.catalog_url)
+    except WorkspaceMissingError:
+        Catalog.create(settings.catalog_url)
+
+
+def default_workers(requested: int) -> int:
+    """Threads to work with: what was asked for, else all cores; in a notebook one core stays free."""
+    if requested > 0:
+        return requested
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores - 1) if "ipykernel" in sys.modules else cores
