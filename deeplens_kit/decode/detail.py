@@ -67,15 +67,24 @@ def effective_share(luma: NDArray[np.uint8]) -> tuple[float, float]:
     Returns:
         Two numbers in (0, 1]: columns, rows.
     """
-    height, width = luma.shape
+    shares = _band_limits(luma)
     distinct = _without_repeats(luma)
-    shares = (distinct.shape[1] / width, distinct.shape[0] / height)
-    if min(distinct.shape) < _MIN_TILE_PX:
+    if distinct.shape == luma.shape:
         return shares
-    tiles = _contrasty_tiles(distinct)
+    kept = distinct.shape[1] / luma.shape[1], distinct.shape[0] / luma.shape[0]
+    limits = _band_limits(distinct)
+    # Both marks are looked for in their own right: a kernel's ripple may pass for repeats, and hides none of its limit.
+    return min(shares[0], kept[0] * limits[0]), min(shares[1], kept[1] * limits[1])
+
+
+def _band_limits(luma: NDArray[np.uint8]) -> tuple[float, float]:
+    """The shares of the frequencies along rows and along columns that carry signal; 1 where nothing can be said."""
+    if min(luma.shape) < _MIN_TILE_PX:
+        return 1.0, 1.0
+    tiles = _contrasty_tiles(luma)
     if tiles is None:
-        return shares
-    return shares[0] * _band_limit(tiles), shares[1] * _band_limit(tiles.swapaxes(1, 2))
+        return 1.0, 1.0
+    return _band_limit(tiles), _band_limit(tiles.swapaxes(1, 2))
 
 
 def _without_repeats(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
