@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deeplens_kit.catalog.migrations import v1_link_count_and_effective_pixels
+from deeplens_kit.catalog.migrations import from_version_1
 
 __all__ = ["MIGRATIONS"]
 
 MIGRATIONS: Mapping[int, Callable[[Callable[[str], Any]], None]] = {
-    1: v1_link_count_and_effective_pixels.migrate,
+    1: from_version_1.migrate,
 }
