@@ -35,6 +35,11 @@ QUALITY_TOLERANCE = 2
 # What a byte of a lossy codec is worth in bytes of JPEG at equal quality, erring towards keeping the newer codec.
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
 
+UPSCALED_SHARE = 0.5
+"""Up to this share of pixels with detail (inclusive) a picture counts as an upscale, by what it resolves; above, every
+pixel counts. Pictures enlarged 1.5 times a side have .44, twice .25. Between .5 and 1 the measure tells noise, dither
+and the blocks of JPEG 10 (1.0) from a clean original (.5 to 1), in favour of the former, and says nothing of size."""
+
 _AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
@@ -106,7 +111,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         pictures: `digest`, `width_px`, `height_px` and whatever of `POLICY_COLUMNS` there is.
 
     Returns:
-        Row by row: digest, pixels, detail (pixels that carry detail), upscaled, size_class (logarithmic, one per
+        Row by row: digest, pixels, upscaled, detail (pixels; those that carry detail where upscaled), size_class (logarithmic, one per
         `SIDE_TOLERANCE`), lossless, jpeg_quality, bytes_per_pixel, jpeg_bytes (what its bytes are worth), codec,
         colours (0 grey, 1 palette, 2 full), deep, has_alpha, frames, taken_at, width_px, height_px, format, size_bytes.
     """
@@ -115,8 +120,10 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         for name, dtype in POLICY_COLUMNS.items()
     )
     pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    measured = pl.col("effective_pixels").fill_null(pl.col("pixels"))
+    upscaled = measured <= UPSCALED_SHARE * pl.col("pixels")
     known = known.with_columns(pixels=pixels.clip(lower_bound=1)).with_columns(
-        detail=pl.min_horizontal(pl.col("effective_pixels").fill_null(pl.col("pixels")), "pixels").clip(lower_bound=1)
+        upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
     mode = pl.col("mode").fill_null("RGB")
     worth = pl.col("format").replace_strict(_CODEC_WORTH, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
@@ -124,12 +131,15 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         "digest",
         "pixels",
         "detail",
-        upscaled=pl.col("effective_pixels").is_not_null() & (pl.col("detail") * _AREA_TOLERANCE < pl.col("pixels")),
+        "upscaled",
         # Rounded before the floor, so that no machine's logarithm moves a power of the tolerance.
         size_class=(pl.col("detail").log() / math.log(_AREA_TOLERANCE)).round(9).floor().cast(pl.Int32),
         lossless=pl.col("lossless").fill_null(False),
         jpeg_quality=pl.col("jpeg_quality"),
-        bytes_per_pixel=(pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0),
+        # Of lossless pictures the larger file is no better, only larger.
+        bytes_per_pixel=pl.when(pl.col("lossless").fill_null(False))
+        .then(0.0)
+        .otherwise((pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0)),
         jpeg_bytes=(pl.col("size_bytes") * worth).fill_null(0.0),
         codec=pl.col("format").fill_null(""),
         colours=pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2),
@@ -147,7 +157,7 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows best keeper first: a total order.
 
     Most effective pixels (sides within 5 % count as equal), then lossless over lossy, then the higher JPEG quality,
-    then more bytes per pixel, then taken earlier, then modified earlier, then location and path.
+    then (of lossy ones) more bytes per pixel, then taken earlier, then modified earlier, then location and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: modified_at, location (its name;
@@ -196,7 +206,10 @@ def withhold_codes(traits: pl.DataFrame, keepers: NDArray[np.int64], members: ND
 def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np.bool_]]]:
     """Every reason to withhold with where it holds, the gravest first."""
     more_detail = member["detail"] > keeper["detail"] * _AREA_TOLERANCE
-    as_large = ~more_detail & (member["detail"] * _AREA_TOLERANCE >= keeper["detail"])
+    # By either count: what looks like an upscale beside a keeper of its size may be a soft picture's best version.
+    as_large = (member["detail"] * _AREA_TOLERANCE >= keeper["detail"]) | (
+        member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"]
+    )
     both_lossy = ~member["lossless"] & ~keeper["lossless"]
     rated = both_lossy & (member["quality"] > 0) & (keeper["quality"] > 0)
     better_rated = rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)

@@ -32,6 +32,11 @@ def verdict(keeper: dict[str, object], member: dict[str, object]) -> Withhold:
         ({"jpeg_quality": 95, "size_bytes": 1}, {"jpeg_quality": 90}),
         ({"jpeg_quality": 30}, {"jpeg_quality": None, "format": "WEBP"}),
         ({"size_bytes": 3_000_000}, {"size_bytes": 2_000_000}),
+        # A bitmap is no better than a PNG for being larger; the older one stays.
+        (
+            {"lossless": True, "format": "PNG", "taken_at": datetime(2001, 1, 1)},
+            {"lossless": True, "format": "BMP", "size_bytes": 36_000_000},
+        ),
         ({"taken_at": datetime(2001, 1, 1)}, {"taken_at": datetime(2002, 1, 1)}),
         ({"taken_at": datetime(2001, 1, 1)}, {"taken_at": None}),
     ],
@@ -59,7 +64,11 @@ PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_
         (HALF, BIG | {"effective_pixels": 3_100_000}, Withhold.NO),
         (HALF, BIG | {"effective_pixels": 12_000_000}, Withhold.DETAIL),
         ({"width_px": 3990, "height_px": 3000}, BIG, Withhold.PIXELS),
+        (HALF, BIG | {"effective_pixels": 6_100_000}, Withhold.DETAIL),  # soft, but no upscale
         (BIG | {"effective_pixels": 4_000_000}, HALF | {"effective_pixels": 3_000_000}, Withhold.NO),
+        # A measure misled by noise or dither in the keeper does not cost a better picture of the same size.
+        (BIG | {"jpeg_quality": 10}, BIG | {"jpeg_quality": 95, "effective_pixels": 3_000_000}, Withhold.QUALITY),
+        (BIG, PNG | {"effective_pixels": 3_000_000}, Withhold.LOSSLESS),
         (BIG, PNG, Withhold.LOSSLESS),
         (BIG, BIG | {"jpeg_quality": 92}, Withhold.NO),
         (BIG, BIG | {"jpeg_quality": 93}, Withhold.QUALITY),
