@@ -70,6 +70,15 @@ class _LogHandler(logging.StreamHandler[IO[str]]):
         pass
 
 
+_HEADINGS = frozenset({"event", "level", "logger", "timestamp"})
+_BEFORE: tuple[Processor, ...] = (
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+)
+
+
 def configure_logging(*, json: bool = False, level: LogLevel = "info", stream: IO[str] | None = None) -> None:
     """Set up logging of the process, ours and that of the libraries. May be called again; the last call counts.
 
@@ -84,16 +93,10 @@ def configure_logging(*, json: bool = False, level: LogLevel = "info", stream: I
     global _choice
     if level not in _LEVELS:
         raise UnknownNameError("log level", level, _LEVELS)
-    before: list[Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-    ]
     handler = _LogHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=before,
+            foreign_pre_chain=_BEFORE,
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 # Tracebacks become text first: they are where credentials hide.
@@ -103,17 +106,7 @@ def configure_logging(*, json: bool = False, level: LogLevel = "info", stream: I
             ],
         )
     )
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *before,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.processors.StackInfoRenderer(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-    )
+    _route_structlog(structlog.stdlib.ProcessorFormatter.wrap_for_formatter)
     root = logging.getLogger()
     for old in [item for item in root.handlers if isinstance(item, _LogHandler)]:
         root.removeHandler(old)
@@ -129,6 +122,27 @@ def get_logger(name: str) -> structlog.stdlib.BoundLogger:
     """Return the logger of a module; call it as `log.info("scanned", objects=12)`."""
     logger: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
     return logger
+
+
+def _route_structlog(last: Processor) -> None:
+    """Send our events through the standard library's loggers, where level and handlers are decided on."""
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *_BEFORE,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.processors.StackInfoRenderer(),
+            last,
+        ],
+        wrapper_class=structlog.stdlib.BoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+    )
+
+
+def _plain_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    masked = dict(_redact_event(_logger, _method, event))
+    facts = " ".join(f"{key}={value}" for key, value in masked.items() if key not in _HEADINGS)
+    return f"{masked['event']} {facts}".rstrip()
 
 
 def _renderer(json: bool, stream: IO[str]) -> Processor:
@@ -189,3 +203,8 @@ class Carried(Generic[_Args, _Result]):
     def __repr__(self) -> str:
         # The default would print the secrets.
         return f"Carried({self.function!r})"
+
+
+# Until a front sets logging up we behave as a library does: warnings on standard error, nothing below them, and
+# never a line on standard output, which belongs to the program that imports us.
+_route_structlog(_plain_line)

@@ -46,7 +46,8 @@ def _make(directory: Path, pictures: Path) -> None:
 def _start(directory: Path) -> subprocess.Popen[str]:
     process = subprocess.Popen([sys.executable, "-c", _RUN, str(directory)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
-    assert process.stdout.readline() == "ready\n"
+    with process.stdout as stdout:
+        assert stdout.readline() == "ready\n"
     return process
 
 

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import multiprocessing
+import subprocess
 import sys
 import warnings
 from collections.abc import Iterator
@@ -179,3 +180,15 @@ def _log_secret() -> None:
 def test_what_is_carried_does_not_print_secrets() -> None:
     register_secret("mmy-hunter22")
     assert "hunter22" not in repr(carry_context(_log_secret))
+
+
+def test_without_a_set_up_it_behaves_as_a_library_and_leaves_standard_output_alone() -> None:
+    script = (
+        "from deeplens_kit.telemetry import get_logger\n"
+        "log = get_logger('deeplens_kit.anything')\n"
+        "log.info('unseen', path='a')\n"
+        "log.warning('seen', path='b', password='hush-hush')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert done.stderr.splitlines() == ["seen path=b password=***"]
