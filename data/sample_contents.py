@@ -277,7 +277,7 @@ def _bad_files() -> tuple[Entry, ...]:
             lambda: scrambled_png(photograph_bytes("clock"))),
         bad("laptop", "Downloads/banner.png", "bomb", "too_large", "claims 60,000 x 60,000 pixels in under 200 bytes",
             lambda: decompression_bomb(_BOMB_SIDE_PX)),
-        bad("laptop", "Downloads/unfinished.jpg", "empty", "unsupported", "0 bytes", lambda: b""),
+        bad("laptop", "Downloads/unfinished.jpg", "empty", "empty", "0 bytes", lambda: b""),
         bad("share", "forms/readme.jpg", "text", "unsupported", "a text that is named .jpg",
             lambda: b"The pictures of these claims are in the folder photos.\n"),
     )

@@ -1,0 +1,80 @@
+"""What the product says of the sample library, held against the library's own truth."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+
+import polars as pl
+import pytest
+
+from data.make_sample_library import LOCATIONS, make
+from deeplens_kit.pipeline import IndexReport, Workspace, index, list_failures, list_groups, list_objects
+from deeplens_kit.storage import decode_path
+
+Place = tuple[str, str]
+"""Location and path of a file."""
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, list[IndexReport], dict]]:
+    folder = tmp_path_factory.mktemp("answer")
+    library = make(folder / "library").folder
+    with (library / "truth.csv").open(encoding="utf-8", newline="") as stream:
+        truth = {(row["location"], row["path"]): row for row in csv.DictReader(stream)}
+    with Workspace.create(folder / "workspace") as workspace:
+        for location in LOCATIONS:
+            workspace.ledger.add_location(location, str(library / location), {})
+        yield workspace, index(workspace), truth
+
+
+def places(frame: pl.DataFrame) -> list[Place]:
+    return [(location, decode_path(path)) for location, path in frame.select("location", "path").iter_rows()]
+
+
+def stars(workspace: Workspace) -> dict[Place, Place]:
+    """Each file that is proposed for removal, and the keeper that would stay for it."""
+    groups = list_groups(workspace).groups
+    members = list(zip(groups["group_id"], places(groups), groups["is_keeper"], strict=True))
+    keeper = {group: place for group, place, keeps in members if keeps}
+    return {place: keeper[group] for group, place, keeps in members if not keeps}
+
+
+def test_nothing_but_copies_of_the_keeper_is_proposed(answer) -> None:
+    workspace, _, truth = answer
+    proposed = stars(workspace)
+    for removed, kept in proposed.items():
+        assert truth[removed]["expected"] == "copy", removed
+        assert truth[removed]["source_id"] == truth[kept]["source_id"], (removed, kept)
+
+
+def test_what_bytes_show_is_proposed(answer) -> None:
+    workspace, _, truth = answer
+    proposed = stars(workspace)
+    assert {place for place, row in truth.items() if row["evidence"] == "bytes"} <= set(proposed)
+
+
+def test_most_of_what_a_hash_shows_is_proposed_and_the_original_stays(answer) -> None:
+    workspace, _, truth = answer
+    proposed = stars(workspace)
+    shown = {place for place, row in truth.items() if row["evidence"] == "hash"}
+    assert len(shown & set(proposed)) >= 0.8 * len(shown), sorted(shown - set(proposed))
+    assert {truth[kept]["expected"] for kept in proposed.values()} == {"keeper"}
+
+
+def test_every_bad_file_has_its_reason(answer) -> None:
+    workspace, _, truth = answer
+    failures = list_failures(workspace)
+    found = dict(zip(places(failures), failures["code"], strict=True))
+    assert found == {place: row["expected"] for place, row in truth.items() if not row["source_id"]}
+
+
+def test_every_file_is_accounted_for(answer) -> None:
+    workspace, reports, truth = answer
+    skipped = [place for place, row in truth.items() if row["expected"] == "skipped"]
+    assert set(places(list_objects(workspace))) == set(truth) - set(skipped)
+    assert sum(sum(report.skipped.values()) for report in reports) == len(skipped)
+    assert [report.found for report in reports] == [
+        sum(location == report.location and row["expected"] != "skipped" for (location, _), row in truth.items())
+        for report in reports
+    ]
