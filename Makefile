@@ -66,9 +66,10 @@ demo: $(VENV)/.demo
 	$(DEEPLENS) locations add share $(SAMPLES)/share
 	$(DEEPLENS) locations add laptop $(SAMPLES)/laptop
 	$(DEEPLENS) index
-	$(DEEPLENS) duplicates --html $(DEMO)/duplicates.html
 	$(DEEPLENS) status
 	$(DEEPLENS) failures
+	$(DEEPLENS) duplicates --html $(DEMO)/duplicates.html
+	$(DEEPLENS) duplicates
 	$(DEEPLENS) savings
 	@echo "Look at the copies, each with its evidence: $(DEMO)/duplicates.html"
 
