@@ -13,7 +13,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescap
 from markupsafe import Markup
 
 from deeplens_kit.reporting.duplicates_view import DuplicatesView
-from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, plural
+from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, plural
 
 __all__ = ["THUMBNAIL_SIDE_PX", "render_duplicates_page"]
 
@@ -39,7 +39,7 @@ def render_duplicates_page(view: DuplicatesView, thumbnail: Callable[[str], byte
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(size=format_bytes, count=format_count)
+    environment.filters.update(size=format_bytes, count=format_count, score=format_score)
     environment.globals.update(plural=plural, percent=format_percent)
     # The style sheet is ours, so it goes in as it is; every other value is escaped.
     style = Markup(environment.get_template(_STYLE).render())

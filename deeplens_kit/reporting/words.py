@@ -6,12 +6,11 @@ CSV: what is said here is rounded, and never rounded up to something that is not
 
 from __future__ import annotations
 
-from deeplens_kit.schemas import Relation, Tier
-
 __all__ = [
     "format_bytes",
     "format_count",
     "format_percent",
+    "format_score",
     "format_seconds",
     "orientation_words",
     "outcome_words",
@@ -25,22 +24,24 @@ __all__ = [
 _BYTE_STEP = 1000
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR = 60, 3600
+_FLOAT32_HALF_DIGIT = 3e-8
 
 # Lower bounds (inclusive) of the words for a score. They are for reading only; nothing decides on them.
 _SCORE_WORDS = ((0.95, "very strong"), (0.85, "strong"), (0.70, "clear"), (0.50, "weak"))
 
-_TIER_WORDS: dict[str, str] = {
-    Tier.BYTES: "byte for byte the same",
-    Tier.PIXELS: "the same pixels in another file",
-    Tier.COPY: "a copy: re-encoded, resized, cropped or edited",
-    Tier.SCENE: "alike, not a copy: never counted as a saving",
+# Of Tier, Relation and Outcome by their values: the schemas would load polars, which help and errors need not.
+_TIER_WORDS = {
+    "bytes": "byte for byte the same",
+    "pixels": "the same pixels in another file",
+    "copy": "a copy: re-encoded, resized, cropped or edited",
+    "scene": "alike, not a copy: never counted as a saving",
 }
-_RELATION_WORDS: dict[str, str] = {
-    Relation.WHOLE: "shows the same view",
-    Relation.PART: "shows a part of the kept picture",
-    Relation.CONTAINS: "contains the kept picture",
-    Relation.COMPOSITE: "holds other content besides",
-    Relation.UNVERIFIED: "view not yet verified",
+_RELATION_WORDS = {
+    "whole": "shows the same view",
+    "part": "shows a part of the kept picture",
+    "contains": "contains the kept picture",
+    "composite": "holds other content besides",
+    "unverified": "view not yet verified",
 }
 _OUTCOME_WORDS = {
     "indexed": "Analysed",
@@ -50,6 +51,11 @@ _OUTCOME_WORDS = {
 }
 _PROBLEM_WORDS = {
     "unsupported": "not a picture format that is read",
+    "empty": "empty: 0 bytes",
+    "permission": "no permission to read it",
+    "gone": "gone before it could be read",
+    "name_too_long": "its path is too long",
+    "io": "the storage failed to read it",
     "unreadable": "could not be read",
     "corrupt": "damaged: the decoder gave up",
     "too_large": "above a limit on bytes, pixels or frames",
@@ -101,6 +107,12 @@ def format_percent(part: int, whole: int) -> str:
     if tenths == 0:
         return "0 %" if part <= 0 else "< 0.1 %"
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def format_score(score: float) -> str:
+    """A score of -1..1 to three decimals, cut off: 0.9996 is "0.999", only 1 is "1.000"."""
+    # Half of a float32's last digit is given back, so that 0.95 stored as 0.94999999 stays "0.950".
+    return f"{int((abs(score) + _FLOAT32_HALF_DIGIT) * 1000) / 1000 * (1 if score >= 0 else -1):.3f}"
 
 
 def format_seconds(seconds: float) -> str:

@@ -1,0 +1,184 @@
+"""The commands put together, and the options that hold for all of them.
+
+Takes the command modules, gives the typer application; must not import what a single command needs.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from deeplens_kit import __version__
+from deeplens_kit.cli import finding_commands, index_commands, location_commands, workspace_commands
+from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, Invocation
+from deeplens_kit.errors import Interrupted
+
+__all__ = ["PipeClosed", "app"]
+
+
+class PipeClosed(Exception):
+    """Whoever read our output has stopped reading."""
+
+
+# The order in which a newcomer needs them; typer would put the groups last.
+_ORDER = (
+    "init",
+    "locations",
+    "index",
+    "status",
+    "failures",
+    "duplicates",
+    "savings",
+    "pairs",
+    "compare",
+    "upgrade",
+    "catalog",
+)
+
+
+class _Group(TyperGroup):
+    """A group that hands a closed pipe and an interrupt to our own boundary; typer would end the process by itself."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosed from error
+        except (KeyboardInterrupt, typer.Abort) as error:
+            raise Interrupted("Interrupted; what was committed is kept.") from error
+
+
+def _examples(*lines: str) -> str:
+    """Examples as an epilogue: one to a line."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
+
+
+def _group(name: str | None = None) -> typer.Typer:
+    return typer.Typer(
+        name=name,
+        cls=_Group,
+        invoke_without_command=True,
+        add_completion=name is None,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+
+
+app = _group()
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deeplens {__version__}")
+        raise typer.Exit
+
+
+@app.callback(
+    epilog=_examples(
+        "deeplens init my-workspace",
+        "export DEEPLENS_WORKSPACE=my-workspace",
+        "deeplens locations add pics ./pictures",
+        "deeplens index",
+        "deeplens duplicates --html duplicates.html",
+    )
+)
+def _root(
+    context: typer.Context,
+    workspace: Annotated[
+        Path | None,
+        typer.Option(envvar=WORKSPACE_VARIABLE, metavar="DIR", help="The workspace; by default the current folder."),
+    ] = None,
+    log_format: Annotated[Literal["text", "json"], typer.Option(help="Log lines as text or JSON.")] = "text",
+    verbose: Annotated[bool, typer.Option("--verbose", help="Show more log lines, and tracebacks.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Find the pictures that are kept many times over, and prove what they cost. Nothing of yours is changed."""
+    if context.invoked_subcommand is None:
+        _help(context)
+    context.obj = Invocation(
+        workspace=workspace if workspace is not None else Path(),
+        named=workspace is not None,
+        json_logs=log_format == "json",
+        verbose=verbose,
+        correlation_id=os.environ.get("DEEPLENS_CORRELATION_ID") or uuid.uuid4().hex,
+    )
+
+
+def _help(context: typer.Context) -> None:
+    typer.echo(context.get_help())
+    raise typer.Exit
+
+
+def _add(group: typer.Typer, command: Callable[..., None], name: str, *examples: str) -> None:
+    group.command(name, epilog=_examples(*examples))(command)
+
+
+locations = _group("locations")
+
+
+@locations.callback()
+def _locations(context: typer.Context) -> None:
+    """Say where the files are: add, list and check locations."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
+catalog = _group("catalog")
+
+
+@catalog.callback()
+def _catalog(context: typer.Context) -> None:
+    """Look at the catalog itself."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
+_add(
+    app, workspace_commands.init, "init",
+    "deeplens init my-workspace",
+    "deeplens init team --ledger-url 'postgresql+psycopg://anna:${LEDGER_PASSWORD}@db/deeplens'",
+)  # fmt: skip
+app.add_typer(locations)
+_add(
+    locations, location_commands.add, "add",
+    "deeplens locations add pics ./pictures",
+    "deeplens locations add share /mnt/share --option 'exclude=*.tmp' --option hidden=true",
+)  # fmt: skip
+_add(locations, location_commands.list_all, "list", "deeplens locations list", "deeplens locations list --json")
+_add(locations, location_commands.check, "check", "deeplens locations check", "deeplens locations check pics")
+_add(
+    app, index_commands.index, "index",
+    "deeplens index",
+    "deeplens index pics --workers 4",
+    "deeplens --log-format json index --json",
+)  # fmt: skip
+_add(app, index_commands.status, "status", "deeplens status", "deeplens status --json")
+_add(app, index_commands.failures, "failures", "deeplens failures", "deeplens failures --csv failures.csv")
+_add(
+    app, finding_commands.pairs, "pairs",
+    "deeplens pairs --tier copy --limit 20",
+    "deeplens pairs --csv pairs.csv",
+)  # fmt: skip
+_add(
+    app, finding_commands.duplicates, "duplicates",
+    "deeplens duplicates",
+    "deeplens duplicates --html duplicates.html",
+    "deeplens duplicates --tier bytes --csv duplicates.csv",
+)  # fmt: skip
+_add(app, finding_commands.savings, "savings", "deeplens savings", "deeplens savings --json")
+_add(app, finding_commands.compare, "compare", "deeplens compare a.jpg b.jpg")
+_add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
+app.add_typer(catalog)
+_add(catalog, workspace_commands.digest, "digest", "deeplens catalog digest")

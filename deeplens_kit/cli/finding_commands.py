@@ -1,0 +1,370 @@
+"""Commands for what was found: pairs, duplicates, savings, compare.
+
+Takes arguments, gives rows with their evidence and what they add up to; removes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
+from deeplens_kit.cli.invocation import Invocation, logging_on, opened
+from deeplens_kit.cli.location_commands import NO_LOCATIONS
+from deeplens_kit.cli.tables import Column, Sheet, place, print_lines, shown
+from deeplens_kit.errors import UnknownNameError
+from deeplens_kit.reporting.words import format_bytes, format_count, format_score, plural
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deeplens_kit.pipeline import Comparison, GroupsView, Workspace
+    from deeplens_kit.reporting.totals import CoverageTotals, Totals
+
+__all__ = ["compare", "duplicates", "pairs", "savings"]
+
+_ANY_TIER = ("bytes", "pixels", "copy", "scene")
+_PROPOSED_TIERS = ("bytes", "pixels", "copy")
+_AnyTier = Annotated[
+    list[str] | None,
+    typer.Option("--tier", metavar="|".join(_ANY_TIER), help="Only evidence of this strength; may come again."),
+]
+_ProposedTier = Annotated[
+    list[str] | None,
+    typer.Option("--tier", metavar="|".join(_PROPOSED_TIERS), help="Only evidence of this strength; may come again."),
+]
+
+_SHOWN_PAIRS = 50
+_SHOWN_GROUPS = 20
+
+_STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
+
+
+def _tiers(given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
+    for name in given or ():
+        if name not in allowed:
+            raise UnknownNameError("tier", name, allowed)
+    return given or None
+
+
+def pairs(
+    context: typer.Context,
+    tier: _AnyTier = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Pairs at most; the table shows 50 by default.")] = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """List pairs of alike files, the strongest evidence first. Scenes are alike, never counted as a saving."""
+    check_outputs(csv)
+    with opened(context) as workspace:
+        from deeplens_kit import pipeline
+
+        frame = pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER))
+        empty = _when_empty(workspace, "No pairs.")
+    in_all = frame.height
+    rows = frame if limit is None else frame.head(limit)
+    first = rows.head(limit or _SHOWN_PAIRS)
+    counts = {name: frame.filter(frame["tier"] == name).height for name in _ANY_TIER}
+    closing = [f"{plural(in_all, 'pair')}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) + "."]
+    if first.height < in_all and csv is None:
+        closing.append(f"Showing {first.height:,}; all of them with --csv, or more with --limit.")
+    summary = {"pairs": in_all, "by_tier": counts}
+    answer = Answer("pairs", rows, lambda: _pairs_sheet(first, empty), summary, closing if in_all else ())
+    give(answer, as_json=as_json, csv=csv)
+
+
+def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
+    from deeplens_kit.reporting.evidence_words import evidence_lines
+
+    columns = (
+        Column("score", "right"),
+        Column("tier"),
+        Column("relation"),
+        Column("a", fold=True),
+        Column("b", fold=True),
+        Column("evidence", fold=True),
+    )
+    lines = [
+        (
+            format_score(row["score"]),
+            row["tier"],
+            row["relation"],
+            place(row["location_a"], row["path_a"]),
+            place(row["location_b"], row["path_b"]),
+            "same bytes" if row["tier"] == "bytes" else ", ".join(evidence_lines(row, row["digest_b"])),
+        )
+        for row in rows.iter_rows(named=True)
+    ]
+    return Sheet(columns, lines, empty)
+
+
+def duplicates(
+    context: typer.Context,
+    tier: _ProposedTier = None,
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page with thumbnails and evidence.")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Groups at most; the table shows 20 and the page 200 by default.")
+    ] = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """List groups: one file that stays, and the copies of that very file. Nothing is removed."""
+    check_outputs(csv, html)
+    with opened(context) as workspace:
+        from deeplens_kit import pipeline
+        from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
+
+        view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS))
+        coverage = pipeline.coverage(workspace)
+        totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
+        empty = _when_empty(workspace, "No duplicates.")
+        if html is not None:
+            _write_page(workspace, view, coverage, html, limit)
+    ranked = _by_freed(view.groups)
+    rows = ranked if limit is None else ranked.filter(ranked["rank"] < limit)
+    if not view.current:
+        typer.echo(_STALE, err=True)
+    if html is not None:
+        typer.echo(f"Wrote the page to {html}", err=True)
+    answer = Answer(
+        "duplicates",
+        rows.drop("rank").select(*_DUPLICATE_COLUMNS),
+        lambda: _groups_sheet(ranked.filter(ranked["rank"] < (limit or _SHOWN_GROUPS)), empty),
+        {
+            "groups": totals.groups,
+            "objects": totals.objects,
+            "gross_bytes": totals.gross_bytes,
+            "realisable_bytes": totals.realisable_bytes,
+            "found_objects": covered.objects,
+            "analysed_objects": covered.analysed_objects,
+            "withheld": view.withheld.height,
+            "current": view.current,
+        },
+        _duplicates_lines(totals, covered, view.withheld.height, limit or _SHOWN_GROUPS, listed=csv is None),
+    )
+    give(answer, as_json=as_json, csv=csv, in_file=html is not None)
+
+
+_DUPLICATE_COLUMNS = (
+    "group_id",
+    "path",
+    "location",
+    "is_keeper",
+    "tier",
+    "relation",
+    "score",
+    "size_bytes",
+    "frees_bytes",
+    "reason",
+    "digest",
+)
+
+
+def _by_freed(groups: pl.DataFrame) -> pl.DataFrame:
+    """Groups that free most first, the keeper first in each, with the rank of the group."""
+    import polars as pl
+
+    order = (
+        groups.group_by("group_id")
+        .agg(frees=pl.col("frees_bytes").sum())
+        .sort("frees", "group_id", descending=[True, False])
+        .select("group_id", rank=pl.int_range(pl.len()))
+    )
+    return groups.join(order, on="group_id").sort(
+        "rank", "is_keeper", "score", "location", "path", descending=[False, True, True, False, False]
+    )
+
+
+def _groups_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
+    columns = (
+        Column("group"),
+        Column("tier"),
+        Column(""),
+        Column("file", fold=True),
+        Column("size", "right"),
+        Column("score", "right"),
+        Column("why", fold=True),
+    )
+    lines: list[Sequence[str]] = []
+    starts = set()
+    for at, row in enumerate(rows.iter_rows(named=True)):
+        if row["is_keeper"]:
+            starts.add(at)
+        lines.append(
+            (
+                row["group_id"],
+                row["tier"],
+                "keep" if row["is_keeper"] else "remove",
+                place(row["location"], row["path"]),
+                format_bytes(row["size_bytes"]),
+                "" if row["is_keeper"] else format_score(row["score"]),
+                row["reason"],
+            )
+        )
+    return Sheet(columns, lines, empty, frozenset(starts))
+
+
+def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, most: int, *, listed: bool) -> list[str]:
+    if not covered.objects:
+        return []
+    lines = []
+    if listed and totals.groups > most:
+        lines.append(f"Showing {most:,} of {totals.groups:,} groups; all of them with --csv, or more with --limit.")
+    if totals.objects:
+        lines.append(
+            f"{plural(totals.groups, 'group')}, {plural(totals.objects, 'file')} that could go: "
+            f"{format_bytes(totals.realisable_bytes)} can be freed"
+            + (
+                f" of {format_bytes(totals.gross_bytes)} (hard links free nothing)."
+                if totals.realisable_bytes != totals.gross_bytes
+                else "."
+            )
+        )
+    if withheld:
+        lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --html shows them with the reason.")
+    if covered.analysed_objects < covered.objects:
+        files = plural(covered.objects, "file")
+        lines.append(f"This speaks of the {covered.share} of {files} analysed; `deeplens failures` lists the rest.")
+    else:
+        lines.append(f"All of {plural(covered.objects, 'file')} were analysed.")
+    return lines
+
+
+def _write_page(
+    workspace: Workspace, view: GroupsView, coverage: pl.DataFrame, target: Path, limit: int | None
+) -> None:
+    import polars as pl
+
+    from deeplens_kit import __version__, pipeline
+    from deeplens_kit.reporting import (
+        DuplicatesFrames,
+        describe_duplicates,
+        render_duplicates_page,
+        write_atomically,
+    )
+    from deeplens_kit.reporting.duplicates_view import MAX_GROUPS
+
+    named = pl.concat([view.groups["digest"], view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
+    withheld = pl.concat([view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
+    places = (
+        workspace.catalog.objects(columns=["digest", "location_id", "path"])
+        .filter(pl.col("digest").is_in(withheld.implode()))
+        .join(workspace.location_names(), on="location_id", how="left")
+    )
+    facts = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
+    frames = DuplicatesFrames(
+        groups=view.groups,
+        withheld=view.withheld,
+        pairs=workspace.catalog.pairs(),
+        pictures=workspace.catalog.pictures(digests=named.to_list(), columns=facts),
+        places=places.select("digest", "location", "path"),
+        coverage=coverage,
+        failures=pipeline.list_failures(workspace),
+    )
+    described = describe_duplicates(
+        frames,
+        workspace=shown(workspace.directory.name),
+        made_at=datetime.now().astimezone(),
+        version=__version__,
+        current=view.current,
+        max_groups=limit or MAX_GROUPS,
+    )
+    write_atomically(target, render_duplicates_page(described, lambda digest: pipeline.thumbnail(workspace, digest)))
+
+
+def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = False, csv: Csv = None) -> None:
+    """Say what the copies cost, by location and tier: their size, and what removing them would free."""
+    check_outputs(csv)
+    with opened(context) as workspace:
+        from deeplens_kit import pipeline
+        from deeplens_kit.reporting.totals import add_up_coverage
+
+        frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
+        covered = add_up_coverage(pipeline.coverage(workspace))
+        empty = _when_empty(workspace, "No duplicates, so nothing to save.")
+    rows = frame.select("location", "tier", "objects", "gross_bytes", "realisable_bytes")
+    objects, gross, realisable = (int(rows[name].sum()) for name in ("objects", "gross_bytes", "realisable_bytes"))
+
+    def show() -> Sheet:
+        columns = (Column("location"), Column("tier"), *(Column(n, "right") for n in ("files", "size", "can be freed")))
+        lines = [
+            (
+                shown(row["location"]),
+                row["tier"],
+                format_count(row["objects"]),
+                format_bytes(row["gross_bytes"]),
+                format_bytes(row["realisable_bytes"]),
+            )
+            for row in rows.iter_rows(named=True)
+        ]
+        return Sheet(columns, lines, empty)
+
+    closing = []
+    if objects:
+        closing = [
+            f"Total: {plural(objects, 'file')}, {format_bytes(gross)}; {format_bytes(realisable)} can be freed, "
+            f"of the {covered.share} analysed."
+        ]
+    summary = {"objects": objects, "gross_bytes": gross, "realisable_bytes": realisable}
+    summary |= {"found_objects": covered.objects, "analysed_objects": covered.analysed_objects}
+    give(Answer("savings", rows, show, summary, closing), as_json=as_json, csv=csv)
+
+
+def compare(
+    context: typer.Context,
+    a: Annotated[Path, typer.Argument(metavar="A", help="A picture file.", show_default=False)],
+    b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Compare two files, indexed or not: every score, and what each says. Needs no workspace."""
+    import polars as pl
+
+    check_outputs(csv)
+    with logging_on(context) as options:
+        comparison = _compared(options, a, b)
+    rows = [(line.name, None if line.value is None else str(line.value), line.meaning) for line in comparison.scores]
+    frame = pl.DataFrame(rows, schema={"name": pl.String, "value": pl.String, "meaning": pl.String}, orient="row")
+
+    def show() -> Sheet:
+        columns = (Column("score"), Column("value", "right"), Column("says", fold=True))
+        return Sheet(columns, [(name, value or "-", meaning) for name, value, meaning in rows], "No scores.")
+
+    summary: dict[str, object] = {"tier": comparison.tier, "verdict": comparison.verdict}
+    summary |= {"sentences": list(comparison.sentences), "missing_features": dict(comparison.missing)}
+    summary |= {"facts_a": dict(comparison.facts_a), "facts_b": dict(comparison.facts_b)}
+    if not as_json and csv is None:
+        print_lines([_facts("A", a, comparison.facts_a), _facts("B", b, comparison.facts_b), ""])
+    give(Answer("compare", frame, show, summary, comparison.sentences), as_json=as_json, csv=csv)
+
+
+def _compared(options: Invocation, a: Path, b: Path) -> Comparison:
+    from deeplens_kit import pipeline
+    from deeplens_kit.settings import WORKSPACE_FILE
+
+    if not options.named and not (options.workspace / WORKSPACE_FILE).exists():
+        return pipeline.compare_files(None, a, b)
+    with pipeline.Workspace.open(options.workspace) as workspace:
+        return pipeline.compare_files(workspace, a, b)
+
+
+def _facts(letter: str, path: Path, facts: Mapping[str, Any]) -> str:
+    from deeplens_kit.storage.paths import encode_path
+
+    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None)
+    return f"{letter}  {shown(encode_path(str(path)))}: {said}"
+
+
+def _when_empty(workspace: Workspace, nothing: str) -> str:
+    """What to say when there are no rows: nothing found, nothing indexed, or no locations."""
+    if not workspace.ledger.locations(inactive=True):
+        return NO_LOCATIONS
+    if not workspace.ledger.runs():
+        return "Nothing indexed yet; run `deeplens index`."
+    return nothing

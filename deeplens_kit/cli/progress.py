@@ -1,0 +1,120 @@
+"""Progress on standard error: a bar on a terminal, a line now and then elsewhere.
+
+Takes snapshots from the pipeline, prints them; must not slow the work down or write to standard output.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from deeplens_kit.cli.tables import shown
+from deeplens_kit.reporting.words import format_count, format_seconds, plural
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+
+__all__ = ["PlainProgress", "progress_listener"]
+
+_STAGES = {"scan": "listing", "index": "reading", "match": "matching", "detail": "measuring detail"}
+# A log file wants to know that it goes on, not how smoothly.
+_LINE_SECONDS = 5.0
+
+
+@contextmanager
+def progress_listener(*, quiet: bool) -> Iterator[ProgressListener | None]:
+    """A listener fit for standard error, or None.
+
+    Args:
+        quiet: Show nothing, unless standard error is a terminal.
+    """
+    if sys.stderr.isatty():
+        from rich.console import Console
+
+        with _bars(Console(stderr=True, highlight=False)) as bars:
+            shown_on = _TerminalProgress(bars)
+            yield shown_on
+            shown_on.end()
+    else:
+        yield None if quiet else PlainProgress()
+
+
+class PlainProgress:
+    """A line every few seconds; work that is done sooner prints none.
+
+    Args:
+        clock: Seconds, monotonic.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._printed = clock()
+
+    def update(self, snapshot: ProgressSnapshot) -> None:
+        """Print `snapshot` when it is time again."""
+        now = self._clock()
+        if now - self._printed < _LINE_SECONDS:
+            return
+        self._printed = now
+        sys.stderr.write(f"{_title(snapshot)}: {_figures(snapshot)}\n")
+        sys.stderr.flush()
+
+
+class _TerminalProgress:
+    """A bar per stage, the last one moving."""
+
+    def __init__(self, bars: Progress) -> None:
+        self._bars = bars
+        self._tasks: dict[tuple[str, str], TaskID] = {}
+
+    def update(self, snapshot: ProgressSnapshot) -> None:
+        key = (snapshot.location, snapshot.stage)
+        if key not in self._tasks:
+            self.end()
+            self._tasks[key] = self._bars.add_task(_title(snapshot), total=snapshot.total, figures="")
+        total = snapshot.total
+        self._bars.update(self._tasks[key], completed=snapshot.done, total=total, figures=_figures(snapshot))
+
+    def end(self) -> None:
+        """Let no bar move on whose total was never known."""
+        for task in self._bars.tasks:
+            if task.total is None:
+                self._bars.update(task.id, total=max(1, task.completed), completed=max(1, task.completed))
+
+
+def _bars(console: object) -> Progress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    assert isinstance(console, Console)
+    # markup=False: a location may be named "[red]".
+    return Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=28),
+        TextColumn("{task.fields[figures]}", markup=False),
+        console=console,
+        refresh_per_second=8,
+    )
+
+
+def _title(snapshot: ProgressSnapshot) -> str:
+    stage = _STAGES.get(snapshot.stage, snapshot.stage)
+    return f"{shown(snapshot.location)}: {stage}" if snapshot.location else stage
+
+
+def _figures(snapshot: ProgressSnapshot) -> str:
+    parts = [format_count(snapshot.done)]
+    if snapshot.total is not None:
+        parts = [f"{snapshot.done:,} of {snapshot.total:,}"]
+    if snapshot.rate_per_second > 0:
+        parts.append(f"{snapshot.rate_per_second:,.0f}/s")
+    if snapshot.seconds_left is not None and snapshot.total != snapshot.done:
+        parts.append(f"{format_seconds(max(0.0, snapshot.seconds_left))} left")
+    if snapshot.failures:
+        parts.append(plural(snapshot.failures, "failure"))
+    return ", ".join(parts)

@@ -1,0 +1,225 @@
+"""Words in, help, usage errors and exit codes out: one line each, never a traceback."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from conftest import Deeplens, command, environment, in_process
+
+from deeplens_kit import __version__, errors, schemas
+from deeplens_kit.cli import finding_commands
+from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
+
+COMMANDS = [
+    ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"), ("index",),
+    ("status",), ("failures",), ("pairs",), ("duplicates",), ("savings",), ("compare",), ("upgrade",), ("catalog",),
+    ("catalog", "digest"),
+]  # fmt: skip
+ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",)}]
+
+
+def one_line(text: str) -> str:
+    assert text.startswith("deeplens: ")
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    return text
+
+
+def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
+    done = deeplens()
+    assert (done.code, done.err) == (0, "")
+    names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
+    assert names == [
+        "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "compare", "upgrade",
+        "catalog",
+    ]  # fmt: skip
+    assert deeplens("--help").out == done.out
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_help_has_examples(deeplens: Deeplens, words: tuple[str, ...]) -> None:
+    done = deeplens(*words, "--help")
+    assert done.code == 0
+    assert " ".join(("deeplens", *words)) in done.out
+    if words in ANSWERING:
+        after = done.out.partition("Examples")[2]
+        assert " ".join(words) in after
+
+
+@pytest.mark.parametrize("words", ANSWERING, ids=" ".join)
+def test_json_and_csv_are_everywhere(deeplens: Deeplens, words: tuple[str, ...]) -> None:
+    done = deeplens(*words, "--help")
+    assert "--json" in done.out
+    assert "--csv" in done.out
+
+
+def test_version(deeplens: Deeplens) -> None:
+    assert deeplens("--version").out == f"deeplens {__version__}\n"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("idnex",), "index"),
+        (("index", "--wrokers", "2"), "--workers"),
+        (("index", "--workers", "many"), "--workers"),
+        (("compare", "one.jpg"), "B"),
+        (("--log-format", "xml", "index"), "json"),
+        (("failures", "--limit", "0"), "--limit"),
+    ],
+)
+def test_usage_errors_are_one_line_with_code_2(deeplens: Deeplens, words: tuple[str, ...], says: str) -> None:
+    done = deeplens(*words)
+    assert (done.code, done.out) == (2, "")
+    assert says in one_line(done.err)
+    assert "--help" in done.err
+
+
+def test_no_workspace(deeplens: Deeplens, tmp_path: Path) -> None:
+    for words in (("status",), ("index",), ("duplicates", "--json"), ("upgrade",)):
+        done = deeplens("--workspace", tmp_path / "missing", *words)
+        assert (done.code, done.out) == (3, "")
+        assert "deeplens init" in one_line(done.err)
+
+
+def test_global_options_may_stand_anywhere(deeplens: Deeplens, tmp_path: Path) -> None:
+    workspace = tmp_path / "w"
+    deeplens("init", workspace)
+    for words in (
+        ("--workspace", workspace, "status"),
+        ("status", "--workspace", workspace),
+        ("status", f"--workspace={workspace}"),
+        ("locations", "list", "--workspace", workspace, "--verbose"),
+    ):
+        assert deeplens(*words).code == 0
+    # After "--" a word is an argument, whatever it looks like.
+    done = deeplens("--workspace", workspace, "index", "--", "--workspace")
+    assert done.code == 2
+    assert "location" in one_line(done.err)
+
+
+def test_the_variable_names_the_workspace(deeplens: Deeplens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deeplens("init", tmp_path / "w")
+    monkeypatch.setenv("DEEPLENS_WORKSPACE", str(tmp_path / "w"))
+    assert deeplens("status").code == 0
+    assert deeplens("--workspace", tmp_path / "other", "status").code == 3
+
+
+def test_the_current_folder_is_the_workspace_by_default(deeplens: Deeplens) -> None:
+    assert deeplens("init").code == 0
+    assert deeplens("status").code == 0
+    assert Path("workspace.toml").is_file()
+
+
+def test_tiers_are_those_of_the_schema(deeplens: Deeplens, indexed: Path) -> None:
+    assert list(finding_commands._ANY_TIER) == [str(tier) for tier in schemas.Tier]
+    done = deeplens("--workspace", indexed, "pairs", "--tier", "coppy")
+    assert done.code == 2
+    assert "did you mean 'copy'?" in one_line(done.err)
+    assert deeplens("--workspace", indexed, "duplicates", "--tier", "scene").code == 2
+
+
+def broken(message: str = "a defect") -> None:
+    raise ZeroDivisionError(message)
+
+
+def test_a_defect_is_one_line_and_a_traceback_only_on_request(
+    deeplens: Deeplens, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deeplens_kit.pipeline import findings
+
+    monkeypatch.setattr(findings, "list_failures", lambda _workspace: broken("at sftp://anna:secret@host/x"))
+    done = deeplens("--workspace", indexed, "failures")
+    assert (done.code, done.out) == (EXIT_UNEXPECTED, "")
+    assert "--verbose" in one_line(done.err)
+    assert "secret" not in done.err
+    done = deeplens("--verbose", "--workspace", indexed, "failures")
+    assert done.code == EXIT_UNEXPECTED
+    assert "Traceback" in done.err
+    assert "in broken" in done.err
+    assert "secret" not in done.err
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        errors.LeaseHeldError("pics", "anna@host pid 7", 12),
+        errors.LocationUnavailableError("pics", "It is not\nthere."),
+        errors.StoreFullError("No space left."),
+        errors.ModelUnavailableError("Not installed."),
+        errors.Interrupted("Stopped."),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_each_error_has_its_code(
+    deeplens: Deeplens, indexed: Path, monkeypatch: pytest.MonkeyPatch, error: errors.DeepLensError
+) -> None:
+    from deeplens_kit.pipeline import findings
+
+    def fail(_workspace: object) -> None:
+        raise error
+
+    monkeypatch.setattr(findings, "list_failures", fail)
+    done = deeplens("--workspace", indexed, "failures", "--json")
+    assert (done.code, done.out) == (error.exit_code, "")
+    one_line(done.err)
+
+
+def test_interrupting_an_answer_is_one_line(deeplens: Deeplens, indexed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from deeplens_kit.pipeline import findings
+
+    for kind in (KeyboardInterrupt, typer.Abort):
+
+        def fail(_workspace: object, kind: type[BaseException] = kind) -> None:
+            raise kind
+
+        monkeypatch.setattr(findings, "list_failures", fail)
+        done = deeplens("--workspace", indexed, "failures")
+        assert done.code == 130
+        one_line(done.err)
+
+
+def test_a_closed_pipe_is_quiet(indexed: Path) -> None:
+    process = subprocess.Popen(
+        command("--workspace", indexed, "pairs", "--json"),
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    err = process.stderr.read()
+    process.stderr.close()
+    assert process.wait() == EXIT_PIPE_CLOSED
+    assert err == b""
+
+
+def test_an_ascii_terminal_does_not_end_the_command(indexed: Path) -> None:
+    done = in_process("--workspace", indexed, "failures", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
+    assert done.code == 0, done.err
+    assert done.out.isascii()
+
+
+def test_help_is_quick_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, time; start = time.process_time(); from deeplens_kit.cli import main; code = main(['--help']);"
+        "spent = time.process_time() - start;"
+        "heavy = {'polars', 'numpy', 'sqlalchemy', 'lance', 'numba', 'structlog', 'jinja2', 'PIL'} & set(sys.modules);"
+        "print(code, spent, *heavy, file=sys.stderr)"
+    )
+    spent = []
+    for _ in range(3):
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, check=True
+        )
+        code_of, seconds, *heavy = done.stderr.split()
+        assert (code_of, heavy) == ("0", [])
+        spent.append(float(seconds))
+    # CPU seconds, the best of three: what the command costs, not how busy the machine is.
+    assert min(spent) < 0.6

@@ -1,0 +1,111 @@
+"""Locations are added by whole path, checked, and refused with one line."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from conftest import Deeplens, in_process
+
+from deeplens_kit.cli.tables import display_url
+
+
+@pytest.fixture
+def workspace(deeplens: Deeplens, tmp_path: Path) -> Path:
+    deeplens("init", tmp_path / "w")
+    return tmp_path / "w"
+
+
+def test_a_relative_folder_is_kept_with_its_whole_path(
+    deeplens: Deeplens, workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "my pictures #1").mkdir()
+    monkeypatch.chdir(tmp_path)
+    added = deeplens("--workspace", workspace, "locations", "add", "pics", "./my pictures #1")
+    assert added.code == 0, added.err
+    assert str(tmp_path / "my pictures #1") in added.out
+    monkeypatch.chdir("/")
+    listed = deeplens("--workspace", workspace, "locations", "list")
+    assert str(tmp_path / "my pictures #1") in listed.out
+    checked = deeplens("--workspace", workspace, "locations", "check", "--json")
+    assert [row["state"] for row in checked.json["rows"]] == ["ok"]
+
+
+def test_options(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
+    words = ("--option", "exclude=*.tmp", "--option", "exclude=cache/**", "--option", "hidden=true")
+    assert deeplens("--workspace", workspace, "locations", "add", "pics", tmp_path, *words).code == 0
+    (row,) = deeplens("--workspace", workspace, "locations", "list", "--json").json["rows"]
+    assert row["options"] == '{"exclude": ["*.tmp", "cache/**"], "hidden": true}'
+    for bad, says in (("exclude", "KEY=VALUE"), ("=x", "KEY=VALUE"), ("hiden=true", "hidden"), ("hidden=7", "true")):
+        done = deeplens("--workspace", workspace, "locations", "add", "more", tmp_path, "--option", bad)
+        assert done.code == 2
+        assert says in done.err
+        assert done.err.count("\n") == 1
+
+
+def test_a_missing_folder_is_refused_unless_told_otherwise(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
+    words = ("--workspace", workspace, "locations", "add", "gone", tmp_path / "gone")
+    done = deeplens(*words)
+    assert done.code == 4
+    assert done.err.count("\n") == 1
+    assert deeplens("--workspace", workspace, "locations", "list", "--json").json["rows"] == []
+    assert deeplens(*words, "--anyway").code == 0
+    checked = deeplens("--workspace", workspace, "locations", "check", "--json")
+    assert checked.code == 4
+    assert checked.json["summary"] == {"locations": 1, "unusable": 1}
+    assert "gone" in checked.err
+    indexed = deeplens("--workspace", workspace, "index")
+    assert indexed.code == 4
+    assert indexed.err.count("\n") == 1
+
+
+def test_names_are_unique_and_suggested(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
+    assert deeplens("--workspace", workspace, "locations", "add", "pics", tmp_path).code == 0
+    assert deeplens("--workspace", workspace, "locations", "add", "pics", "/").code == 2
+    done = deeplens("--workspace", workspace, "index", "pcis")
+    assert done.code == 2
+    assert "did you mean 'pics'?" in done.err
+
+
+def test_an_undecodable_folder(workspace: Path, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9"))
+    folder.mkdir()
+    done = in_process("--workspace", workspace, "locations", "add", "odd", folder, PYTHONUTF8="1")
+    assert done.code == 0, done.err
+    assert r"caf\xe9" in done.out
+    assert in_process("--workspace", workspace, "locations", "check").code == 0
+
+
+def test_urls_as_people_name_them() -> None:
+    assert display_url("file:///data/my%20pictures") == "/data/my pictures"
+    assert display_url("file:///caf%E9") == r"/caf\xe9"
+    assert display_url("s3://bucket/x%20y") == "s3://bucket/x%20y"
+
+
+def test_init_refuses_a_workspace_and_a_folder_it_cannot_make(
+    deeplens: Deeplens, workspace: Path, tmp_path: Path
+) -> None:
+    done = deeplens("init", workspace)
+    assert done.code == 3
+    assert "already" in done.err
+    (tmp_path / "file").write_text("")
+    done = deeplens("init", tmp_path / "file" / "w")
+    assert done.code == 3
+    assert done.err.count("\n") == 1
+
+
+def test_init_says_what_comes_next_and_where_things_are(deeplens: Deeplens, tmp_path: Path) -> None:
+    folder = tmp_path / "a workspace"
+    assert f"export DEEPLENS_WORKSPACE='{folder}'" in deeplens("init", folder).out
+    row = deeplens("init", tmp_path / "b", "--json", "--cache-dir", tmp_path / "elsewhere").json["rows"][0]
+    assert row["workspace"] == str(tmp_path / "b")
+    assert row["cache_dir"] == str(tmp_path / "elsewhere")
+    assert (tmp_path / "elsewhere").is_dir()
+
+
+def test_upgrade_of_what_is_up_to_date(deeplens: Deeplens, workspace: Path) -> None:
+    done = deeplens("--workspace", workspace, "upgrade", "--json")
+    assert done.json["summary"]["steps"] == 0
+    assert Path(done.json["summary"]["backup_dir"]).is_dir()
+    assert "up to date" in deeplens("--workspace", workspace, "upgrade").out
