@@ -175,7 +175,7 @@ class _Sources:
         self._workspace = workspace
         self._decode = workspace.settings.decode
         self._kinds: dict[str, LocationKind] = {
-            item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations()
+            item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations(inactive=True)
         }
 
     def tasks(self, digests: Sequence[str]) -> list[_Source]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -182,8 +182,10 @@ class _Run:
         self._missing = dict(tools.missing)
         toolbox = Toolbox(tuple(tools.extractors.values()), workspace.settings.decode, workspace.thumbnails)
         pictures = workspace.catalog.pictures(columns=["digest", "features", "decode_spec"])
-        known = _complete(pictures, toolbox)
-        tasks = _tasks(found, known, lacking=len(known) < pictures.height)
+        complete = _complete(pictures, toolbox)
+        tasks = _tasks(found, complete, lacking=complete.len() < pictures.height)
+        # A re-scan that reads nothing need not make a hundred thousand Python texts.
+        known = frozenset(complete) if tasks else frozenset()
         failing = frozenset(workspace.catalog.failures(location.location_id)["object_id"])
         writer = self._writer = BatchWriter(
             workspace.catalog,
@@ -302,21 +304,21 @@ def _record_problems(workspace: Workspace, location: Location, found: ScanResult
         workspace.catalog.write_batch(CatalogBatch(OBJECTS.empty(), PICTURES.empty(), failures, cleared, {}))
 
 
-def _complete(pictures: pl.DataFrame, toolbox: Toolbox) -> frozenset[str]:
+def _complete(pictures: pl.DataFrame, toolbox: Toolbox) -> pl.Series:
     """Digests that need no analysis: decoded by the present path, with every feature that can be computed."""
     wanted = {item.spec.key for item in toolbox.extractors}
     whole = [keys for keys in pictures["features"].unique() if wanted <= set(keys.split(","))]
     present = pictures.filter(pl.col("features").is_in(whole) & (pl.col("decode_spec") == DECODE_SPEC))
-    return frozenset(present["digest"])
+    return present["digest"]
 
 
-def _tasks(found: ScanResult, known: Set[str], *, lacking: bool) -> list[ReadTask]:
+def _tasks(found: ScanResult, complete: pl.Series, *, lacking: bool) -> list[ReadTask]:
     """What to read: new and changed objects, and one object of each picture that lacks a feature."""
     frames = [found.new, found.changed]
     if lacking:
         incomplete = found.unchanged.filter(
             (pl.col("outcome") == Outcome.INDEXED)
-            & ~pl.col("digest").is_in(pl.Series(sorted(known), dtype=pl.String).implode())
+            & ~pl.col("digest").is_in(complete.implode())
         )
         frames.append(incomplete.sort("path").unique("digest", keep="first", maintain_order=True))
     columns = ["path", *[name for name in LISTING.names if name != "path"]]

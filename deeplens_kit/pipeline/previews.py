@@ -25,7 +25,7 @@ def thumbnail(workspace: Workspace, digest: str, side_px: int = 300) -> bytes | 
     cached = workspace.thumbnails.get(digest, side_px)
     if cached is not None:
         return cached
-    kinds = {item.location_id: item for item in workspace.ledger.locations()}
+    kinds = {item.location_id: item for item in workspace.ledger.locations(inactive=True)}
     places = workspace.catalog.objects(columns=["digest", "location_id", "path"]).filter(pl.col("digest") == digest)
     for _, location_id, path in places.sort("location_id", "path").iter_rows():
         if location_id not in kinds:

@@ -157,7 +157,7 @@ class Workspace:
 
     def location_names(self) -> pl.DataFrame:
         """Names by id: columns location_id, location."""
-        rows = [(item.location_id, item.name) for item in self.ledger.locations()]
+        rows = [(item.location_id, item.name) for item in self.ledger.locations(inactive=True)]
         return pl.DataFrame(rows, schema={"location_id": pl.String, "location": pl.String}, orient="row")
 
     def close(self) -> None:
