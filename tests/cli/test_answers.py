@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import FORMULA, ODD_NAME, Deeplens
+from cli_process import FORMULA, ODD_NAME, Deeplens
 
 PAIR_COLUMNS = {"path_a", "path_b", "score", "tier", "relation"}
 DUPLICATE_COLUMNS = {"group_id", "path", "location", "is_keeper", "tier", "relation", "score", "size_bytes"}

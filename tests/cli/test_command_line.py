@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import typer
-from conftest import Deeplens, command, environment, in_process
+from cli_process import Deeplens, command, environment, in_process
 
 from deeplens_kit import __version__, errors, schemas
 from deeplens_kit.cli import finding_commands

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import skimage.data
-from conftest import Deeplens, command, environment, in_process
+from cli_process import Deeplens, command, environment, in_process
 from PIL import Image
 
 from deeplens_kit.cli.progress import PlainProgress

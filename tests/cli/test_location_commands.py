@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from conftest import Deeplens, in_process
+from cli_process import Deeplens, in_process
 
 from deeplens_kit.cli.tables import display_url
 
