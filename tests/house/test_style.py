@@ -18,7 +18,7 @@ _LONGEST_MODULE_LINES = 400
 _MEDIAN_MODULE_LINES = 160
 _LONGEST_FUNCTION_LINES = 80
 # A home or mount of somebody's machine, as a path that starts a word.
-_MACHINE_PATH = re.compile(r"(?<![\w./~$}])/(?:home/\w+|Users/\w+|root|work|mnt/[a-z])/[\w.-]+")
+_MACHINE_PATH = re.compile(r"(?<![\w./~$}])/(?:home/\w{2,}|Users/\w{2,}|root|work|mnt/[a-z])/[\w.-]+")
 
 
 def _lines(module: str) -> int:
