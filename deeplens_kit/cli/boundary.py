@@ -7,6 +7,7 @@ with --verbose. An interrupted pipe is quiet, as with any command that feeds `he
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sys
 import traceback
@@ -16,7 +17,7 @@ from typing import TextIO
 import typer
 
 from deeplens_kit.cli.app import PipeClosed, app
-from deeplens_kit.errors import DeepLensError
+from deeplens_kit.errors import DeepLensError, StoreFullError
 from deeplens_kit.telemetry.redaction import redact
 
 __all__ = ["EXIT_PIPE_CLOSED", "EXIT_UNEXPECTED", "run"]
@@ -28,6 +29,7 @@ EXIT_PIPE_CLOSED = 141
 
 _VALUED = ("--workspace", "--log-format")
 _FLAGS = ("--verbose",)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
@@ -52,13 +54,22 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except (PipeClosed, BrokenPipeError):
         _silence(sys.stdout)
         return EXIT_PIPE_CLOSED
+    except OSError as error:
+        if error.errno not in _FULL:
+            return _unexpected(error, verbose="--verbose" in words)
+        _silence(sys.stdout)
+        return _say(f"there is no space left to write the answer to: {error.strerror}.", StoreFullError.exit_code)
     except Exception as error:  # noqa: BLE001 - the edge of the process
-        if "--verbose" in words:
-            with contextlib.suppress(OSError):
-                sys.stderr.write(redact(traceback.format_exc()))
-            return _say(f"unexpected error: {type(error).__name__}.", EXIT_UNEXPECTED)
-        message = f"unexpected error: {type(error).__name__}: {error}"
-        return _say(f"{message}; run `deeplens --verbose` with the same words for the traceback.", EXIT_UNEXPECTED)
+        return _unexpected(error, verbose="--verbose" in words)
+
+
+def _unexpected(error: Exception, *, verbose: bool) -> int:
+    if verbose:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(redact("".join(traceback.format_exception(error))))
+        return _say(f"unexpected error: {type(error).__name__}.", EXIT_UNEXPECTED)
+    message = f"unexpected error: {type(error).__name__}: {error}"
+    return _say(f"{message}; run `deeplens --verbose` with the same words for the traceback.", EXIT_UNEXPECTED)
 
 
 def _global_options_first(words: list[str]) -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
-from deeplens_kit.cli.invocation import opened
+from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
 from deeplens_kit.cli.progress import progress_listener
 from deeplens_kit.cli.stopping import stop_on_signals
@@ -65,8 +65,7 @@ def index(
     with opened(context) as workspace, stop_on_signals() as stop:
         from deeplens_kit import pipeline
 
-        quiet = as_json or context.find_root().params["log_format"] == "json"
-        with progress_listener(quiet=quiet) as listener:
+        with progress_listener(quiet=as_json or invocation(context).json_logs) as listener:
             reports = pipeline.index(
                 workspace, names or None, workers=workers, progress=listener, stop=stop, and_match=not no_match
             )

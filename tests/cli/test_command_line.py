@@ -200,6 +200,15 @@ def test_a_closed_pipe_is_quiet(indexed: Path) -> None:
     assert err == b""
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device of Linux")
+def test_a_full_disk_behind_the_answer_is_one_line(indexed: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        words = command("--workspace", indexed, "pairs", "--json")
+        done = subprocess.run(words, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == errors.StoreFullError.exit_code
+    assert "no space left" in one_line(done.stderr)
+
+
 def test_an_ascii_terminal_does_not_end_the_command(indexed: Path) -> None:
     done = in_process("--workspace", indexed, "failures", PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C")
     assert done.code == 0, done.err
