@@ -86,6 +86,6 @@ def digest(context: typer.Context, as_json: Json = False, csv: Csv = None) -> No
 
     check_outputs(csv)
     with opened(context) as workspace:
-        value = workspace.catalog.digest()
+        value = workspace.content_digest()
     answer = Answer("catalog digest", pl.DataFrame({"digest": [value]}), None, closing=[value])
     give(answer, as_json=as_json, csv=csv)

@@ -160,6 +160,11 @@ class Workspace:
         rows = [(item.location_id, item.name) for item in self.ledger.locations(inactive=True)]
         return pl.DataFrame(rows, schema={"location_id": pl.String, "location": pl.String}, orient="row")
 
+    def content_digest(self) -> str:
+        """One value for the content of the catalog: equal for equal files under locations of equal names."""
+        names = {item.location_id: item.name for item in self.ledger.locations(inactive=True)}
+        return self.catalog.digest(names)
+
     def close(self) -> None:
         """Give the connections back; the object cannot be used afterwards."""
         self.ledger.close()

@@ -34,8 +34,7 @@ with Workspace.open(sys.argv[1]) as workspace:
 
 def _digest(workspace_dir: Path) -> str:
     with Workspace.open(workspace_dir) as workspace:
-        names = {item.location_id: item.name for item in workspace.ledger.locations()}
-        return workspace.catalog.digest(names)
+        return workspace.content_digest()
 
 
 def _make(directory: Path, pictures: Path) -> None:
