@@ -74,7 +74,9 @@ demo: $(VENV)/.demo
 	@echo "Look at the copies, each with its evidence: $(DEMO)/duplicates.html"
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(WORKERS) -m "not browser" $(PYTEST_ARGS)
+	@# A folder of its own: pytest's shared one is cleaned by every other run on the machine, under a live server's feet.
+	@root=$$(mktemp -d) && code=0; $(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --basetemp=$$root/t \
+	  $(PYTEST_ARGS) || code=$$?; [ $$code != 0 ] || rm -rf $$root; exit $$code
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

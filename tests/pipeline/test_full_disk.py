@@ -59,7 +59,9 @@ def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path, no
     undisturbed = tmp_path / "undisturbed"
     environment["DEEPLENS_WORKSPACE"] = str(undisturbed)
     for words in (["init", str(undisturbed)], ["locations", "add", "many", str(pictures)], ["index"]):
-        subprocess.run([sys.executable, "-m", "deeplens_kit.cli", *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-m", "deeplens_kit.cli", *words], env=environment, check=True, stdout=subprocess.DEVNULL
+        )
     answer = subprocess.run(
         [sys.executable, "-m", "deeplens_kit.cli", "catalog", "digest"],
         env=environment,
