@@ -111,9 +111,10 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         pictures: `digest`, `width_px`, `height_px` and whatever of `POLICY_COLUMNS` there is.
 
     Returns:
-        Row by row: digest, pixels, upscaled, detail (pixels; those that carry detail where upscaled), size_class (logarithmic, one per
-        `SIDE_TOLERANCE`), lossless, jpeg_quality, bytes_per_pixel, jpeg_bytes (what its bytes are worth), codec,
-        colours (0 grey, 1 palette, 2 full), deep, has_alpha, frames, taken_at, width_px, height_px, format, size_bytes.
+        Row by row: digest, pixels, upscaled, detail (pixels; where upscaled those that carry detail), size_class
+        (logarithmic, one per `SIDE_TOLERANCE`), lossless, jpeg_quality, bytes_per_pixel, jpeg_bytes (what its bytes
+        are worth), codec, colours (0 grey, 1 palette, 2 full), deep, has_alpha, frames, taken_at, width_px,
+        height_px, size_bytes.
     """
     known = pictures.with_columns(
         pl.col(name).cast(dtype) if name in pictures.columns else pl.lit(None, dtype).alias(name)

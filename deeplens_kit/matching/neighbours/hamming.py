@@ -8,7 +8,9 @@ Small radii are probed in bands; where that would cost more than comparing every
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,8 +22,10 @@ __all__ = ["HammingIndex"]
 
 _Hashes = NDArray[np.uint8] | NDArray[np.uint64]
 
-# Hits held at once before they are copied out; it grows where one query alone has more.
+# Hits a kernel may write before they are taken over; it grows where one query alone has more.
 _BUFFER_HITS = 1 << 18
+# Hits held, 24 bytes each, before all but the nearest of each query are let go.
+_HELD_HITS = 1 << 22
 _NO_LIMIT = np.iinfo(np.int64).max
 
 
@@ -32,16 +36,6 @@ class _Folded:
     words: NDArray[np.uint64]
     starts: NDArray[np.int64]
     members: NDArray[np.int64]
-
-
-@dataclass(frozen=True, slots=True)
-class _Tables:
-    """The bands of a plan, their buckets and what to flip, as the kernel reads them."""
-
-    bands: NDArray[np.int64]
-    starts: NDArray[np.int32]
-    order: NDArray[np.int32]
-    masks: NDArray[np.uint64]
 
 
 class HammingIndex:
@@ -57,7 +51,6 @@ class HammingIndex:
     def __init__(self, hashes: _Hashes) -> None:
         self._size = len(hashes)
         self._items = _fold(hash_words(hashes))
-        self._tables: dict[BandPlan, _Tables] = {}
 
     def __len__(self) -> int:
         return self._size
@@ -95,42 +88,96 @@ class HammingIndex:
     def _search(
         self, queries: NDArray[np.uint64], bounds: NDArray[np.int64], radius: int, limit: int | None
     ) -> HammingHits:
-        from deeplens_kit.matching.neighbours.hamming_kernels import search
+        """Hits of distinct queries (v, q, w) among the distinct items before each query's bound."""
+        words = self._items.words
+        plan = plan_bands(len(words), 64 * words.shape[1], radius)
+        found = _Found(limit)
+        if plan.scans:
+            for variant in queries:
+                _scan(words, variant, bounds, radius, found)
+        else:
+            for number in range(len(plan.bands)):
+                _probe_band(words, queries, bounds, plan, number, radius, found)
+        return found.hits()
 
-        count = queries.shape[1]
-        tables = self._tables_for(plan_bands(len(self._items.words), 64 * queries.shape[2], radius))
-        counts = np.zeros(count, np.int64)
-        parts: list[tuple[NDArray[np.int32], NDArray[np.int16]]] = []
-        room, at = _BUFFER_HITS, 0
-        while at < count:
-            buffers = np.empty(room, np.int32), np.empty(room, np.int16)
-            done, used = search(
-                self._items.words,
-                queries,
-                bounds,
-                tables.bands,
-                tables.starts,
-                tables.order,
-                tables.masks,
-                radius,
-                _NO_LIMIT if limit is None else limit,
-                at,
-                count,
-                *buffers,
-                counts,
-            )
-            if done == at:
-                room *= 2
-            parts.append((buffers[0][:used].copy(), buffers[1][:used].copy()))
-            at = done
-        item = np.concatenate([np.zeros(0, np.int64), *(part[0] for part in parts)])
-        distance = np.concatenate([np.zeros(0, np.int32), *(part[1] for part in parts)])
-        return HammingHits(np.repeat(np.arange(count, dtype=np.int64), counts), item, distance)
 
-    def _tables_for(self, plan: BandPlan) -> _Tables:
-        if plan not in self._tables:
-            self._tables[plan] = _build(self._items.words, plan)
-        return self._tables[plan]
+class _Found:
+    """Hits as they come, cut down to the nearest of each query whenever there are many."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._parts: list[NDArray[np.int64]] = []
+        self._rows, self._most = 0, _HELD_HITS
+
+    def take(self, hits: NDArray[np.int64]) -> None:
+        """Add rows of query, item, distance; the same pair may come again at another distance."""
+        self._parts.append(hits.copy())
+        self._rows += len(hits)
+        if self._rows > self._most:
+            self._settle()
+
+    def hits(self) -> HammingHits:
+        """Each pair once at its least distance, sorted by query, distance, item."""
+        rows = self._settle()
+        return HammingHits(rows[:, 0].copy(), rows[:, 1].copy(), rows[:, 2].astype(np.int32))
+
+    def _settle(self) -> NDArray[np.int64]:
+        rows = np.concatenate([np.zeros((0, 3), np.int64), *self._parts])
+        rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+        new = np.ones(len(rows), dtype=bool)
+        new[1:] = (rows[1:, :2] != rows[:-1, :2]).any(axis=1)
+        rows = rows[new]
+        rows = rows[np.lexsort((rows[:, 1], rows[:, 2], rows[:, 0]))]
+        if self._limit is not None:
+            place = np.arange(len(rows)) - np.searchsorted(rows[:, 0], rows[:, 0])
+            rows = rows[place < self._limit]
+        self._parts, self._rows = [rows], len(rows)
+        self._most = max(self._most, 2 * len(rows))
+        return rows
+
+
+def _scan(
+    words: NDArray[np.uint64], queries: NDArray[np.uint64], bounds: NDArray[np.int64], radius: int, found: _Found
+) -> None:
+    from deeplens_kit.matching.neighbours.hamming_kernels import scan
+
+    _drain(lambda at, hits: scan(words, queries, bounds, radius, at, hits), len(queries), found)
+
+
+def _probe_band(
+    words: NDArray[np.uint64],
+    queries: NDArray[np.uint64],
+    bounds: NDArray[np.int64],
+    plan: BandPlan,
+    number: int,
+    radius: int,
+    found: _Found,
+) -> None:
+    """Everything that one band finds, the items and each variant of the queries in the order of the band."""
+    from deeplens_kit.matching.neighbours.hamming_kernels import band_keys, by_bucket, probe
+
+    band = plan.bands[number]
+    bands = np.array([(item.low, item.width, item.radius) for item in plan.bands], np.int64)
+    masks = band.masks()
+    starts, names = by_bucket(band_keys(words, band.low, band.width), 1 << band.width)
+    near = words[names]
+    for variant in queries:
+        _, asked = by_bucket(band_keys(variant, band.low, band.width), 1 << band.width)
+        rows = variant[asked]
+        _drain(partial(probe, near, names, starts, rows, asked, bounds, bands, number, masks, radius), len(rows), found)
+
+
+def _drain(ask: Callable[[int, NDArray[np.int64]], tuple[int, int]], queries: int, found: _Found) -> None:
+    """Ask from query 0 on until all are answered, with more room where one query alone needs it."""
+    room, at = _BUFFER_HITS, 0
+    buffer = np.empty((room, 3), np.int64)
+    while at < queries:
+        done, used = ask(at, buffer)
+        if done == at:
+            room *= 2
+            buffer = np.empty((room, 3), np.int64)
+        found.take(buffer[:used])
+        at = done
 
 
 def _fold(words: NDArray[np.uint64]) -> _Folded:
@@ -149,28 +196,6 @@ def _fold(words: NDArray[np.uint64]) -> _Folded:
     starts = np.zeros(len(firsts) + 1, np.int64)
     np.cumsum(np.bincount(group, minlength=len(firsts)), out=starts[1:])
     return _Folded(np.ascontiguousarray(words[np.sort(firsts)]), starts, members)
-
-
-def _build(words: NDArray[np.uint64], plan: BandPlan) -> _Tables:
-    """Counting sort of the items into the buckets of each band."""
-    from deeplens_kit.matching.neighbours.hamming_kernels import band_keys
-
-    bands = np.zeros((len(plan.bands), 6), np.int64)
-    starts: list[NDArray[np.int32]] = [np.zeros(0, np.int32)]
-    masks: list[NDArray[np.uint64]] = [np.zeros(0, np.uint64)]
-    order = np.empty((len(plan.bands), len(words)), np.int32)
-    offset = flips = 0
-    for number, band in enumerate(plan.bands):
-        keys = band_keys(words, band.low, band.width)
-        order[number] = np.argsort(keys, kind="stable")
-        begins = np.zeros((1 << band.width) + 1, np.int32)
-        np.cumsum(np.bincount(keys, minlength=1 << band.width), out=begins[1:])
-        mask = band.masks()
-        bands[number] = band.low, band.width, offset, flips, flips + len(mask), band.radius
-        starts.append(begins)
-        masks.append(mask)
-        offset, flips = offset + len(begins), flips + len(mask)
-    return _Tables(bands, np.concatenate(starts), order, np.concatenate(masks))
 
 
 def _written_out(hits: HammingHits, queries: _Folded, items: _Folded, *, own: bool, limit: int | None) -> HammingHits:

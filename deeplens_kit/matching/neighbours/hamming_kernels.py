@@ -1,7 +1,7 @@
 """The inner loops of the Hamming index, compiled.
 
-Takes rows of 64-bit words and band tables, fills buffers that the caller owns, and must not allocate in
-proportion to what it finds: a query that does not fit is given back to be asked again with more room.
+Takes rows of 64-bit words, fills buffers that the caller owns, and must not allocate in proportion to what it
+finds: a query that does not fit is given back, to be asked again when there is room.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.compiled import compiled
 
-__all__ = ["band_keys", "count_links", "fill_links", "row_distance", "search"]
+__all__ = ["band_keys", "by_bucket", "count_links", "fill_links", "probe", "row_distance", "scan"]
 
 _M1 = np.uint64(0x5555555555555555)
 _M2 = np.uint64(0x3333333333333333)
@@ -19,8 +19,6 @@ _M4 = np.uint64(0x0F0F0F0F0F0F0F0F)
 _H1 = np.uint64(0x0101010101010101)
 _S1, _S2, _S4, _S56 = np.uint64(1), np.uint64(2), np.uint64(4), np.uint64(56)
 _ONE, _WORD_BITS = np.uint64(1), 64
-_DISTANCE_BITS, _DISTANCE_MASK = 16, 0xFFFF
-_ITEM_BITS, _ITEM_MASK = 32, 0xFFFFFFFF
 
 
 @compiled
@@ -61,113 +59,126 @@ def band_keys(words: NDArray[np.uint64], low: int, width: int) -> NDArray[np.int
 
 
 @compiled
-def _settle(items: NDArray[np.int32], distances: NDArray[np.int16], begin: int, end: int, limit: int) -> int:
-    """Sort one query's hits by distance and item, each item once at its best, at most `limit`; the new end."""
-    if end == begin:
-        return end
-    keys = np.empty(end - begin, np.int64)
-    for at in range(begin, end):
-        keys[at - begin] = (np.int64(items[at]) << _DISTANCE_BITS) | np.int64(distances[at])
-    keys.sort()
-    ranked = np.empty(len(keys), np.int64)
-    count, last = 0, np.int64(-1)
+def by_bucket(keys: NDArray[np.int64], buckets: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Counting sort: where each bucket begins, int64 (buckets + 1,), and the rows by bucket, rising within one."""
+    starts = np.zeros(buckets + 1, np.int64)
     for key in keys:
-        item = key >> _DISTANCE_BITS
-        if item != last:
-            ranked[count] = ((key & _DISTANCE_MASK) << _ITEM_BITS) | item
-            count, last = count + 1, item
-    ranked = ranked[:count]
-    ranked.sort()
-    count = min(count, limit)
-    for at in range(count):
-        distances[begin + at] = ranked[at] >> _ITEM_BITS
-        items[begin + at] = ranked[at] & _ITEM_MASK
-    return begin + count
+        starts[key + 1] += 1
+    for bucket in range(buckets):
+        starts[bucket + 1] += starts[bucket]
+    place, order = starts[:-1].copy(), np.empty(len(keys), np.int64)
+    for row in range(len(keys)):
+        order[place[keys[row]]] = row
+        place[keys[row]] += 1
+    return starts, order
 
 
 @compiled
-def search(
+def scan(
     words: NDArray[np.uint64],
     queries: NDArray[np.uint64],
     bounds: NDArray[np.int64],
-    bands: NDArray[np.int64],
-    starts: NDArray[np.int32],
-    order: NDArray[np.int32],
-    masks: NDArray[np.uint64],
     radius: int,
-    limit: int,
     first: int,
-    last: int,
-    items: NDArray[np.int32],
-    distances: NDArray[np.int16],
-    counts: NDArray[np.int64],
+    hits: NDArray[np.int64],
 ) -> tuple[int, int]:
-    """Hits of the queries first .. last among the items before `bounds[query]`.
+    """Compare the queries from `first` on with every item before their bound.
 
     Args:
         words: uint64 (n, w), the items.
-        queries: uint64 (v, q, w), the variants of each query.
+        queries: uint64 (q, w).
         bounds: int64 (q,), items at and after this position are left out.
-        bands: int64 (b, 6): low bit, width, offset into starts, first and last mask, radius of the band.
-            Without bands every item is compared.
-        starts: int32, for each band where each bucket begins in `order`.
-        order: int32 (b, n), items by bucket, rising within a bucket.
-        masks: uint64, what to flip in a band's key to reach its neighbours.
-        radius: bits, inclusive.
-        limit: the most hits per query.
+        radius: Bits, inclusive.
         first: First query.
-        last: Query to stop before.
-        items: int32 buffer, filled.
-        distances: int16 buffer, filled.
-        counts: int64 (q,), hits of each query, filled.
+        hits: int64 (room, 3), filled with query, item, distance.
 
     Returns:
-        The query to go on with (`last` when done) and the used length of the buffers.
+        The query to go on with and the used length of `hits`: a query that does not fit is left for the next call.
     """
     used = 0
-    variants = queries.shape[0]
-    for q in range(first, last):
+    for query in range(first, len(queries)):
         begin = used
-        bound = bounds[q]
-        for variant in range(variants):
-            query = queries[variant]
-            if bands.shape[0] == 0:
-                for item in range(bound):
-                    distance = row_distance(query, q, words, item)
-                    if distance <= radius:
-                        if used == len(items):
-                            return q, begin
-                        items[used], distances[used] = item, distance
-                        used += 1
-            for band in range(bands.shape[0]):
-                low, width, offset = bands[band, 0], bands[band, 1], bands[band, 2]
-                key = _key(query, q, low, width)
-                for mask in range(bands[band, 3], bands[band, 4]):
-                    bucket = offset + np.int64(key ^ masks[mask])
-                    for at in range(starts[bucket], starts[bucket + 1]):
-                        item = order[band, at]
-                        if item >= bound:
-                            break
-                        distance = row_distance(query, q, words, item)
-                        if distance > radius:
-                            continue
-                        # A pair close in several bands is reported by the first of them only.
-                        seen = False
-                        for other in range(band):
-                            here = _key(query, q, bands[other, 0], bands[other, 1])
-                            there = _key(words, item, bands[other, 0], bands[other, 1])
-                            if _bits(here ^ there) <= bands[other, 5]:
-                                seen = True
-                                break
-                        if seen:
-                            continue
-                        if used == len(items):
-                            return q, begin
-                        items[used], distances[used] = item, distance
-                        used += 1
-        used = _settle(items, distances, begin, used, limit)
-        counts[q] = used - begin
-    return last, used
+        for item in range(bounds[query]):
+            distance = row_distance(queries, query, words, item)
+            if distance <= radius:
+                if used == len(hits):
+                    return query, begin
+                hits[used, 0], hits[used, 1], hits[used, 2] = query, item, distance
+                used += 1
+    return len(queries), used
+
+
+@compiled
+def probe(
+    words: NDArray[np.uint64],
+    names: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    queries: NDArray[np.uint64],
+    asked: NDArray[np.int64],
+    bounds: NDArray[np.int64],
+    bands: NDArray[np.int64],
+    band: int,
+    masks: NDArray[np.uint64],
+    radius: int,
+    first: int,
+    hits: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Compare queries with the items whose band is near theirs.
+
+    Items and queries both lie in the order of their band, so that memory is read forwards: with rows in their own
+    order nearly every look is a cache miss, which is twenty times slower at a million.
+
+    Args:
+        words: uint64 (n, w), the items by bucket.
+        names: int64 (n,), their positions, rising within a bucket.
+        starts: int64, where each bucket begins.
+        queries: uint64 (q, w), the queries by bucket.
+        asked: int64 (q,), their positions.
+        bounds: int64, by the query's position: items at and after this one are left out.
+        bands: int64 (b, 3): low bit, width and radius of every band.
+        band: The band in whose order all this is.
+        masks: uint64, what to flip in a key to reach its neighbours.
+        radius: Bits, inclusive.
+        first: First query, in the order given.
+        hits: int64 (room, 3), filled with query, item, distance.
+
+    Returns:
+        As `scan`.
+    """
+    used = 0
+    for at in range(first, len(queries)):
+        begin = used
+        key, bound = _key(queries, at, bands[band, 0], bands[band, 1]), bounds[asked[at]]
+        for mask in masks:
+            bucket = np.int64(key ^ mask)
+            for row in range(starts[bucket], starts[bucket + 1]):
+                if names[row] >= bound:
+                    break
+                distance = row_distance(queries, at, words, row)
+                if distance > radius or _met_before(queries, at, words, row, bands, band):
+                    continue
+                if used == len(hits):
+                    return at, begin
+                hits[used, 0], hits[used, 1], hits[used, 2] = asked[at], names[row], distance
+                used += 1
+    return len(queries), used
+
+
+@compiled
+def _met_before(
+    queries: NDArray[np.uint64],
+    at: int,
+    words: NDArray[np.uint64],
+    row: int,
+    bands: NDArray[np.int64],
+    band: int,
+) -> bool:
+    """Whether an earlier band reports the pair: one close in several bands is reported by the first of them."""
+    for other in range(band):
+        low, width = bands[other, 0], bands[other, 1]
+        if _bits(_key(queries, at, low, width) ^ _key(words, row, low, width)) <= bands[other, 2]:
+            return True
+    return False
 
 
 @compiled
