@@ -365,6 +365,6 @@ def _when_empty(workspace: Workspace, nothing: str) -> str:
     """What to say when there are no rows: nothing found, nothing indexed, or no locations."""
     if not workspace.ledger.locations(inactive=True):
         return NO_LOCATIONS
-    if not workspace.ledger.runs():
+    if not any(run.kind == "index" for run in workspace.ledger.runs()):
         return "Nothing indexed yet; run `deeplens index`."
     return nothing

@@ -2,7 +2,7 @@
 
 Takes untrusted bytes and limits, gives samples; must not read a file, and lets out no error but an `ObjectError`.
 There is one path for all formats, named by `DECODE_SPEC`: header, limits, decode (JPEG at the smallest DCT scale
-that is not below the target), Lanczos reduction, sRGB on white, orientation last because it is cheapest on the
+that is not below the target), Hamming reduction, sRGB on white, orientation last because it is cheapest on the
 smallest picture. The time goes into libjpeg-turbo, Pillow and Little CMS, which all release the GIL.
 """
 

@@ -15,14 +15,14 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from deeplens_kit.decode import effective_pixels
-from deeplens_kit.errors import Interrupted, ObjectError
+from deeplens_kit.errors import DeepLensError, Interrupted, ObjectError
 from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, find_pairs
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
 from deeplens_kit.schemas import FeatureSpec, Tier
 from deeplens_kit.storage import LocationKind
-from deeplens_kit.telemetry import get_logger, span
+from deeplens_kit.telemetry import bound_context, get_logger, span
 
 __all__ = ["MatchReport", "is_current", "match"]
 
@@ -72,19 +72,42 @@ def match(
     fingerprint = _fingerprint(workspace, pictures, rule)
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return _report(workspace.catalog.pairs(), pictures, measured=0, changed=False)
+    run = workspace.ledger.start_run("match", None, asdict(workspace.settings.match))
+    with bound_context(run_id=run.run_id):
+        try:
+            report = _replace_pairs(workspace, pictures, fingerprint, rule, run.run_id, workers, progress, stop)
+        except BaseException as error:
+            state = "interrupted" if isinstance(error, KeyboardInterrupt | Interrupted) else "failed"
+            message = str(error) if isinstance(error, DeepLensError) else type(error).__name__
+            workspace.ledger.finish_run(run.run_id, state, message=message)
+            raise
+        workspace.ledger.finish_run(run.run_id, "finished", asdict(report))
+        _log.info("matched", **asdict(report))
+    return report
+
+
+def _replace_pairs(
+    workspace: Workspace,
+    pictures: pl.DataFrame,
+    fingerprint: str,
+    rule: Rule,
+    run_id: str,
+    workers: int | None,
+    progress: ProgressListener | None,
+    stop: threading.Event,
+) -> MatchReport:
     meter = ProgressMeter(progress, "", "match", pictures.height)
     with span("match"):
         vectors = {spec.name: workspace.catalog.vectors(spec) for spec in _vector_specs(workspace, pictures)}
-        pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=fingerprint[:16])
+        pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=run_id)
     meter.advance(pictures.height)
     meter.finish()
     measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
     if stop.is_set():
         raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
+    # The pairs last: their fingerprint says that all of it was done.
     workspace.catalog.replace_pairs(pairs, fingerprint)
-    report = _report(pairs, pictures, measured=measured, changed=True)
-    _log.info("matched", **asdict(report))
-    return report
+    return _report(pairs, pictures, measured=measured, changed=True)
 
 
 def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:

@@ -58,15 +58,12 @@ def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path, no
 
     undisturbed = tmp_path / "undisturbed"
     environment["DEEPLENS_WORKSPACE"] = str(undisturbed)
-    for words in (["init", str(undisturbed)], ["locations", "add", "many", str(pictures)], ["index"]):
-        subprocess.run(
-            [sys.executable, "-m", "deeplens_kit.cli", *words], env=environment, check=True, stdout=subprocess.DEVNULL
-        )
-    answer = subprocess.run(
-        [sys.executable, "-m", "deeplens_kit.cli", "catalog", "digest"],
-        env=environment,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert answer.stdout == digest
+
+    def deeplens(*words: str) -> str:
+        command = [sys.executable, "-m", "deeplens_kit.cli", *words]
+        return subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+
+    deeplens("init", str(undisturbed))
+    deeplens("locations", "add", "many", str(pictures))
+    deeplens("index")
+    assert deeplens("catalog", "digest") == digest

@@ -1,0 +1,65 @@
+"""The neighbour graph: made once, replaced whole, and the same whatever was measured before."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from deeplens_kit.errors import Interrupted
+from deeplens_kit.pipeline import Workspace, index, list_groups, list_objects, match
+
+
+def test_nothing_is_done_twice(workspace: Workspace) -> None:
+    index(workspace, and_match=False)
+    assert not list_groups(workspace).current
+    first = match(workspace)
+    assert (first.changed, first.pictures, first.copies) == (True, 5, 1)
+    second = match(workspace)
+    assert (second.changed, second.copies, second.measured) == (False, 1, 0)
+    assert list_groups(workspace).current
+
+
+def test_only_copies_of_unequal_size_are_measured(workspace: Workspace, pictures: Path) -> None:
+    Image.open(pictures / "coffee.jpg").resize((300, 200)).save(pictures / "smaller.jpg")
+    index(workspace)
+    measured = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
+    names = dict(list_objects(workspace).select("digest", "path").iter_rows())
+    assert {names[digest] for digest in measured["digest"]} == {"coffee.jpg", "smaller.jpg", "more/coffee small.jpg"}
+
+
+def test_measuring_before_does_not_change_the_pairs(workspace: Workspace, pictures: Path) -> None:
+    Image.open(pictures / "coffee.jpg").resize((300, 200)).save(pictures / "smaller.jpg")
+    index(workspace)
+    pairs = workspace.catalog.pairs().drop("run_id")
+    # As after a run that was killed between the measuring and the pairs.
+    workspace.catalog.replace_pairs(workspace.catalog.pairs().clear(), "older")
+    assert match(workspace).changed
+    assert workspace.catalog.pairs().drop("run_id").equals(pairs)
+
+
+def test_stopped_while_matching_the_old_pairs_stand(workspace: Workspace, pictures: Path) -> None:
+    index(workspace)
+    before = workspace.catalog.pairs()
+    Image.open(pictures / "coffee.jpg").resize((300, 200)).save(pictures / "smaller.jpg")
+    index(workspace, and_match=False)
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(Interrupted, match="run `deeplens index` again"):
+        match(workspace, stop=stop)
+    assert workspace.catalog.pairs().equals(before)
+    assert not list_groups(workspace).current
+    index(workspace)
+    assert list_groups(workspace).current
+
+
+def test_an_upscaled_copy_does_not_become_the_keeper(workspace: Workspace, pictures: Path) -> None:
+    original = Image.open(pictures / "astronaut.jpg")
+    original.resize((1024, 1024), Image.Resampling.BILINEAR).save(pictures / "larger.jpg", quality=90)
+    index(workspace)
+    groups = list_groups(workspace).groups
+    group = groups.filter(pl.col("group_id").is_in(groups.filter(path="larger.jpg")["group_id"].implode()))
+    assert dict(group.select("path", "is_keeper").iter_rows()) == {"astronaut.jpg": True, "larger.jpg": False}
