@@ -25,7 +25,7 @@ from PIL import Image
 from benchmarks.report import Report, print_report
 from deeplens_kit.pipeline import Workspace, index
 from deeplens_kit.settings import FeatureSettings
-from deeplens_kit.telemetry import collect_stage_times
+from deeplens_kit.telemetry import collect_stage_times, configure_logging
 
 SEED = 20261123
 _HASHES = ("clarity", "phash", "dhash", "pdq")
@@ -104,7 +104,7 @@ def peak_memory(count: int) -> dict[str, object]:
             "from deeplens_kit.pipeline import Workspace, index\n"
             "with Workspace.create(sys.argv[1]) as w:\n"
             "    w.ledger.add_location('p', sys.argv[2], {})\n"
-            "    (r,) = index(w, and_match=len(sys.argv) > 3)\n"
+            "    (r,) = index(w)\n"
             "print(r.pictures, r.seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
         )
         command = [sys.executable, "-c", script, str(Path(folder, "workspace")), str(pictures)]
@@ -123,6 +123,7 @@ def main() -> None:
     parser.add_argument("--memory", default="", help="counts of small pictures to measure peak memory at")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    configure_logging(level="warning")
     report = Report("indexing", SEED)
     with tempfile.TemporaryDirectory() as folder:
         pictures = Path(folder, "pictures")
