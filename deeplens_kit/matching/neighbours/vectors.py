@@ -21,7 +21,8 @@ from deeplens_kit.telemetry import get_logger
 __all__ = ["FLAT_ITEMS", "VectorIndex"]
 
 FLAT_ITEMS = 50_000
-"""Up to so many vectors (inclusive) the search is exhaustive: 43 CPU seconds for all at 50 k, 170 at 100 k; IVF takes 41."""
+"""Up to so many vectors (inclusive) the search is exhaustive: all against all take 43 CPU seconds at 50 k and would
+take 170 at 100 k, where the inverted file takes 41."""
 
 # limits.md's best trade at 1 M: 1024 lists, 8-bit scalars; 32 lists probed found .956 of the ten nearest.
 _LISTS, _PROBED_LISTS = 1024, 32
