@@ -158,7 +158,7 @@ LISTING = TableSchema(
         Column("size_bytes", _INT, "bytes"),
         Column("change_token", _TEXT, "changes when the content does, as far as the storage tells"),
         Column("modified_at", _TIME, "last modification", nullable=True),
-        Column("link_id", _TEXT, "names one file: 'device:inode'; equal for hard links", nullable=True),
+        Column("link_id", _TEXT, "names the file itself: 'device:inode'; equal for hard links", nullable=True),
         Column("link_count", _SHORT, "names that the file has, 1 where the storage has no hard links"),
     ),
     key=("path",),

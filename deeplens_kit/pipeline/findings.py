@@ -14,7 +14,7 @@ from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule,
 from deeplens_kit.pipeline.graph import is_current
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import savings
-from deeplens_kit.schemas import Relation, Tier
+from deeplens_kit.schemas import Outcome, Relation, Tier
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
@@ -101,13 +101,7 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
         orientation, sscd_small, sscd, digest_a, digest_b. Objects with equal bytes are pairs of tier `bytes`.
     """
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else set(Tier)
-    places = (
-        workspace.catalog.objects(columns=["digest", "path", "location_id", "outcome"])
-        .filter(pl.col("outcome") == "indexed")
-        .join(workspace.location_names(), on="location_id", how="left")
-        .select("digest", "path", "location")
-        .sort("digest", "location", "path")
-    )
+    places = _indexed_files(workspace).select("digest", "path", "location").sort("digest", "location", "path")
     pairs = workspace.catalog.pairs().filter(pl.col("tier").is_in([str(tier) for tier in chosen]))
     similar = pairs.join(places, left_on="digest_a", right_on="digest").join(
         places, left_on="digest_b", right_on="digest", suffix="_b"
@@ -118,6 +112,26 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
     columns = ["path_a", "location_a", "path_b", "location_b", "score", "tier", "relation", *_EVIDENCE]
     listed = pl.concat([part.select(*columns, "digest_a", "digest_b") for part in parts])
     return listed.sort("score", "digest_a", "digest_b", "path_a", "path_b", descending=[True, *[False] * 4])
+
+
+def _indexed_files(workspace: Workspace) -> pl.DataFrame:
+    """Indexed objects with the names of their locations, each file once however many locations list it.
+
+    A file that is met under more names than it has (`link_count`) is met twice under one name: two locations overlap,
+    or one file system is mounted twice. It must never become a copy of itself, so one object stands for it. Hard
+    links, which are as many as the file says, all stay.
+    """
+    objects = (
+        workspace.catalog.objects()
+        .filter(pl.col("outcome") == Outcome.INDEXED)
+        .join(workspace.location_names(), on="location_id", how="left")
+        # By name, not by id: ids are random, and ties between equal objects end by the place.
+        .sort("location", "path")
+    )
+    file = ["link_id", "digest"]
+    twice = pl.col("link_id").is_not_null() & (pl.len().over(file) > pl.col("link_count").max().over(file))
+    first = pl.int_range(pl.len()).over(file) == 0
+    return objects.filter(~twice | first)
 
 
 def _equal_pairs(places: pl.DataFrame) -> pl.DataFrame:
@@ -152,13 +166,12 @@ def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None,
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
         rule: Thresholds.
     """
-    objects = workspace.catalog.objects().filter(pl.col("outcome") == "indexed")
+    objects = _indexed_files(workspace)
     pictures = workspace.catalog.pictures(columns=_GROUP_PICTURE_COLUMNS)
-    names = workspace.location_names()
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
     grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)
     return GroupsView(
-        groups=grouping.groups.join(names, on="location_id", how="left"),
+        groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
         withheld=grouping.withheld,
         current=is_current(workspace, rule),
     )

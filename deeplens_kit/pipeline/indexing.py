@@ -317,8 +317,7 @@ def _tasks(found: ScanResult, complete: pl.Series, *, lacking: bool) -> list[Rea
     frames = [found.new, found.changed]
     if lacking:
         incomplete = found.unchanged.filter(
-            (pl.col("outcome") == Outcome.INDEXED)
-            & ~pl.col("digest").is_in(complete.implode())
+            (pl.col("outcome") == Outcome.INDEXED) & ~pl.col("digest").is_in(complete.implode())
         )
         frames.append(incomplete.sort("path").unique("digest", keep="first", maintain_order=True))
     columns = ["path", *[name for name in LISTING.names if name != "path"]]

@@ -36,7 +36,7 @@ class ObjectStat:
         size_bytes: Bytes.
         change_token: Changes when the content does, as far as the storage tells.
         modified_at: Last modification, UTC; None where unknown or outside the years 1..9999.
-        link_id: "device:inode" of a file with several names, otherwise None.
+        link_id: Names the file itself, "device:inode"; None where the storage tells no such thing.
         link_count: Names that the file has.
     """
 

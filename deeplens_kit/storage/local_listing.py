@@ -76,7 +76,7 @@ class TreeWalk:
     _times: array[int] = field(default_factory=lambda: array("q"))
     _inodes: array[int] = field(default_factory=lambda: array("Q"))
     _links: array[int] = field(default_factory=lambda: array("q"))
-    _devices: dict[int, int] = field(default_factory=dict)  # row of a file with several names -> device
+    _devices: array[int] = field(default_factory=lambda: array("Q"))
     _undated: list[int] = field(default_factory=list)  # rows whose time does not fit in 64 bits
 
     def run(self) -> None:
@@ -100,11 +100,9 @@ class TreeWalk:
         modified = (times // 1000).cast(pl.Datetime("us", "UTC"))
         if self._undated:
             modified = modified.scatter(self._undated, None)
-        link_ids = pl.Series([None], dtype=pl.String).new_from_index(0, len(sizes))
-        if self._devices:
-            rows = list(self._devices)
-            names = [f"{self._devices[row]}:{self._inodes[row]}" if self._inodes[row] else None for row in rows]
-            link_ids = link_ids.scatter(rows, pl.Series(names, dtype=pl.String))
+        devices = pl.Series(np.array(self._devices, np.uint64))
+        # Some file systems have no inodes and say 0 for all.
+        link_ids = pl.select(pl.when(inodes != 0).then(pl.format("{}:{}", devices, inodes))).to_series()
         links = pl.Series(np.array(self._links, np.int64)).cast(pl.Int32)
         frame = pl.DataFrame([_encoded(self._paths), sizes, modified, link_ids, links], schema=_COLUMNS)
         tokens = pl.select(pl.format("{}-{}-{}", sizes, times, inodes)).to_series()
@@ -123,6 +121,7 @@ class TreeWalk:
     def _entries(self, folder: str, entries: Iterable[os.DirEntry[str]]) -> list[str]:
         # The one loop that runs per file: local names, and one system call each.
         paths, sizes, times, inodes, links = self._paths, self._sizes, self._times, self._inodes, self._links
+        devices = self._devices
         unfiltered, hidden = self.included is None and self.excluded is None, self.hidden
         never = {inode for _, inode in self.never}
         enter: list[str] = []
@@ -146,8 +145,7 @@ class TreeWalk:
             except OverflowError:
                 times.append(_wrapped(state.st_mtime_ns))
                 self._undated.append(len(paths))
-            if state.st_nlink > 1:
-                self._devices[len(paths)] = state.st_dev
+            devices.append(state.st_dev)
             paths.append(folder + name)
             sizes.append(state.st_size)
             inodes.append(inode)
@@ -199,12 +197,11 @@ def local_stat(state: os.stat_result) -> ObjectStat:
     modified = None
     if time_ns == state.st_mtime_ns:
         modified = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=time_ns // 1000)
-    named = state.st_nlink > 1 and state.st_ino
     return ObjectStat(
         size_bytes=state.st_size,
         change_token=f"{state.st_size}-{time_ns}-{state.st_ino}",
         modified_at=modified,
-        link_id=f"{state.st_dev}:{state.st_ino}" if named else None,
+        link_id=f"{state.st_dev}:{state.st_ino}" if state.st_ino else None,
         link_count=state.st_nlink,
     )
 

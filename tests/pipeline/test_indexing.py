@@ -8,6 +8,7 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from PIL import Image
 
@@ -213,3 +214,23 @@ def test_progress_says_rate_and_failures(workspace: Workspace) -> None:
 def _files(workspace: Workspace) -> list[Path]:
     folder = Path(workspace.ledger.location("pics").url.removeprefix("file://"))
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+def test_a_file_that_two_locations_list_is_no_copy_of_itself(workspace: Workspace, pictures: Path) -> None:
+    os.link(pictures / "camera.jpg", pictures / "more" / "link.jpg")
+    index(workspace)
+    before = list_groups(workspace).groups
+    amounts = summarise_savings(workspace).drop("location_id")
+    pairs = list_pairs(workspace).height
+    workspace.ledger.add_location("within", str(pictures / "more"), {})
+    (pictures.parent / "alias").symlink_to(pictures)
+    workspace.ledger.add_location("aliased", str(pictures.parent / "alias"), {})
+    index(workspace)
+    after = list_groups(workspace).groups
+    assert after.filter(pl.col("is_keeper").not_()).height <= before.filter(pl.col("is_keeper").not_()).height
+    root = {item.name: Path(item.url.removeprefix("file://")) for item in workspace.ledger.locations()}
+    for _, group in after.group_by("group_id"):
+        real = [os.path.realpath(root[row["location"]] / row["path"]) for row in group.iter_rows(named=True)]
+        assert len(set(real)) == len(real), "a file beside itself"
+    assert summarise_savings(workspace)["realisable_bytes"].sum() <= amounts["realisable_bytes"].sum()
+    assert list_pairs(workspace).height <= pairs
