@@ -22,24 +22,29 @@ _MEGAPIXEL = 1_000_000
 def keeper_sentence() -> pl.Expr:
     """What stays and what it is better in, from the traits of the keeper and (suffix `_next`) of its runner-up.
 
-    For example "keeps 4000x3000 JPEG q92: most pixels (12.0 MP against 3.0 MP)".
+    For example "keeps 4000x3000 JPEG q92: most pixels (12.19 MP against 3.05 MP)".
     """
     quality = (
         pl.when(pl.col("jpeg_quality").is_not_null()).then(pl.format(" q{}", "jpeg_quality")).otherwise(pl.lit(""))
     )
     kind = pl.when(pl.col("codec") == "").then(pl.lit("")).otherwise(pl.format(" {}", "codec"))
     what = pl.concat_str(pl.format("keeps {}x{}", "width_px", "height_px"), kind, quality)
-    reason = (
-        pl.when(pl.col("size_class") > pl.col("size_class_next"))
-        .then(pl.format("most pixels ({} against {})", _size("detail"), _size("detail_next")))
-        .when(pl.col("lossless") & ~pl.col("lossless_next"))
+    larger = (
+        pl.when(pl.col("size_class") <= pl.col("size_class_next"))
+        .then(None)
+        .when(pl.col("upscaled") | pl.col("upscaled_next"))
+        .then(pl.format("most detail (worth {} against {})", _size("detail"), _size("detail_next")))
+        .otherwise(pl.format("most pixels ({} against {})", _size("detail"), _size("detail_next")))
+    )
+    otherwise = (
+        pl.when(pl.col("lossless") & ~pl.col("lossless_next"))
         .then(pl.lit("lossless against lossy"))
         .when(pl.col("jpeg_quality") > pl.col("jpeg_quality_next"))
         .then(pl.format("less compressed (q{} against q{})", "jpeg_quality", "jpeg_quality_next"))
         .when(pl.col("jpeg_quality").is_not_null() & pl.col("jpeg_quality_next").is_null())
         .then(pl.lit("its quality is known"))
         .when(pl.col("bytes_per_pixel") > pl.col("bytes_per_pixel_next"))
-        .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 2)))
+        .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 3)))
         .when(pl.col("taken_at") < pl.col("taken_at_next"))
         .then(pl.format("taken earlier ({} against {})", *_dates("taken_at")))
         .when(pl.col("taken_at").is_not_null() & pl.col("taken_at_next").is_null())
@@ -48,7 +53,7 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.format("older (modified {} against {})", *_dates("modified_at")))
         .otherwise(pl.lit("first by path"))
     )
-    return pl.concat_str(what, pl.lit(": "), reason)
+    return pl.concat_str(what, pl.lit(": "), pl.coalesce(larger, otherwise))
 
 
 def evidence_sentence() -> pl.Expr:
@@ -136,8 +141,8 @@ def _row(pair: Mapping[str, object], context: Mapping[str, object]) -> pl.DataFr
 
 
 def _size(name: str) -> pl.Expr:
-    """Pixels as people say them: "12.0 MP", below a tenth of a megapixel as pixels."""
-    large = pl.format("{} MP", _decimals(pl.col(name) / _MEGAPIXEL, 1))
+    """Pixels as people say them: "12.19 MP", below a tenth of a megapixel as pixels."""
+    large = pl.format("{} MP", _decimals(pl.col(name) / _MEGAPIXEL, 2))
     return pl.when(pl.col(name) * 10 >= _MEGAPIXEL).then(large).otherwise(pl.format("{} px", name))
 
 

@@ -14,6 +14,7 @@ import skimage.data
 from PIL import Image
 
 from deeplens_kit import errors
+from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 
 _ROOT = Path(__file__).parent.parent.parent
 _DOCUMENTS = sorted(
@@ -98,7 +99,7 @@ def test_every_exit_code_is_told() -> None:
     kinds = [
         item for item in vars(errors).values() if isinstance(item, type) and issubclass(item, errors.DeepLensError)
     ]
-    assert told == {0, *(kind.exit_code for kind in kinds)}
+    assert told == {0, EXIT_UNEXPECTED, EXIT_PIPE_CLOSED, *(kind.exit_code for kind in kinds)}
 
 
 @pytest.mark.slow
