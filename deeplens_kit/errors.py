@@ -56,10 +56,17 @@ __all__ = [
 
 
 class DeepLensError(Exception):
-    """The root: anything DeepLens says went wrong."""
+    """The root: anything DeepLens says went wrong.
+
+    Attributes:
+        code: Stable name of the kind of error.
+        exit_code: What a command ends with.
+        reports: What work over several locations had done before or besides; set by whoever did it.
+    """
 
     code = "error"
     exit_code = 1
+    reports: tuple[object, ...] = ()
 
 
 class SettingsError(DeepLensError):

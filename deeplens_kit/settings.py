@@ -63,6 +63,7 @@ class IndexSettings:
 
     Attributes:
         workers: Threads that read, decode and extract; 0 = all cores, in a notebook all but one.
+        max_waiting_bytes: Bytes of files read and not yet decoded; a larger file waits alone.
         commit_pictures: Pictures per commit to the catalog.
         commit_seconds: A commit is made at least this often while there is something to commit.
         lease_stale_seconds: A lease without heartbeat for this long may be taken over.
@@ -70,13 +71,14 @@ class IndexSettings:
     """
 
     workers: int = 0
+    max_waiting_bytes: int = 256 * 2**20
     commit_pictures: int = 1000
     commit_seconds: float = 20.0
     lease_stale_seconds: float = 60.0
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _at_least("index", self, workers=0, commit_pictures=1, commit_seconds=0.1, lease_stale_seconds=1.0)
+        _at_least("index", self, workers=0, max_waiting_bytes=1, commit_pictures=1, commit_seconds=0.1, lease_stale_seconds=1.0)
 
 
 @dataclass(frozen=True, slots=True)

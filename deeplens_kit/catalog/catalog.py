@@ -26,7 +26,7 @@ from deeplens_kit.schemas import FAILURES, PAIRS, FeatureSpec, Outcome
 
 __all__ = ["KEEP_OLD_VERSIONS", "SCHEMA_VERSION", "Catalog"]
 
-# 1: the first format. 2: objects.link_count, pictures.dominant_tone and pictures.effective_pixels.
+# 1: the first format. 2: objects.link_count; dominant_tone, colourfulness and effective_pixels of pictures.
 SCHEMA_VERSION = 2
 # A reader that opened a version before a compaction may go on reading it for this long.
 KEEP_OLD_VERSIONS = timedelta(hours=1)

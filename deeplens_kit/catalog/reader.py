@@ -138,8 +138,9 @@ class CatalogReader:
     def table_digests(self, location_names: Mapping[str, str] | None = None) -> dict[str, str]:
         """Canonical digests of the rows that readers see, by table.
 
-        Runs and times of writing are left out, so that the same content gives the same digest whatever the
-        order, the batches, the interruptions or the compaction.
+        Runs and times of writing are left out, and so are effective pixels, which are measured when a copy needs
+        them and stay when it is gone: the same content gives the same digest whatever the order, the batches, the
+        interruptions, the history or the compaction.
 
         Args:
             location_names: Names by location id. Ids are drawn at random: with names in their place, catalogs
@@ -149,7 +150,7 @@ class CatalogReader:
         failures = _named(self.failures().drop("run_id", "failed_at"), location_names)
         tables = {
             "objects": rows_digest(objects, OBJECTS.key),
-            "pictures": rows_digest(self.pictures().drop("run_id"), PICTURES.key),
+            "pictures": rows_digest(self.pictures().drop("run_id", "effective_pixels"), PICTURES.key),
             "failures": rows_digest(failures, FAILURES.key),
             "pairs": rows_digest(self.pairs().drop("run_id"), PAIRS.key),
         }

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
         list_pairs,
         summarise_savings,
     )
-    from deeplens_kit.pipeline.graph import MatchReport, match
-    from deeplens_kit.pipeline.indexing import IndexReport, index
+    from deeplens_kit.pipeline.graph import MatchReport, is_current, match
+    from deeplens_kit.pipeline.indexing import index
+    from deeplens_kit.pipeline.location_run import IndexReport
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
@@ -40,6 +41,7 @@ __all__ = [
     "compare_files",
     "coverage",
     "index",
+    "is_current",
     "list_failures",
     "list_groups",
     "list_objects",
@@ -52,7 +54,7 @@ __all__ = [
 _HOMES = {
     "Comparison": "compare",
     "GroupsView": "findings",
-    "IndexReport": "indexing",
+    "IndexReport": "location_run",
     "MatchReport": "graph",
     "ProgressListener": "progress",
     "ProgressSnapshot": "progress",
@@ -63,6 +65,7 @@ _HOMES = {
     "compare_files": "compare",
     "coverage": "findings",
     "index": "indexing",
+    "is_current": "graph",
     "list_failures": "findings",
     "list_groups": "findings",
     "list_objects": "findings",

@@ -19,7 +19,7 @@ from deeplens_kit.decode import (
     decode_picture,
     encode_thumbnail,
 )
-from deeplens_kit.errors import ObjectError
+from deeplens_kit.errors import ObjectError, WorkspaceError
 from deeplens_kit.features import Extractor
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.schemas import PICTURES, FeatureSpec
@@ -38,6 +38,7 @@ _FEATURE_COLUMNS = (
     "sharpness",
     "flatness",
     "dominant_tone",
+    "colourfulness",
     "low_information",
 )
 
@@ -114,7 +115,13 @@ def _decode(
 def _keep_thumbnails(digests: Sequence[str], thumbnails: Sequence[NDArray[np.uint8]], cache: ThumbnailCache) -> None:
     with span("thumbnail"):
         for digest, rgb in zip(digests, thumbnails, strict=True):
-            cache.put(digest, encode_thumbnail(rgb))
+            try:
+                cache.put(digest, encode_thumbnail(rgb))
+            except OSError as error:
+                raise WorkspaceError(
+                    f"The cache of thumbnails cannot be written: {error.strerror or error}; make the folder that "
+                    "cache_dir in workspace.toml names writable, and run again."
+                ) from error
 
 
 def _features(

@@ -21,6 +21,8 @@ _Content = TypeVar("_Content")
 _Result = TypeVar("_Result")
 
 _POLL_SECONDS = 0.2
+# Results are rows and vectors of a few kilobytes: so many may wait while a batch is being committed.
+_RESULTS_WAITING = 4096
 
 
 class ByteBudget:
@@ -71,7 +73,7 @@ class Flow(Generic[_Task, _Content, _Result]):
     readers: int
     workers: int
     batch_size: int
-    budget_bytes: int = 256 * 2**20
+    budget_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +109,10 @@ class _Run(Generic[_Task, _Content, _Result]):
         self._lock = threading.Lock()
         self._budget = ByteBudget(flow.budget_bytes)
         self._contents: queue.Queue[tuple[_Content, int] | _End] = queue.Queue(2 * flow.batch_size * flow.workers)
-        self._results: queue.Queue[_Result | _Failed | _End] = queue.Queue(4096)
+        self._results: queue.Queue[_Result | _Failed | _End] = queue.Queue(_RESULTS_WAITING)
         self._readers_left, self._workers_left = flow.readers, flow.workers
-        self._threads = [self._thread(self._read_all, f"read-{n}") for n in range(flow.readers)]
-        self._threads += [self._thread(self._work_all, f"work-{n}") for n in range(flow.workers)]
+        self._threads = [self._thread(self._read_all, self._reader_ended, f"read-{n}") for n in range(flow.readers)]
+        self._threads += [self._thread(self._work_all, self._worker_ended, f"work-{n}") for n in range(flow.workers)]
         for thread in self._threads:
             thread.start()
 
@@ -139,59 +141,64 @@ class _Run(Generic[_Task, _Content, _Result]):
     def _stopped(self) -> bool:
         return self._stop.is_set() or self._aborted.is_set()
 
-    def _thread(self, target: Callable[[], None], name: str) -> threading.Thread:
+    def _thread(self, target: Callable[[], None], ended: Callable[[], None], name: str) -> threading.Thread:
         # Each thread runs in a copy of the context, so that log lines keep their run and correlation ids.
         context = contextvars.copy_context()
-        return threading.Thread(target=context.run, args=(self._guarded, target), name=f"deeplens-{name}", daemon=True)
+        return threading.Thread(
+            target=context.run, args=(self._guarded, target, ended), name=f"deeplens-{name}", daemon=True
+        )
 
-    def _guarded(self, target: Callable[[], None]) -> None:
+    def _guarded(self, target: Callable[[], None], ended: Callable[[], None]) -> None:
         try:
             target()
         except BaseException as error:  # noqa: BLE001 - the edge of a thread: raised again by the consumer
             self._results.put(_Failed(error))
+        finally:
+            # After the failure, never before: what comes after the end is not read any more.
+            ended()
+
+    def _reader_ended(self) -> None:
+        with self._lock:
+            self._readers_left -= 1
+            last = self._readers_left == 0
+        if last:
+            for _ in range(self._flow.workers):
+                self._contents.put(_END)
+
+    def _worker_ended(self) -> None:
+        with self._lock:
+            self._workers_left -= 1
+            last = self._workers_left == 0
+        if last:
+            self._results.put(_END)
 
     def _read_all(self) -> None:
-        try:
-            while not self._stopped():
-                with self._lock:
-                    task = next(self._tasks, _END)
-                if isinstance(task, _End):
-                    break
-                size = self._flow.size_of(task)
-                if not self._budget.acquire(size, self._stopped):
-                    break
-                results, content = self._flow.read(task)
-                for result in results:
-                    self._results.put(result)
-                if content is None:
-                    self._budget.release(size)
-                else:
-                    self._contents.put((content, size))
-        finally:
+        while not self._stopped():
             with self._lock:
-                self._readers_left -= 1
-                last = self._readers_left == 0
-            if last:
-                for _ in range(self._flow.workers):
-                    self._contents.put(_END)
+                task = next(self._tasks, _END)
+            if isinstance(task, _End):
+                return
+            size = self._flow.size_of(task)
+            if not self._budget.acquire(size, self._stopped):
+                return
+            results, content = self._flow.read(task)
+            for result in results:
+                self._results.put(result)
+            if content is None:
+                self._budget.release(size)
+            else:
+                self._contents.put((content, size))
 
     def _work_all(self) -> None:
         ended = False
-        try:
-            while not ended and not self._aborted.is_set():
-                batch, sizes, ended = self._next_batch()
-                if batch:
-                    results = self._flow.work(batch)
-                    del batch
-                    self._budget.release(sizes)
-                    for result in results:
-                        self._results.put(result)
-        finally:
-            with self._lock:
-                self._workers_left -= 1
-                last = self._workers_left == 0
-            if last:
-                self._results.put(_END)
+        while not ended and not self._aborted.is_set():
+            batch, sizes, ended = self._next_batch()
+            if batch:
+                results = self._flow.work(batch)
+                del batch
+                self._budget.release(sizes)
+                for result in results:
+                    self._results.put(result)
 
     def _next_batch(self) -> tuple[list[_Content], int, bool]:
         """The first content is waited for, the rest of a batch is whatever has been read by then."""

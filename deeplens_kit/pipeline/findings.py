@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 
 import polars as pl
 
@@ -27,8 +28,9 @@ __all__ = [
     "summarise_savings",
 ]
 
-# Objects with equal bytes are listed pair by pair up to this many (4,950 pairs), beyond it each against the first:
-# equality is transitive, so nothing is lost, and ten thousand equal icons do not make fifty million rows.
+# Objects with equal bytes are listed pair by pair up to this many (4,950 pairs), beyond it each against the first; and
+# of two alike pictures so many objects each are paired. Equal bytes are equal to all that one of them is alike to, so
+# nothing is lost, and ten thousand equal icons do not make fifty million rows.
 ALL_PAIRS_LIMIT = 100
 
 _PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
@@ -103,8 +105,9 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else set(Tier)
     places = _indexed_files(workspace).select("digest", "path", "location").sort("digest", "location", "path")
     pairs = workspace.catalog.pairs().filter(pl.col("tier").is_in([str(tier) for tier in chosen]))
-    similar = pairs.join(places, left_on="digest_a", right_on="digest").join(
-        places, left_on="digest_b", right_on="digest", suffix="_b"
+    few = places.filter(pl.int_range(pl.len()).over("digest") < ALL_PAIRS_LIMIT)
+    similar = pairs.join(few, left_on="digest_a", right_on="digest").join(
+        few, left_on="digest_b", right_on="digest", suffix="_b"
     )
     parts = [similar.rename({"path": "path_a", "location": "location_a"})]
     if Tier.BYTES in chosen:
@@ -115,23 +118,38 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
 
 
 def _indexed_files(workspace: Workspace) -> pl.DataFrame:
-    """Indexed objects with the names of their locations, each file once however many locations list it.
+    """Indexed objects of active locations with the names of these, each file once however many locations list it.
 
-    A file that is met under more names than it has (`link_count`) is met twice under one name: two locations overlap,
-    or one file system is mounted twice. It must never become a copy of itself, so one object stands for it. Hard
-    links, which are as many as the file says, all stay.
+    A file must never become a copy of itself. Locations overlap where one lies within another or is an alias of it:
+    then two objects have one place. Where a file system is mounted twice, a file is met under more names than it has
+    (`link_count`). One object stands for either. Hard links, which are as many as the file says, all stay.
     """
+    places = pl.DataFrame(
+        [(item.location_id, item.name, workspace.kind_of(item).place) for item in workspace.ledger.locations()],
+        schema={"location_id": pl.String, "location": pl.String, "place": pl.String},
+        orient="row",
+    )
+    # In the order of names, not of ids: these are random, and ties between equal objects end by the place.
     objects = (
         workspace.catalog.objects()
         .filter(pl.col("outcome") == Outcome.INDEXED)
-        .join(workspace.location_names(), on="location_id", how="left")
-        # By name, not by id: ids are random, and ties between equal objects end by the place.
+        .join(places, on="location_id")
         .sort("location", "path")
     )
+    if _overlap(places["place"].to_list()):
+        objects = objects.with_columns(place=pl.col("place") + pl.col("path")).unique(
+            "place", keep="first", maintain_order=True
+        )
     file = ["link_id", "digest"]
     twice = pl.col("link_id").is_not_null() & (pl.len().over(file) > pl.col("link_count").max().over(file))
     first = pl.int_range(pl.len()).over(file) == 0
-    return objects.filter(~twice | first)
+    return objects.filter(~twice | first).drop("place")
+
+
+def _overlap(places: list[str]) -> bool:
+    """Whether one place lies within another, or two are the same."""
+    ordered = sorted(places)
+    return any(later.startswith(earlier) for earlier, later in pairwise(ordered))
 
 
 def _equal_pairs(places: pl.DataFrame) -> pl.DataFrame:

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import polars as pl
 
 from deeplens_kit.decode import effective_pixels
-from deeplens_kit.errors import DeepLensError, Interrupted, ObjectError
+from deeplens_kit.errors import DeepLensError, Interrupted, LocationError, ObjectError
 from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, find_pairs
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
@@ -31,7 +31,12 @@ _log = get_logger(__name__)
 # Whether detail was measured must not change which pairs are found: a run that was killed after the measuring would
 # otherwise end with other pairs than one that was not.
 _POLICY = [name for name in POLICY_COLUMNS if name != "effective_pixels"]
-_MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEXT_COLUMNS, "features"]))
+_MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEXT_COLUMNS, "features", "decode_spec"]))
+_INPUTS = ["digest", "features", "decode_spec"]
+# Raised when the same inputs would give other pairs.
+_GRAPH_VERSION = 1
+# Ends the fingerprint of pairs of which some could not be measured, so that the next run tries again.
+_UNMEASURED = ":unmeasured"
 # Sides within 5 % count as equal: neither of two such pictures can be an upscale worth the name.
 _EQUAL_SIDES = 0.95**2
 
@@ -102,25 +107,26 @@ def _replace_pairs(
         pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=run_id)
     meter.advance(pictures.height)
     meter.finish()
-    measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
+    wanted, measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
     if stop.is_set():
         raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
     # The pairs last: their fingerprint says that all of it was done.
-    workspace.catalog.replace_pairs(pairs, fingerprint)
+    workspace.catalog.replace_pairs(pairs, fingerprint if measured == wanted else fingerprint + _UNMEASURED)
     return _report(pairs, pictures, measured=measured, changed=True)
 
 
 def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
     """Whether the stored pairs are those of the pictures that the catalog holds now."""
-    pictures = workspace.catalog.pictures(columns=["digest", "features"]).sort("digest")
-    return workspace.catalog.pairs_fingerprint() == _fingerprint(workspace, pictures, rule)
+    pictures = workspace.catalog.pictures(columns=_INPUTS)
+    stored = workspace.catalog.pairs_fingerprint() or ""
+    return stored.removesuffix(_UNMEASURED) == _fingerprint(workspace, pictures, rule)
 
 
 def _fingerprint(workspace: Workspace, pictures: pl.DataFrame, rule: Rule) -> str:
-    digest = hashlib.sha256()
-    digest.update("\n".join(pictures["digest"]).encode())
-    digest.update("\n".join(pictures["features"].unique().sort()).encode())
-    digest.update(repr((workspace.settings.match, rule)).encode())
+    """Names all that the pairs depend on: every picture with its features and decode path, the floors, the rule."""
+    lines = pictures.select(pl.concat_str(_INPUTS, separator=" ").alias("line")).sort("line")["line"]
+    digest = hashlib.sha256("\n".join(lines).encode())
+    digest.update(repr((_GRAPH_VERSION, workspace.settings.match, rule)).encode())
     return digest.hexdigest()
 
 
@@ -137,12 +143,16 @@ def _measure_detail(
     workers: int | None,
     progress: ProgressListener | None,
     stop: threading.Event,
-) -> int:
-    """Measure effective pixels where the keeper depends on them: copies whose sizes differ."""
+) -> tuple[int, int]:
+    """Measure effective pixels where the keeper depends on them: copies whose sizes differ.
+
+    Returns:
+        Pictures to be measured, and those that were.
+    """
     known = workspace.catalog.pictures(columns=["digest", "effective_pixels"])
     digests = _unequal_copies(pictures.join(known, on="digest"), pairs)
     if not digests:
-        return 0
+        return 0, 0
     count = default_workers(workspace.settings.index.workers if workers is None else workers)
     sources = _Sources(workspace)
     tasks = sources.tasks(digests)
@@ -154,6 +164,7 @@ def _measure_detail(
         readers=count,
         workers=count,
         batch_size=1,
+        budget_bytes=workspace.settings.index.max_waiting_bytes,
     )
     found = []
     for result in run_flow(flow, tasks, stop):
@@ -163,7 +174,7 @@ def _measure_detail(
     frame = pl.DataFrame(found, schema={"digest": pl.String, "effective_pixels": pl.Int64}, orient="row")
     if frame.height:
         workspace.catalog.set_effective_pixels(frame.sort("digest"))
-    return frame.height
+    return len(digests), frame.height
 
 
 def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
@@ -186,13 +197,12 @@ def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
 @dataclass(frozen=True, slots=True)
 class _Source:
     digest: str
-    location_id: str
-    path: str
     size_bytes: int
+    places: tuple[tuple[str, str], ...]
 
 
 class _Sources:
-    """One readable object of each picture."""
+    """The objects that hold a picture, of which one that can be read is enough."""
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
@@ -207,19 +217,22 @@ class _Sources:
             pl.col("digest").is_in(pl.Series(digests, dtype=pl.String).implode())
             & pl.col("location_id").is_in(list(self._kinds))
         )
-        chosen = chosen.sort("digest", "location_id", "path").unique("digest", keep="first", maintain_order=True)
-        return [_Source(*row) for row in chosen.iter_rows()]
+        holders = chosen.sort("digest", "location_id", "path").group_by("digest", maintain_order=True)
+        return [
+            _Source(str(digest), rows["size_bytes"][0], tuple(rows.select("location_id", "path").iter_rows()))
+            for (digest,), rows in holders
+        ]
 
     def read(self, source: _Source) -> tuple[Sequence[tuple[str, int]], tuple[_Source, bytes] | None]:
-        try:
-            data = self._kinds[source.location_id].read(source.path, expected=None, max_bytes=self._decode.max_bytes)
-        except ObjectError as error:
-            _log.warning("detail not measured", path=source.path, code=error.code)
-            return [], None
-        if hashlib.sha256(data).hexdigest() != source.digest:
-            _log.warning("detail not measured", path=source.path, code="changed_while_read")
-            return [], None
-        return [], (source, data)
+        for location_id, path in source.places:
+            try:
+                data = self._kinds[location_id].read(path, expected=None, max_bytes=self._decode.max_bytes)
+            except (ObjectError, LocationError):
+                continue
+            if hashlib.sha256(data).hexdigest() == source.digest:
+                return [], (source, data)
+        _log.warning("detail not measured: no object of the picture can be read", digest=source.digest)
+        return [], None
 
     def measure(self, contents: Sequence[tuple[_Source, bytes]]) -> Sequence[tuple[str, int]]:
         return list(self._measured(contents))
@@ -230,7 +243,7 @@ class _Sources:
                 with span("detail"):
                     yield source.digest, effective_pixels(data, self._decode)
             except ObjectError as error:
-                _log.warning("detail not measured", path=source.path, code=error.code)
+                _log.warning("detail not measured", digest=source.digest, code=error.code)
 
 
 def _report(pairs: pl.DataFrame, pictures: pl.DataFrame, *, measured: int, changed: bool) -> MatchReport:

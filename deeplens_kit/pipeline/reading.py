@@ -19,10 +19,18 @@ __all__ = ["Content", "DigestClaims", "ObjectRead", "ObjectReader", "ReadFailure
 
 @dataclass(frozen=True, slots=True)
 class ReadTask:
-    """One object to read, in the state that the listing found it."""
+    """One object to read, in the state that the listing found it.
+
+    Attributes:
+        path: As the listing has it.
+        stat: Its state.
+        indexed: It did not change and its row says `indexed`; it is read once more for a feature that its picture
+            lacks, and a failure must not cost it what is known already.
+    """
 
     path: str
     stat: ObjectStat
+    indexed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,5 +111,5 @@ class ObjectReader:
             return task, self._location.read(task.path, expected=task.stat, max_bytes=self._max_bytes)
         except ObjectChangedError:
             # Somebody wrote to it after the listing: once more, in its present state.
-            task = ReadTask(task.path, self._location.stat(task.path))
+            task = ReadTask(task.path, self._location.stat(task.path), task.indexed)
             return task, self._location.read(task.path, expected=task.stat, max_bytes=self._max_bytes)

@@ -25,6 +25,11 @@ ROW_COLUMNS = ("object_id", "path", "size_bytes", "change_token", "link_id", "li
 _NEEDED = ("object_id", "path", "change_token", "outcome")
 
 
+_MANY_OBJECTS = 10
+"""From so many objects (inclusive) a location of which not one is left stops the run: another disk in its place is then
+likelier than that all were renamed. An empty listing stops it whatever the number."""
+
+
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """Every listed object in exactly one of three frames, every row of the catalog accounted for.
@@ -95,6 +100,7 @@ def scan(
     skip: Sequence[Path] = (),
     exclude: Sequence[str] = (),
     retry: Collection[Outcome] = (),
+    accept_gone: bool = False,
 ) -> ScanResult:
     """List a location and hold the listing against its rows.
 
@@ -105,14 +111,16 @@ def scan(
         skip: Files and folders of the workspace, never entered.
         exclude: Globs left out besides those of the location.
         retry: Outcomes to read again although the file did not change, for example after permissions were mended.
+        accept_gone: Take a location at its word that lists nothing of what it held.
 
     Raises:
         LocationUnavailableError: The location cannot be listed.
-        LocationEmptiedError: It lists empty where it held objects.
+        LocationEmptiedError: It lists empty where it held objects, or nothing of the many that it held.
     """
     listing = location.list(skip=skip, exclude=exclude)
-    _refuse_emptied(location, listing, rows)
     found = compare(listing, rows, retry=retry)
+    if not accept_gone:
+        _refuse_emptied(location, listing, rows, found)
     return ScanResult(
         new=found.new,
         changed=found.changed,
@@ -173,15 +181,19 @@ def _check(rows: pl.DataFrame) -> None:
             raise TypeError(f"table objects: {name} is {rows.schema.get(name)}, should be {OBJECTS.polars[name]}")
 
 
-def _refuse_emptied(location: LocationKind, listing: Listing, rows: pl.DataFrame) -> None:
-    if not listing.frame.is_empty() or rows.is_empty():
+def _refuse_emptied(location: LocationKind, listing: Listing, rows: pl.DataFrame, found: Comparison) -> None:
+    emptied = listing.frame.is_empty() and not rows.is_empty()
+    replaced = rows.height >= _MANY_OBJECTS and len(found.gone) == rows.height
+    if not (emptied or replaced):
         return
+    what = "no files" if emptied else "none of the files"
     raise LocationEmptiedError(
         location.name,
-        f"Location {location.name!r} lists no files where it held {rows.height}: its disk or share may be "
+        f"Location {location.name!r} lists {what} where it held {rows.height}: its disk or share may be "
         "disconnected, or its options may leave everything out "
         f"({sum(listing.skipped.values())} entries left out, {len(listing.problems)} could not be listed). "
-        "Nothing was marked as gone; connect it, mend the options, or remove the location.",
+        "Nothing was marked as gone; connect it, mend the options, or if they are really gone run "
+        "`deeplens index --accept-gone`.",
     )
 
 

@@ -81,12 +81,15 @@ class Workspace:
             cache_dir: Local folder of caches; by default inside `directory`.
 
         Raises:
-            WorkspaceError: The folder is a workspace already, cannot be written, or a store is refused.
+            WorkspaceError: The folder is a whole workspace already, cannot be written, or a store is refused.
         """
         directory = Path(directory).expanduser().absolute()
         file = directory / WORKSPACE_FILE
         if file.exists():
-            raise WorkspaceError(f"{str(directory)!r} is a workspace already; use it, or name another folder.")
+            # A catalog or ledger that was lost is made anew: the catalog can be rebuilt by indexing.
+            if not _make_stores(load_workspace_settings(directory)):
+                raise WorkspaceError(f"{str(directory)!r} is a workspace already; use it, or name another folder.")
+            return cls.open(directory)
         stores = {"catalog_url": catalog_url, "ledger_url": ledger_url, "cache_dir": cache_dir}
         settings = default_workspace_settings(directory, **stores)
         try:
@@ -193,16 +196,20 @@ def check_locations(workspace: Workspace, names: Sequence[str] | None = None) ->
     return pl.DataFrame(rows, schema=columns, orient="row")
 
 
-def _make_stores(settings: WorkspaceSettings) -> None:
-    """Make the stores; one that an interrupted `init` left, or that a team shares, is used as it is."""
+def _make_stores(settings: WorkspaceSettings) -> bool:
+    """Make the stores that are missing, say whether any was; one that is there, or that a team shares, is used."""
+    made = False
     try:
         Ledger.open(settings.ledger_url).close()
     except WorkspaceMissingError:
         Ledger.create(settings.ledger_url).close()
+        made = True
     try:
         Catalog.open(settings.catalog_url)
     except WorkspaceMissingError:
         Catalog.create(settings.catalog_url)
+        made = True
+    return made
 
 
 def default_workers(requested: int) -> int:

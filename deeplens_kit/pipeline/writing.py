@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -21,10 +21,11 @@ from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure
 from deeplens_kit.pipeline.reading import ObjectRead, ReadFailure, ReadTask
 from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES, FeatureSpec, Outcome
 from deeplens_kit.settings import IndexSettings
-from deeplens_kit.telemetry import span
+from deeplens_kit.telemetry import get_logger, span
 
 __all__ = ["BatchWriter", "outcome_of"]
 
+_log = get_logger(__name__)
 _OUTCOMES = {"unsupported": Outcome.UNSUPPORTED, "too_large": Outcome.SKIPPED}
 
 
@@ -52,6 +53,7 @@ class BatchWriter:
         run_id: Stands on every row.
         known: Digests that are in the catalog already, complete.
         failing: Object ids that have a row in `failures` so far.
+        measured: Effective pixels by digest, of known pictures that are analysed again: they depend on the bytes alone.
         settings: How often to commit.
         before_commit: Called before each commit; raises when the run has lost its lease.
     """
@@ -63,11 +65,12 @@ class BatchWriter:
         run_id: str,
         known: Set[str],
         failing: Set[str],
+        measured: Mapping[str, int],
         settings: IndexSettings,
         before_commit: Callable[[], None],
     ) -> None:
         self._catalog, self._location_id, self._run_id = catalog, location_id, run_id
-        self.known, self._failing, self._settings = known, failing, settings
+        self.known, self._failing, self._measured, self._settings = known, failing, measured, settings
         self._before_commit = before_commit
         self._settled: set[str] = set()
         self._failed: dict[str, AnalysisFailure] = {}
@@ -89,6 +92,11 @@ class BatchWriter:
             self._take(result)
         self._commit_when_due()
         return self.indexed + self.failures - before
+
+    @property
+    def waiting(self) -> int:
+        """Objects whose picture is not analysed yet."""
+        return sum(len(tasks) for tasks in self._waiting.values())
 
     def commit(self) -> None:
         """Write what is settled; what waits for its picture stays."""
@@ -119,7 +127,10 @@ class BatchWriter:
             self.commit()
 
     def _take(self, analysed: Analysed) -> None:
-        self._pending.pictures.extend({**row, "run_id": self._run_id} for row in analysed.pictures)
+        self._pending.pictures.extend(
+            {**row, "effective_pixels": self._measured.get(str(row["digest"])), "run_id": self._run_id}
+            for row in analysed.pictures
+        )
         for spec, part in analysed.vectors.items():
             self._pending.vectors[spec].append(part)
         self.pictures += len(analysed.pictures)
@@ -146,6 +157,9 @@ class BatchWriter:
 
     def _fail(self, task: ReadTask, digest: str | None, stage: str, code: str, message: str) -> None:
         self.failures += 1
+        if task.indexed:
+            _log.warning("not analysed again", path=task.path, code=code, reason=message)
+            return
         row = self._object(task, digest, outcome_of(code))
         self._pending.objects.append(row)
         self._pending.failures.append(

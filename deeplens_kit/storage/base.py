@@ -110,6 +110,14 @@ class LocationKind(Protocol):
         """The normalised URL; opening it again gives the same location."""
         ...
 
+    @property
+    def place(self) -> str:
+        """Names the root itself, whatever alias leads to it: places of overlapping locations begin alike.
+
+        It ends in '/', and `place + path` names one file.
+        """
+        ...
+
     def check(self) -> None:
         """Raise LocationUnavailableError with the reason when the location cannot be listed."""
         ...

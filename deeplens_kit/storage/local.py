@@ -98,6 +98,11 @@ class LocalLocation:
         """The canonical file:// URL (RFC 8089): ASCII, %-escaped."""
         return "file://" + quote(os.fsencode(self._root))
 
+    @property
+    def place(self) -> str:
+        """The folder without symbolic links, encoded as paths are, with '/' at the end."""
+        return encode_path(os.path.realpath(self._root)).rstrip("/") + "/"
+
     def check(self) -> None:
         """Raise LocationUnavailableError with the reason when the folder cannot be listed."""
         self._identity = None  # what stands there now is taken as the location; a disk may come back as another device

@@ -55,8 +55,10 @@ def test_stop_begins_nothing_more_but_finishes_what_was_read() -> None:
     assert 0 < len(read) < 5_000
 
 
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("count", [1, 4, 500])
 @pytest.mark.parametrize("where", ["read", "work"])
-def test_an_exception_in_a_thread_is_raised_and_leaves_no_thread(where: str) -> None:
+def test_an_exception_in_a_thread_is_raised_and_leaves_no_thread(where: str, count: int, workers: int) -> None:
     def fail(_: object) -> tuple[Sequence[str], int | None]:
         raise RuntimeError("broken")
 
@@ -65,15 +67,28 @@ def test_an_exception_in_a_thread_is_raised_and_leaves_no_thread(where: str) -> 
         fail if where == "read" else good.read,
         good.size_of,
         fail if where == "work" else good.work,  # type: ignore[arg-type]
-        2,
-        2,
+        workers,
+        workers,
         3,
         1000,
     )
     before = threading.active_count()
     with pytest.raises(RuntimeError, match="broken"):
-        list(run_flow(flow, range(1, 500), threading.Event()))
+        list(run_flow(flow, range(1, count + 1), threading.Event()))
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_exception_in_the_last_batch_is_not_lost(workers: int) -> None:
+    def work(contents: Sequence[int]) -> Sequence[str]:
+        if 9 in contents:
+            raise RuntimeError("broken at the end")
+        return [f"done {content}" for content in contents]
+
+    for _ in range(50):
+        flow = Flow(lambda task: ((), task), lambda _: 1, work, 1, workers, 1, 1000)
+        with pytest.raises(RuntimeError, match="at the end"):
+            list(run_flow(flow, range(10), threading.Event()))
 
 
 def test_closing_early_leaves_no_thread() -> None:

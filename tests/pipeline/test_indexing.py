@@ -12,7 +12,14 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from deeplens_kit.errors import Interrupted, LeaseHeldError, LocationEmptiedError, LocationUnavailableError
+from deeplens_kit.errors import (
+    Interrupted,
+    LeaseHeldError,
+    LocationEmptiedError,
+    LocationUnavailableError,
+    WorkspaceError,
+    WorkspaceMissingError,
+)
 from deeplens_kit.pipeline import (
     ProgressSnapshot,
     Workspace,
@@ -25,6 +32,7 @@ from deeplens_kit.pipeline import (
     summarise_savings,
     thumbnail,
 )
+from deeplens_kit.pipeline.findings import ALL_PAIRS_LIMIT
 from deeplens_kit.settings import FeatureSettings, IndexSettings
 
 
@@ -105,13 +113,14 @@ def test_stop_keeps_what_was_read_and_the_next_run_goes_on(workspace: Workspace,
 
     class StopSoon:
         def update(self, snapshot: ProgressSnapshot) -> None:
-            if snapshot.stage == "index":
+            if snapshot.stage == "index" and snapshot.done:
                 stop.set()
 
-    with pytest.raises(Interrupted):
+    with pytest.raises(Interrupted) as caught:
         index(workspace, ["many"], progress=StopSoon(), stop=stop)
     kept = list_objects(workspace).height
-    assert 0 <= kept < 120
+    assert 0 < kept < 120, "what was read is committed, and not all was read"
+    assert [report.state for report in caught.value.reports] == ["interrupted"]
     (report,) = index(workspace, ["many"])
     assert report.unchanged == kept
     assert list_objects(workspace).height == 120
@@ -234,3 +243,104 @@ def test_a_file_that_two_locations_list_is_no_copy_of_itself(workspace: Workspac
         assert len(set(real)) == len(real), "a file beside itself"
     assert summarise_savings(workspace)["realisable_bytes"].sum() <= amounts["realisable_bytes"].sum()
     assert list_pairs(workspace).height <= pairs
+
+
+def test_one_bad_location_does_not_keep_the_others_from_being_indexed(workspace: Workspace, pictures: Path) -> None:
+    lost = pictures.parent / "lost"
+    lost.mkdir()
+    workspace.ledger.add_location("a-lost", str(lost), {})
+    lost.rmdir()
+    with pytest.raises(LocationUnavailableError, match="a-lost") as caught:
+        index(workspace)
+    assert [report.location for report in caught.value.reports] == ["pics"]
+    assert list_groups(workspace).current
+    assert list_objects(workspace).height == 10
+
+
+def test_files_of_a_location_that_is_not_active_are_in_no_group(workspace: Workspace, pictures: Path) -> None:
+    other = pictures.parent / "other"
+    shutil.copytree(pictures, other)
+    workspace.ledger.add_location("other", str(other), {})
+    index(workspace)
+    assert set(list_groups(workspace).groups["location"]) == {"other", "pics"}
+    workspace.ledger.set_location_active("other", False)
+    assert set(list_groups(workspace).groups["location"]) == {"pics"}
+    assert set(list_pairs(workspace)["location_a"]) == {"pics"}
+    assert list_objects(workspace).filter(pl.col("location") == "other").height == 10
+
+
+def test_emptied_locations_are_believed_when_told(workspace: Workspace, pictures: Path) -> None:
+    index(workspace)
+    shutil.rmtree(pictures)
+    pictures.mkdir()
+    with pytest.raises(LocationEmptiedError, match="--accept-gone"):
+        index(workspace)
+    (report,) = index(workspace, accept_gone=True)
+    assert report.gone == 10
+    assert list_objects(workspace).is_empty()
+    assert workspace.catalog.pictures().is_empty()
+
+
+def test_another_disk_in_its_place_marks_nothing_as_gone(workspace: Workspace, pictures: Path) -> None:
+    index(workspace)
+    pictures.rename(pictures.with_name("unplugged"))
+    pictures.mkdir()
+    (pictures / "stray.txt").write_text("left in the mount point")
+    with pytest.raises(LocationEmptiedError, match="none of the files where it held 10"):
+        index(workspace)
+    assert list_objects(workspace).height == 10
+
+
+def test_a_feature_added_later_makes_the_pairs_anew_and_keeps_what_was_measured(
+    workspace: Workspace, pictures: Path
+) -> None:
+    original = Image.open(pictures / "astronaut.jpg")
+    original.resize((1024, 1024), Image.Resampling.BILINEAR).save(pictures / "larger.jpg", quality=90)
+    features = workspace.settings.features
+    workspace.settings = replace(workspace.settings, features=FeatureSettings(enabled=("clarity", "pdq")))
+    index(workspace)
+    measured = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls().sort("digest")
+    assert measured.height
+    workspace.settings = replace(workspace.settings, features=replace(features, enabled=("clarity", "pdq", "phash")))
+    index(workspace, ["pics"], and_match=False)
+    assert not list_groups(workspace).current
+    after = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls().sort("digest")
+    assert after.equals(measured)
+    index(workspace)
+    copies = workspace.catalog.pairs().filter(pl.col("tier") == "copy")
+    assert copies["phash_distance"].null_count() == 0
+
+
+def test_a_cache_that_cannot_be_written_is_one_clear_line(workspace: Workspace) -> None:
+    cache = Path(workspace.settings.cache_dir)
+    shutil.rmtree(cache)
+    cache.write_text("a file where the folder was")
+    with pytest.raises(WorkspaceError, match="cache"):
+        index(workspace, workers=1)
+    assert workspace.ledger.runs()[0].state == "failed"
+    cache.unlink()
+    index(workspace)
+    assert list_objects(workspace).height == 10
+
+
+def test_many_holders_of_alike_pictures_are_not_multiplied(workspace: Workspace, pictures: Path) -> None:
+    for number in range(120):
+        shutil.copy(pictures / "coffee.jpg", pictures / f"many{number}.jpg")
+        shutil.copy(pictures / "more" / "coffee small.jpg", pictures / f"small{number}.jpg")
+    index(workspace)
+    assert list_pairs(workspace, ["copy"]).height == ALL_PAIRS_LIMIT**2
+    assert list_pairs(workspace, ["bytes"]).height == 120 + 120 + 1
+
+
+def test_a_lost_catalog_is_made_anew(workspace: Workspace) -> None:
+    index(workspace)
+    digest = workspace.content_digest()
+    shutil.rmtree(workspace.settings.catalog_url)
+    with pytest.raises(WorkspaceMissingError, match="deeplens init"):
+        Workspace.open(workspace.directory)
+    with Workspace.create(workspace.directory) as again:
+        assert [item.name for item in again.ledger.locations()] == ["pics"]
+        index(again)
+        assert again.content_digest() == digest
+    with pytest.raises(WorkspaceError, match="a workspace already"):
+        Workspace.create(workspace.directory)
