@@ -105,7 +105,8 @@ def test_each_table_counts(catalog: Catalog, rows: SimpleNamespace, table: str) 
     if table == "objects":
         catalog.write_batch(CatalogBatch(objects=rows.objects([0], token="other")))
     elif table == "pictures":
-        catalog.set_effective_pixels(pl.DataFrame({"digest": [rows.digest_of(0)], "effective_pixels": [5]}))
+        pictures = rows.pictures([0]).with_columns(camera=pl.lit("another"))
+        catalog.write_batch(CatalogBatch(pictures=pictures))
     elif table == "failures":
         catalog.clear_failures(rows.objects([9])["object_id"].to_list())
     elif table == "pairs":
@@ -116,6 +117,13 @@ def test_each_table_counts(catalog: Catalog, rows: SimpleNamespace, table: str) 
     after = catalog.table_digests()
     assert {name for name in after if after[name] != before[name]} == {rows.spec.table if table == "vectors" else table}
     assert catalog.digest() != whole
+
+
+def test_what_was_measured_when_needed_does_not_count(catalog: Catalog, rows: SimpleNamespace) -> None:
+    catalog.write_batch(rows.batch(range(4)))
+    before = catalog.digest()
+    catalog.set_effective_pixels(pl.DataFrame({"digest": [rows.digest_of(0)], "effective_pixels": [5]}))
+    assert catalog.digest() == before
 
 
 def test_names_of_locations_make_workspaces_comparable(catalog: Catalog, rows: SimpleNamespace, tmp_path: Path) -> None:
