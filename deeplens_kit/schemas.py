@@ -209,6 +209,7 @@ PICTURES = TableSchema(
         Column("sharpness", _FLOAT, "variance of the Laplacian of the grey thumbnail", nullable=True),
         Column("flatness", _FLOAT, "share of the thumbnail without gradient, 0..1", nullable=True),
         Column("dominant_tone", _FLOAT, "greatest share of grey pixels within 24 of 256 levels, 0..1", nullable=True),
+        Column("colourfulness", _FLOAT, "after Hasler and Süsstrunk, 0 for grey, 60 quite colourful", nullable=True),
         Column("low_information", _FLAG, "blank page or plain icon: kept out of the copy tier", nullable=True),
         Column("features", _TEXT, "keys of the features computed, sorted, joined by ','"),
         Column(

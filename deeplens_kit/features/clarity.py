@@ -1,12 +1,13 @@
-"""Clarity: how sharp a picture is, how flat, and whether it shows too little to be told from others.
+"""Clarity: how sharp a picture is, how flat, how colourful, and whether it shows too little to be told from others.
 
-Takes thumbnails and gives four plain numbers each; must not judge whether pictures are copies. A blank page, a plain
+Takes thumbnails and gives five plain numbers each; must not judge whether pictures are copies. A blank page, a plain
 gradient or a simple icon has so little in it that unrelated ones hash alike: such a picture is flagged, and the copy
 tier leaves it out. What is flagged loses candidates, so the limits are set where photographs and scans of text pass.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -53,6 +54,9 @@ ICON_STROKES = 7.0
 TONE_LEVELS = 24
 """Grey levels, of 256, that count as one tone: about what paper spreads over in a scan."""
 
+_MEAN_WEIGHT = 0.3
+"""What the mean of the opponent colours counts for beside their spread, fitted by Hasler and Süsstrunk."""
+
 _GREYS = 256
 _COLOURS = 4096
 _LAPLACIAN_SIDE_PX = 3
@@ -61,25 +65,27 @@ _LAPLACIAN_SIDE_PX = 3
 
 _SPEC = FeatureSpec(
     name="clarity",
-    version=1,
+    version=2,
     kind="measure",
-    size=4,
-    columns=("sharpness", "flatness", "dominant_tone", "low_information"),
+    size=5,
+    columns=("sharpness", "flatness", "dominant_tone", "colourfulness", "low_information"),
     metric="none",
     preprocessing="thumbnail-384/grey",
     weights="",
-    source="variance of the Laplacian: Pech-Pacheco et al., ICPR 2000; flags: DeepLens",
+    source="variance of the Laplacian: Pech-Pacheco et al., ICPR 2000; colourfulness: Hasler and Süsstrunk, "
+    "Human Vision and Electronic Imaging 2003, equation 5; flags: DeepLens",
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Clarity:
-    """Columns `sharpness`, `flatness` and `dominant_tone`, (n,) float32, and `low_information`, (n,) bool.
+    """Columns `sharpness`, `flatness`, `dominant_tone`, `colourfulness`, (n,) float32, `low_information`, (n,) bool.
 
     Sharpness is the variance of the 4-neighbour Laplacian of the grey thumbnail over its inner pixels, 0 where a side
     is under 3 px. Flatness is the share of pixels whose steps to the right and down are at most FLAT_STEP,
     1 where a side is under 3 px. The dominant tone is the greatest share of grey pixels in any TONE_LEVELS
-    consecutive levels: the paper of a page.
+    consecutive levels: the paper of a page. Colourfulness is 0 for grey, about 15 for slightly and 60 for
+    quite colourful pictures.
     """
 
     spec: FeatureSpec = _SPEC
@@ -92,6 +98,7 @@ class Clarity:
             "sharpness": np.array([item.sharpness for item in measured], dtype=np.float32),
             "flatness": np.array([item.flatness for item in measured], dtype=np.float32),
             "dominant_tone": np.array([item.dominant_tone for item in measured], dtype=np.float32),
+            "colourfulness": np.array([item.colourfulness for item in measured], dtype=np.float32),
             "low_information": np.array([item.low_information for item in measured], dtype=np.bool_),
         }
 
@@ -100,6 +107,7 @@ class _Measured(NamedTuple):
     sharpness: float
     flatness: float
     dominant_tone: float
+    colourfulness: float
     low_information: bool
 
 
@@ -108,9 +116,9 @@ def _measure(pixels: Thumbnail) -> _Measured:
 
     height, width = pixels.shape[:2]
     grey = np.asarray(Image.fromarray(pixels).convert("L"))
-    tone = _dominant_tone(grey)
+    tone, colourfulness = _dominant_tone(grey), _colourfulness(pixels)
     if min(height, width) < _LAPLACIAN_SIDE_PX:
-        return _Measured(0.0, 1.0, tone, True)
+        return _Measured(0.0, 1.0, tone, colourfulness, True)
     sums = np.empty(9, dtype=np.int64)
     clarity_sums(grey, FLAT_STEP, EDGE_STEP, sums)
     bend, bend_squares, flat, edges, row_strokes, rows, column_strokes, columns, places = map(int, sums)
@@ -124,13 +132,29 @@ def _measure(pixels: Thumbnail) -> _Measured:
         or blank
         or (flatness >= ICON_FLATNESS and strokes <= ICON_STROKES and _colour_bits(pixels) <= ICON_COLOUR_BITS)
     )
-    return _Measured(sharpness, flatness, tone, low)
+    return _Measured(sharpness, flatness, tone, colourfulness, low)
 
 
 def _dominant_tone(grey: NDArray[np.uint8]) -> float:
     """Share of the pixels in the fullest run of TONE_LEVELS consecutive grey levels."""
     below = np.concatenate([[0], np.cumsum(np.bincount(grey.ravel(), minlength=_GREYS))])
     return float((below[TONE_LEVELS:] - below[:-TONE_LEVELS]).max() / grey.size)
+
+
+def _colourfulness(pixels: NDArray[np.uint8]) -> float:
+    """Spread of the opponent colours R - G and (R + G) / 2 - B plus 0.3 of the distance of their mean from grey.
+
+    Source: Hasler and Süsstrunk, "Measuring colourfulness in natural images", 2003, equation 5.
+    """
+    from deeplens_kit.features.kernels import opponent_sums
+
+    sums = np.empty(4, dtype=np.int64)
+    opponent_sums(np.ascontiguousarray(pixels), sums)
+    places = pixels.shape[0] * pixels.shape[1]
+    means = float(sums[0]) / places, float(sums[2]) / (2 * places)
+    squares = float(sums[1]) / places, float(sums[3]) / (4 * places)
+    variance = sum(square - mean**2 for square, mean in zip(squares, means, strict=True))
+    return math.sqrt(max(variance, 0.0)) + _MEAN_WEIGHT * math.hypot(*means)
 
 
 def _colour_bits(pixels: NDArray[np.uint8]) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-__all__ = ["clarity_sums", "pdq_hash"]
+__all__ = ["clarity_sums", "opponent_sums", "pdq_hash"]
 
 _F32 = np.float32
 _SIDE = 64
@@ -206,3 +206,28 @@ def clarity_sums(grey: Any, flat_step: int, edge_step: int, out: Any) -> None:  
         out[6] += column_strokes[x]
         out[7] += column_strokes[x] > 0
     out[8] = (height - 1) * (width - 1)
+
+
+@_compiled(types.void(_RGB, types.Array(types.int64, 1, "C")))
+def opponent_sums(rgb: Any, out: Any) -> None:  # pragma: no cover - compiled
+    """Sum the opponent colours of a picture and their squares, in one pass; whole numbers only.
+
+    Args:
+        rgb: (height, width, 3) uint8.
+        out: (4,) int64, overwritten: sum and sum of squares of R - G, and of R + G - 2 B (twice yellow - blue).
+    """
+    height, width = rgb.shape[0], rgb.shape[1]
+    out[:] = 0
+    for y in range(height):
+        red_green = red_green_squares = yellow_blue = yellow_blue_squares = np.int64(0)
+        for x in range(width):
+            red, green, blue = np.int32(rgb[y, x, 0]), np.int32(rgb[y, x, 1]), np.int32(rgb[y, x, 2])
+            first, second = red - green, red + green - 2 * blue
+            red_green += first
+            red_green_squares += first * first
+            yellow_blue += second
+            yellow_blue_squares += second * second
+        out[0] += red_green
+        out[1] += red_green_squares
+        out[2] += yellow_blue
+        out[3] += yellow_blue_squares

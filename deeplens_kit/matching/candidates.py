@@ -63,7 +63,8 @@ def find_pairs(
     Args:
         pictures: Columns digest, width_px, height_px and whatever there is of phash, pdq, the context that rules
             look at and the columns of the keeper policy.
-        vectors: By feature ("sscd_small", "sscd"): digests and float16 or float32 (n, d), any order.
+        vectors: By feature ("sscd_small", "sscd", "sscd_torch"; others are left out): digests and float16 or
+            float32 (n, d), any order.
         settings: Floors and k.
         rule: Decides the tiers.
         run_id: The run that writes the rows.
@@ -76,7 +77,7 @@ def find_pairs(
     hashes, embedded = hash_columns(known), vector_columns(known["digest"], vectors)
     # 2. What each signal finds.
     found = [_by_hash(column, settings, known.height) for column in hashes]
-    found += [_by_vector(column, settings) for column in embedded if column.name in ("sscd_small", "sscd")]
+    found += [_by_vector(column, settings) for column in embedded]
     # 3. All scores of all of it; then each copy against the best keeper that its neighbours know.
     pairs = _judged(_distinct(found, known.height), known, hashes, embedded, rule)
     pairs = _towards_keepers(pairs, known, hashes, embedded, rule)

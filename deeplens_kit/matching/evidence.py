@@ -22,6 +22,10 @@ __all__ = ["HashColumn", "VectorColumn", "hash_columns", "pair_evidence", "vecto
 PDQ_BYTES = 32
 """Bytes of a PDQ hash; one of another length counts as missing."""
 
+VECTOR_COLUMNS = {"sscd_small": "sscd_small", "sscd": "sscd", "sscd_torch": "sscd"}
+"""Feature -> column of PAIRS that its cosines fill. The TorchScript weights are the same full model: they speak where
+the other form of it does not."""
+
 _BLOCK = 65_536
 
 
@@ -69,10 +73,13 @@ def hash_columns(pictures: pl.DataFrame) -> list[HashColumn]:
 def vector_columns(
     digests: pl.Series, vectors: Mapping[str, tuple[Sequence[str], NDArray[np.floating]]]
 ) -> list[VectorColumn]:
-    """Vectors put in the order of `digests`; those of pictures that are not there are left out."""
+    """Vectors put in the order of `digests`; left out are those of other pictures, and features without a column."""
     place = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), eager=True)})
     columns = []
-    for name, (owners, rows) in sorted(vectors.items()):
+    for name in VECTOR_COLUMNS:
+        if name not in vectors:
+            continue
+        owners, rows = vectors[name]
         listed = pl.DataFrame({"digest": pl.Series(list(owners), dtype=pl.String)}).with_row_index("row")
         found = listed.join(place, on="digest").unique("position", keep="first", maintain_order=True).sort("position")
         columns.append(VectorColumn(name, found["position"].to_numpy().astype(np.int64), rows[found["row"].to_numpy()]))
@@ -93,7 +100,7 @@ def pair_evidence(
         right: int64 (m,), positions of those with the greater.
         count: How many pictures there are.
         hashes: From `hash_columns`.
-        vectors: From `vector_columns`.
+        vectors: From `vector_columns`, in its order: what comes first fills a column first.
     """
     columns: dict[str, pl.Series] = {
         "phash_distance": _nulls(len(left), pl.Int32()),
@@ -108,8 +115,9 @@ def pair_evidence(
         if column.name == "pdq":
             columns["orientation"] = orientation
     for vector in vectors:
-        if vector.name in columns:
-            columns[vector.name] = _cosines(vector, left, right, count)
+        name = VECTOR_COLUMNS[vector.name]
+        found = _cosines(vector, left, right, count)
+        columns[name] = columns[name].zip_with(columns[name].is_not_null(), found)
     return pl.DataFrame(columns)
 
 

@@ -30,7 +30,19 @@ SIDE_TOLERANCE = 0.05
 """Sides within 5 % count as equal (inclusive): measured detail is not more exact than that."""
 
 QUALITY_TOLERANCE = 2
-"""Estimated JPEG qualities that differ by at most this count as equal (inclusive): tables are rounded."""
+"""Estimated JPEG qualities that differ by at most this count as equal (inclusive): tables are rounded, and a picture
+saved again at its own quality or a little above has lost, not gained."""
+
+DENSITY_TOLERANCE = 1.25
+"""Bytes per pixel of pictures without a known quality that differ by at most this factor (inclusive) count as equal:
+a watermark, noise and sharpening cost bytes too."""
+
+COLOUR_FACTOR = 2.0
+"""A member more than so many times as colourful as its keeper (exclusive) is clearly so. On the development benchmark
+doubled saturation comes to 1.55 to 2.0 of the original, and to 1 / 0.3 and more what lost 70 % of it ..."""
+
+COLOUR_MARGIN = 5.0
+"""... where it is also more colourful by this much (exclusive): below, casts and noise of grey pictures count."""
 
 # What a byte of a lossy codec is worth in bytes of JPEG at equal quality, erring towards keeping the newer codec.
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
@@ -40,7 +52,15 @@ UPSCALED_SHARE = 0.5
 pixel counts. Pictures enlarged 1.5 times a side have .44, twice .25. Between .5 and 1 the measure tells noise, dither
 and the blocks of JPEG 10 (1.0) from a clean original (.5 to 1), in favour of the former, and says nothing of size."""
 
+USED_SHARE = 0.70
+"""From this share of pixels with detail (inclusive) the nominal size of a picture is really used."""
+
 _AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
+# As matching measures: both sides of a pair of copies whose areas differ by more than this.
+_MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
+# Qualities 88 to 92 are one class, 93 to 97 the next: what people choose lies in the middle of its class.
+_QUALITY_CLASS = 2 * QUALITY_TOLERANCE + 1
+_LEAST = 1e-6  # bytes per pixel; what is 0 or unknown counts as this
 _GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _PALETTE_MODES = ("P", "PA")
@@ -57,14 +77,19 @@ POLICY_COLUMNS: dict[str, pl.DataType] = {
     "has_alpha": pl.Boolean(),
     "size_bytes": pl.Int64(),
     "taken_at": pl.Datetime("us"),
+    "camera": pl.String(),
+    "colourfulness": pl.Float32(),
 }
 """Columns of `pictures` that the policy looks at; any but the sides may be missing, which counts as unknown."""
 
 _ORDER: tuple[tuple[str, bool], ...] = (
     ("size_class", True),
+    ("colours", True),
     ("lossless", True),
-    ("jpeg_quality", True),
-    ("bytes_per_pixel", True),
+    ("has_alpha", True),
+    ("quality_class", True),
+    ("density_class", True),
+    ("from_camera", True),
     ("taken_at", False),
     ("modified_at", False),
     ("location", False),
@@ -88,19 +113,25 @@ class Withhold(IntEnum):
     QUALITY = 8
     MORE_DATA = 9
     CODEC = 10
+    UNMEASURED = 11
+    METADATA = 12
+    OLDER = 13
 
 
 REASONS: dict[Withhold, str] = {
     Withhold.FRAMES: "it has several frames or pages, of which only the first was compared",
     Withhold.DETAIL: "it resolves more than the keeper",
     Withhold.PIXELS: "it has more pixels than the keeper, and no measurement shows it to be an upscale",
-    Withhold.COLOURS: "it has more colours than the keeper can hold",
+    Withhold.COLOURS: "it has more colours than the keeper",
     Withhold.DEPTH: "it has more bits per sample than the keeper",
     Withhold.TRANSPARENCY: "it has transparency, the keeper has none",
     Withhold.LOSSLESS: "it is lossless at about the keeper's size, the keeper is lossy",
     Withhold.QUALITY: "it is less compressed than the keeper at about the same size",
     Withhold.MORE_DATA: "it is smaller but less compressed, and holds more data than the keeper",
     Withhold.CODEC: "it is as large as the keeper in another format, and may be less compressed",
+    Withhold.UNMEASURED: "the keeper is larger, but its detail was not measured",
+    Withhold.METADATA: "it says when or with what it was taken and is about as good, the keeper does not",
+    Withhold.OLDER: "it is older than the keeper and about as good",
 }
 
 
@@ -111,10 +142,12 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         pictures: `digest`, `width_px`, `height_px` and whatever of `POLICY_COLUMNS` there is.
 
     Returns:
-        Row by row: digest, pixels, upscaled, detail (pixels; where upscaled those that carry detail), size_class
-        (logarithmic, one per `SIDE_TOLERANCE`), lossless, jpeg_quality, bytes_per_pixel, jpeg_bytes (what its bytes
-        are worth), codec, colours (0 grey, 1 palette, 2 full), deep, has_alpha, frames, taken_at, width_px,
-        height_px, size_bytes.
+        Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
+        detail (pixels; where upscaled those that carry detail), size_class (logarithmic, one per `SIDE_TOLERANCE`),
+        lossless, jpeg_quality, quality_class, bytes_per_pixel (0 where lossless), density_class (of lossy pictures
+        without a known quality, logarithmic), jpeg_bytes (what its bytes are worth), codec, colours (0 grey, 1
+        palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or with what it was
+        taken), taken_at, width_px, height_px, size_bytes.
     """
     known = pictures.with_columns(
         pl.col(name).cast(dtype) if name in pictures.columns else pl.lit(None, dtype).alias(name)
@@ -127,26 +160,34 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
     mode = pl.col("mode").fill_null("RGB")
+    lossless = pl.col("lossless").fill_null(False)
+    # Of lossless pictures the larger file is no better, only larger.
+    density = pl.when(lossless).then(0.0).otherwise((pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0))
     worth = pl.col("format").replace_strict(_CODEC_WORTH, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
     return known.select(
         "digest",
         "pixels",
         "detail",
         "upscaled",
-        # Rounded before the floor, so that no machine's logarithm moves a power of the tolerance.
-        size_class=(pl.col("detail").log() / math.log(_AREA_TOLERANCE)).round(9).floor().cast(pl.Int32),
-        lossless=pl.col("lossless").fill_null(False),
+        measured=pl.col("effective_pixels").is_not_null(),
+        used=(pl.col("effective_pixels") >= USED_SHARE * pl.col("pixels")).fill_null(False),
+        size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE),
+        lossless=lossless,
         jpeg_quality=pl.col("jpeg_quality"),
-        # Of lossless pictures the larger file is no better, only larger.
-        bytes_per_pixel=pl.when(pl.col("lossless").fill_null(False))
-        .then(0.0)
-        .otherwise((pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0)),
+        quality_class=(pl.col("jpeg_quality") + QUALITY_TOLERANCE) // _QUALITY_CLASS,
+        bytes_per_pixel=density,
+        # Bytes beside a known quality tell noise, not quality.
+        density_class=pl.when(pl.col("jpeg_quality").is_null())
+        .then(_class_of(density, DENSITY_TOLERANCE))
+        .otherwise(0),
         jpeg_bytes=(pl.col("size_bytes") * worth).fill_null(0.0),
         codec=pl.col("format").fill_null(""),
         colours=pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2),
+        colourfulness=pl.col("colourfulness").cast(pl.Float64),
         deep=mode.is_in(_DEEP_MODES),
         has_alpha=pl.col("has_alpha").fill_null(False),
         frames=pl.col("frames").fill_null(1),
+        from_camera=pl.col("camera").is_not_null() | pl.col("taken_at").is_not_null(),
         taken_at="taken_at",
         width_px="width_px",
         height_px="height_px",
@@ -154,11 +195,19 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _class_of(value: pl.Expr, tolerance: float) -> pl.Expr:
+    """Logarithmic class of a positive number, one per factor of `tolerance`."""
+    # Rounded before the floor, so that no machine's logarithm moves a power of the tolerance.
+    return (value.clip(lower_bound=_LEAST).log() / math.log(tolerance)).round(9).floor().cast(pl.Int32)
+
+
 def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows best keeper first: a total order.
 
-    Most effective pixels (sides within 5 % count as equal), then lossless over lossy, then the higher JPEG quality,
-    then (of lossy ones) more bytes per pixel, then taken earlier, then modified earlier, then location and path.
+    Most effective pixels (sides within 5 % count as equal), then full colours over a palette over grey: a GIF is
+    lossless, but no lossless form of a photograph. Then lossless over lossy, then with transparency, then the higher
+    class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per pixel, then what comes from a
+    camera by its metadata, then taken earlier, then modified earlier, then location and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: modified_at, location (its name;
@@ -169,6 +218,12 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
         return keeper_order(frame).drop("location")
     keys = [(name, descending) for name, descending in _ORDER if name in frame.columns]
     return frame.sort([name for name, _ in keys], descending=[descending for _, descending in keys], nulls_last=True)
+
+
+_COMPARED = (
+    *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
+    *("colours", "deep", "has_alpha", "frames", "from_camera"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,12 +244,13 @@ def withhold_codes(traits: pl.DataFrame, keepers: NDArray[np.int64], members: ND
         keepers: int64 (m,), rows of `traits`.
         members: int64 (m,), rows of `traits`.
     """
-    columns = {
-        name: traits[name].to_numpy()
-        for name in ("pixels", "detail", "upscaled", "lossless", "jpeg_bytes", "colours", "deep", "has_alpha", "frames")
-    }
+    columns = {name: traits[name].to_numpy() for name in _COMPARED}
     columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
+    columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
     columns["codec"] = traits["codec"].rank("dense").to_numpy()
+    columns["taken"] = traits["taken_at"].to_numpy()
+    if "modified_at" in traits.columns:
+        columns["modified"] = traits["modified_at"].to_numpy()
     keeper = _Side({name: values[keepers] for name, values in columns.items()})
     member = _Side({name: values[members] for name, values in columns.items()})
     codes = np.zeros(len(keepers), np.int8)
@@ -211,16 +267,24 @@ def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np
     as_large = (member["detail"] * _AREA_TOLERANCE >= keeper["detail"]) | (
         member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"]
     )
+    # Where both look like upscales, or the keeper does not fill its own size, a soft picture's noise would decide.
+    upscale = member["upscaled"] & ~keeper["upscaled"] & keeper["used"]
     both_lossy = ~member["lossless"] & ~keeper["lossless"]
     rated = both_lossy & (member["quality"] > 0) & (keeper["quality"] > 0)
     better_rated = rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
     unrated = both_lossy & ~rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])
     same_codec = member["codec"] == keeper["codec"]
+    # Within the tolerances only the border of a class, or the noise of measured detail, puts the keeper first.
+    close = rated & (np.abs(member["quality"] - keeper["quality"]) <= QUALITY_TOLERANCE)
+    dense = member["bytes_per_pixel"] * DENSITY_TOLERANCE >= keeper["bytes_per_pixel"]
+    close |= both_lossy & ~rated & same_codec & dense
+    equal = close & (member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"])
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
-        (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~member["upscaled"]),
-        (Withhold.COLOURS, member["colours"] > keeper["colours"]),
+        (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
+        (Withhold.UNMEASURED, ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
+        (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),
         (Withhold.DEPTH, member["deep"] & ~keeper["deep"]),
         (Withhold.TRANSPARENCY, member["has_alpha"] & ~keeper["has_alpha"]),
         (Withhold.LOSSLESS, as_large & member["lossless"] & ~keeper["lossless"]),
@@ -228,4 +292,22 @@ def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np
         # A thumbnail of higher quality is no better picture; one that weighs more than its keeper may be.
         (Withhold.MORE_DATA, better_rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])),
         (Withhold.CODEC, as_large & unrated & ~same_codec),
+        (Withhold.METADATA, equal & member["from_camera"] & ~keeper["from_camera"]),
+        (Withhold.OLDER, equal & (member["from_camera"] == keeper["from_camera"]) & _older(keeper, member)),
     ]
+
+
+def _more_colourful(keeper: _Side, member: _Side) -> NDArray[np.bool_]:
+    """Where the member clearly has more colour; nowhere where that was not measured (NaN)."""
+    mine, its = member["colourfulness"], keeper["colourfulness"]
+    clearly: NDArray[np.bool_] = (mine > its * COLOUR_FACTOR) & (mine > its + COLOUR_MARGIN)
+    return clearly
+
+
+def _older(keeper: _Side, member: _Side) -> NDArray[np.bool_]:
+    """Where the member was taken earlier, or modified earlier where that does not differ; unknown says nothing."""
+    older: NDArray[np.bool_] = member["taken"] < keeper["taken"]
+    if "modified" in member.columns:
+        later = member["taken"] > keeper["taken"]
+        older |= ~later & (member["modified"] < keeper["modified"])
+    return older

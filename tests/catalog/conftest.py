@@ -83,6 +83,7 @@ def pictures(numbers: Iterable[int], *, run: str = "r1") -> pl.DataFrame:
             "sharpness": 0.1 * n,
             "flatness": 0.5,
             "dominant_tone": 0.25,
+            "colourfulness": 40.0,
             "low_information": n % 3 == 0,
             "features": "pdq_1,phash_1",
             "effective_pixels": None,

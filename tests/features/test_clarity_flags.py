@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 
 from deeplens_kit.features.clarity import FLAT_STEP, MIN_SIDE_PX, TONE_LEVELS, Clarity
 
@@ -29,6 +29,19 @@ def test_measures_are_those_of_their_definitions(height: int, width: int, seed: 
     assert found["sharpness"][0] == pytest.approx(bends.var(), rel=1e-5, abs=1e-3)
     assert found["flatness"][0] == pytest.approx((steps <= FLAT_STEP).mean(), abs=1e-6)
     assert found["dominant_tone"][0] == pytest.approx(max(tones), abs=1e-6)
+    red, green, blue = np.moveaxis(pixels.astype(np.float64), 2, 0)
+    opponents = np.stack([red - green, (red + green) / 2 - blue]).reshape(2, -1)
+    spread, middle = np.sqrt(opponents.var(axis=1).sum()), np.sqrt((opponents.mean(axis=1) ** 2).sum())
+    assert found["colourfulness"][0] == pytest.approx(spread + 0.3 * middle, rel=1e-5, abs=1e-3)
+
+
+def test_a_picture_loses_its_colourfulness_with_its_colours(pictures: dict[str, NDArray[np.uint8]]) -> None:
+    for name in ("astronaut", "coffee", "cat"):
+        colour = Image.fromarray(pictures[name])
+        shades = [ImageEnhance.Color(colour).enhance(share) for share in (0.0, 0.5, 1.0, 1.6)]
+        measured = Clarity().extract([np.asarray(shade) for shade in shades])["colourfulness"]
+        assert measured[0] == 0.0 and (np.diff(measured) > 0).all(), name
+        assert measured[1] == pytest.approx(measured[2] / 2, rel=0.05), name
 
 
 def test_photographs_and_pages_of_text_are_not_flagged(pictures: dict[str, NDArray[np.uint8]]) -> None:

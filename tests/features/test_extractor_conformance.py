@@ -171,6 +171,7 @@ class TestClarity(Conformance):
         "sharpness": (np.float32, ()),
         "flatness": (np.float32, ()),
         "dominant_tone": (np.float32, ()),
+        "colourfulness": (np.float32, ()),
         "low_information": (np.bool_, ()),
     }
     canonical: ClassVar = {

@@ -22,8 +22,8 @@ SEEDS = st.integers(0, 10**6)
 def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
     """Keeper digest of each picture taken: the definition, one picture after another."""
     held = made.objects.join(picture_traits(made.pictures), on="digest", suffix="_picture")
-    order = keeper_order(held)["digest"].unique(maintain_order=True).to_list()
-    traits = picture_traits(made.pictures)
+    traits = keeper_order(held).unique("digest", keep="first", maintain_order=True)
+    order = traits["digest"].to_list()
     row = {digest: at for at, digest in enumerate(traits["digest"])}
     judged = with_context(made.pairs, made.pictures, rule).with_columns(tiers_of(made.pairs, rule).alias("unused"))
     judged = judged.filter((tiers_of(judged, rule) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))

@@ -23,6 +23,13 @@ def verdict(keeper: dict[str, object], member: dict[str, object]) -> Withhold:
     return Withhold(withhold_codes(picture_traits(rows), np.array([0]), np.array([1]))[0])
 
 
+BIG, HALF = {"width_px": 4000, "height_px": 3000}, {"width_px": 2000, "height_px": 1500}
+PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_000_000}
+HEIF = {"format": "HEIF", "jpeg_quality": None}
+ORIGINAL = {"taken_at": datetime(2001, 1, 1)}
+UNMEASURED = BIG | {"effective_pixels": None}
+
+
 @pytest.mark.parametrize(
     ("better", "worse"),
     [
@@ -31,7 +38,22 @@ def verdict(keeper: dict[str, object], member: dict[str, object]) -> Withhold:
         ({"lossless": True, "format": "PNG", "width_px": 3996}, {"width_px": 4000, "jpeg_quality": 100}),
         ({"jpeg_quality": 95, "size_bytes": 1}, {"jpeg_quality": 90}),
         ({"jpeg_quality": 30}, {"jpeg_quality": None, "format": "WEBP"}),
-        ({"size_bytes": 3_000_000}, {"size_bytes": 2_000_000}),
+        (HEIF | {"size_bytes": 3_000_000}, HEIF | {"size_bytes": 2_000_000}),
+        # A palette holds too few colours to stand for a photograph, lossless or not.
+        ({}, {"format": "GIF", "mode": "P", "lossless": True, "jpeg_quality": None}),
+        (PNG | {"has_alpha": True, "mode": "RGBA"}, PNG | {"taken_at": datetime(2001, 1, 1)}),
+        # Saved again at its own quality or a little above, with a watermark or noise on it: the original stays.
+        *(
+            (ORIGINAL, {"jpeg_quality": quality, "size_bytes": 3_000_000, "taken_at": datetime(2003, 1, 1)})
+            for quality in (90, 91, 92)
+        ),
+        (
+            HEIF | ORIGINAL | {"size_bytes": 2_100_000},
+            HEIF | {"size_bytes": 2_400_000, "taken_at": datetime(2003, 1, 1)},
+        ),
+        ({"camera": "Example One"}, {"jpeg_quality": 92, "size_bytes": 3_000_000}),
+        ({"camera": "Example One", "taken_at": datetime(2003, 1, 1)}, {}),
+        ({"jpeg_quality": 93}, ORIGINAL),
         # A bitmap is no better than a PNG for being larger; the older one stays.
         (
             {"lossless": True, "format": "PNG", "taken_at": datetime(2001, 1, 1)},
@@ -47,10 +69,6 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         assert order(*rows) == order(*reversed(rows)) == [digest_of(name) for name in names]
 
 
-BIG, HALF = {"width_px": 4000, "height_px": 3000}, {"width_px": 2000, "height_px": 1500}
-PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_000_000}
-
-
 @pytest.mark.parametrize(
     ("keeper", "member", "expected"),
     [
@@ -62,6 +80,19 @@ PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_
         (BIG, HALF | PNG, Withhold.NO),
         (HALF, BIG, Withhold.DETAIL),
         (HALF, BIG | {"effective_pixels": 3_100_000}, Withhold.NO),
+        # Twice the side, but the keeper is soft, or nobody looked: nothing shows that the larger one is the upscale.
+        (HALF | {"effective_pixels": 2_000_000}, BIG | {"effective_pixels": 3_100_000}, Withhold.PIXELS),
+        (HALF | {"effective_pixels": None}, BIG | {"effective_pixels": 3_100_000}, Withhold.PIXELS),
+        # A blurred original beside its own 80 %: both count as upscales, and noise decides which resolves more.
+        (
+            {"width_px": 3200, "height_px": 2400, "effective_pixels": 3_500_000},
+            BIG | {"effective_pixels": 3_400_000},
+            Withhold.PIXELS,
+        ),
+        (UNMEASURED, HALF, Withhold.UNMEASURED),
+        (UNMEASURED, {"width_px": 3799, "height_px": 2850}, Withhold.UNMEASURED),
+        (UNMEASURED, {"width_px": 3801, "height_px": 2850}, Withhold.NO),
+        (UNMEASURED, BIG, Withhold.NO),
         (HALF, BIG | {"effective_pixels": 12_000_000}, Withhold.DETAIL),
         ({"width_px": 3990, "height_px": 3000}, BIG, Withhold.PIXELS),
         (HALF, BIG | {"effective_pixels": 6_100_000}, Withhold.DETAIL),  # soft, but no upscale
@@ -77,11 +108,26 @@ PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_
         (BIG, {"format": "WEBP", "jpeg_quality": None, "size_bytes": 1_000_000}, Withhold.NO),
         (BIG, HALF | {"format": "HEIF", "jpeg_quality": None, "size_bytes": 1_900_000}, Withhold.NO),
         (BIG, HALF | {"frames": 2}, Withhold.FRAMES),
-        (PNG | {"mode": "P"}, HALF, Withhold.COLOURS),
+        (BIG | PNG | {"mode": "P"}, HALF, Withhold.COLOURS),
         (BIG | {"mode": "L"}, HALF, Withhold.COLOURS),
         (BIG, HALF | {"mode": "L"}, Withhold.NO),
         (BIG, HALF | {"mode": "I;16"}, Withhold.DEPTH),
         (BIG, HALF | {"has_alpha": True, "mode": "RGBA"}, Withhold.TRANSPARENCY),
+        # What is stored as RGB may still be grey; doubled saturation is no more worth than the picture.
+        (PNG | {"colourfulness": 0.0}, {"colourfulness": 40.0}, Withhold.COLOURS),
+        ({"colourfulness": 12.0}, {"colourfulness": 40.0}, Withhold.COLOURS),
+        ({"colourfulness": 20.0}, {"colourfulness": 40.0}, Withhold.NO),
+        ({"colourfulness": 0.0}, {"colourfulness": 5.0}, Withhold.NO),
+        ({"colourfulness": 40.0}, {"colourfulness": 0.0}, Withhold.NO),
+        ({"colourfulness": None}, {"colourfulness": 40.0}, Withhold.NO),
+        # Qualities 92 and 93 are two classes, but one quality: the picture from a camera, the older one may not go.
+        ({"jpeg_quality": 93}, {"jpeg_quality": 92, "camera": "Example One"}, Withhold.METADATA),
+        ({"jpeg_quality": 93, "taken_at": datetime(2003, 1, 1)}, {"jpeg_quality": 92} | ORIGINAL, Withhold.OLDER),
+        ({"jpeg_quality": 93} | ORIGINAL, {"jpeg_quality": 92, "taken_at": datetime(2003, 1, 1)}, Withhold.NO),
+        ({"jpeg_quality": 95}, {"jpeg_quality": 92, "camera": "Example One"}, Withhold.NO),
+        (HEIF | {"size_bytes": 2_400_000}, HEIF | {"camera": "Example One"}, Withhold.METADATA),
+        (PNG, {"camera": "Example One"} | ORIGINAL, Withhold.NO),
+        (BIG | {"jpeg_quality": 92}, HALF | {"camera": "Example One"}, Withhold.NO),
     ],
 )
 def test_members_that_may_be_worth_more_are_withheld(
@@ -92,3 +138,12 @@ def test_members_that_may_be_worth_more_are_withheld(
 
 def test_every_reason_has_a_sentence() -> None:
     assert set(REASONS) == set(Withhold) - {Withhold.NO}
+
+
+def test_modification_times_decide_where_no_camera_noted_one() -> None:
+    rows = pl.DataFrame(
+        [picture("keeper", jpeg_quality=93), picture("member", jpeg_quality=92)], schema=PICTURES.polars
+    )
+    for days, expected in (((2, 1), Withhold.OLDER), ((1, 2), Withhold.NO)):
+        traits = picture_traits(rows).with_columns(modified_at=pl.Series([datetime(2024, 1, day) for day in days]))
+        assert withhold_codes(traits, np.array([0]), np.array([1]))[0] == expected
