@@ -4,8 +4,9 @@
 # make bench   run every benchmark in full and keep its figures in benchmarks/results/
 # make clean   remove what this file made
 #
-# Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, BENCH (a folder
-# for the copies benchmark).
+# Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, MEMORY (numbers of
+# pictures at which `make bench` measures peak memory), BENCH (the folder of the copies benchmark, with images/,
+# manifest.csv and ignore.csv; without it that one is left out).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -13,6 +14,7 @@ ACCELERATOR ?= cpu
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH ?=
+MEMORY ?= 1000,10000,50000
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -51,8 +53,7 @@ $(VENV)/.lint: $(VENV)/.test
 	$(PIP) --editable '.[$(ACCELERATOR),lint]'
 	@touch $@
 
-install-demo: export DEEPLENS_WORKSPACE = $(DEMO)/workspace
-demo: $(VENV)/.demo
+install-demo: $(VENV)/.demo
 install-test: $(VENV)/.test
 install-lint: $(VENV)/.lint
 
@@ -88,7 +89,8 @@ lint: $(VENV)/.lint
 bench: $(VENV)/.test
 	@mkdir -p $(RESULTS)
 	@set -e; for name in rescan indexing matching; do \
-	  echo "benchmarks.$$name"; $(BIN)/python -m benchmarks.$$name --json > $(RESULTS)/$$name.json.new; \
+	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; echo "benchmarks.$$name $$options"; \
+	  $(BIN)/python -m benchmarks.$$name $$options --json > $(RESULTS)/$$name.json.new; \
 	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
 	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \
 	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) --json > $(RESULTS)/copies.json.new \

@@ -1,8 +1,9 @@
 """Answers: the same rows as a table for people, as JSON, or as CSV.
 
 Takes a frame of exact values with a summary and how to show it; gives JSON or a table on standard output, CSV in a
-file. Nothing but the JSON document goes to standard output with --json. Names are written as they are, quoted where
-CSV asks for it, so they can be used; a name with bytes that are not UTF-8 is written as it is shown (`\\xNN`).
+file. Nothing but the JSON document goes to standard output with --json. Paths are written so that they can be used and
+told apart: as they are, quoted where CSV asks for it, but a byte that is not UTF-8 is `\\xNN` and a backslash is
+doubled. Columns of ids hold what the catalog holds.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from deeplens_kit.reporting.files import check_target, write_atomically
+from deeplens_kit.cli.invocation import STANDARD_OUTPUT
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.reporting.files import CSV_ENDINGS, PAGE_ENDINGS, check_target, write_atomically
 from deeplens_kit.reporting.words import plural
 
 if TYPE_CHECKING:
@@ -29,7 +32,10 @@ __all__ = ["Answer", "Csv", "Json", "check_outputs", "give"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document with exact values.")]
 Csv = Annotated[
-    Path | None, typer.Option("--csv", metavar="FILE", help="Write the rows to a CSV file with exact values.")
+    Path | None,
+    typer.Option(
+        "--csv", metavar="FILE", help="Write the rows to a CSV file with exact values; - for standard output."
+    ),
 ]
 
 # Scores are float32: six digits after the point say all that they hold.
@@ -48,6 +54,7 @@ class Answer:
             the closing lines say it all.
         summary: What the rows add up to, for JSON.
         closing: Lines for people below the table, also where the rows went to a file.
+        lists: More frames for JSON, by name.
     """
 
     command: str
@@ -55,13 +62,17 @@ class Answer:
     show: Callable[[], Sheet] | None
     summary: Mapping[str, object] = field(default_factory=dict)
     closing: Sequence[str] = ()
+    lists: Mapping[str, pl.DataFrame] = field(default_factory=dict)
 
 
-def check_outputs(*targets: Path | None) -> None:
+def check_outputs(csv: Path | None, *, html: Path | None = None) -> None:
     """Refuse files that cannot be written before work is spent on what goes into them."""
-    for target in targets:
-        if target is not None:
-            check_target(target)
+    if csv is not None and csv != STANDARD_OUTPUT:
+        check_target(csv, CSV_ENDINGS)
+    if html == STANDARD_OUTPUT:
+        raise SettingsError("--html needs a file: name one that ends in .html.")
+    if html is not None:
+        check_target(html, PAGE_ENDINGS)
 
 
 def give(answer: Answer, *, as_json: bool, csv: Path | None, in_file: bool = False) -> None:
@@ -75,6 +86,14 @@ def give(answer: Answer, *, as_json: bool, csv: Path | None, in_file: bool = Fal
     """
     from deeplens_kit.cli.tables import print_lines, print_sheet
 
+    if csv == STANDARD_OUTPUT:
+        if as_json:
+            raise SettingsError("--json and --csv - both ask for standard output; choose one, or name a file.")
+        sys.stdout.flush()
+        for piece in _csv(answer.rows):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
+        return
     if csv is not None:
         write_atomically(csv, _csv(answer.rows))
         typer.echo(f"Wrote {plural(answer.rows.height, 'row')} to {csv}", err=True)
@@ -89,12 +108,15 @@ def give(answer: Answer, *, as_json: bool, csv: Path | None, in_file: bool = Fal
 def _print_json(answer: Answer) -> None:
     """One document, a row to a line; written row by row, because a million pairs are a gigabyte of objects."""
     write = sys.stdout.write
-    write('{\n"command": ' + _dumps(answer.command) + ',\n"rows": [')
-    separator = "\n"
-    for row in _plain(answer.rows).iter_rows(named=True):
-        write(separator + _dumps(row))
-        separator = ",\n"
-    write('\n],\n"summary": ' + _dumps(dict(answer.summary)) + "\n}\n")
+    write('{\n"command": ' + _dumps(answer.command))
+    for name, rows in {"rows": answer.rows, **answer.lists}.items():
+        write(f',\n"{name}": [')
+        separator = "\n"
+        for row in _plain(rows).iter_rows(named=True):
+            write(separator + _dumps(row))
+            separator = ",\n"
+        write("\n]")
+    write(',\n"summary": ' + _dumps(dict(answer.summary)) + "\n}\n")
     sys.stdout.flush()
 
 
@@ -128,11 +150,17 @@ def _plain(rows: pl.DataFrame) -> pl.DataFrame:
 
     from deeplens_kit.storage.paths import ESCAPE, display_path
 
-    undecodable = [
-        name
-        for name in rows.columns
-        if rows.schema[name] == pl.String() and rows[name].str.contains(ESCAPE, literal=True).any()
+    texts = [name for name in rows.columns if rows.schema[name] == pl.String() and not name.startswith("object_id")]
+    paths = [name for name in texts if name.startswith(("path", "keeper_path"))]
+    # A backslash is doubled in every path, so that `\\xff` is always a byte and two files never look alike.
+    exact = [
+        pl.col(name)
+        .str.replace_all("\\", "\\\\", literal=True)
+        .str.replace_all(f"{ESCAPE}00", "\\ufdd0", literal=True)
+        .str.replace_all(ESCAPE, "\\x", literal=True)
+        for name in paths
     ]
+    undecodable = [name for name in texts if name not in paths and rows[name].str.contains(ESCAPE, literal=True).any()]
     shown = [
         pl.when(pl.col(name).str.contains(ESCAPE, literal=True))
         .then(pl.col(name).map_elements(display_path, return_dtype=pl.String))
@@ -142,4 +170,4 @@ def _plain(rows: pl.DataFrame) -> pl.DataFrame:
     scores = [
         pl.col(name).cast(pl.Float64).round(_SCORE_DIGITS) for name in rows.columns if rows.schema[name] == pl.Float32()
     ]
-    return rows.with_columns(*shown, *scores)
+    return rows.with_columns(*exact, *shown, *scores)

@@ -15,7 +15,14 @@ import typer
 from typer.core import TyperGroup
 
 from deeplens_kit import __version__
-from deeplens_kit.cli import finding_commands, index_commands, location_commands, workspace_commands
+from deeplens_kit.cli import (
+    compare_command,
+    finding_commands,
+    index_commands,
+    location_commands,
+    status_commands,
+    workspace_commands,
+)
 from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, Invocation
 from deeplens_kit.errors import Interrupted
 
@@ -130,7 +137,7 @@ locations = _group("locations")
 
 @locations.callback()
 def _locations(context: typer.Context) -> None:
-    """Say where the files are: add, list and check locations."""
+    """Say where the files are: add, check, rename and leave out locations."""
     if context.invoked_subcommand is None:
         _help(context)
 
@@ -158,14 +165,18 @@ _add(
 )  # fmt: skip
 _add(locations, location_commands.list_all, "list", "deeplens locations list", "deeplens locations list --json")
 _add(locations, location_commands.check, "check", "deeplens locations check", "deeplens locations check pics")
+_add(locations, location_commands.rename, "rename", "deeplens locations rename pics pictures")
+_add(locations, location_commands.deactivate, "deactivate", "deeplens locations deactivate pics")
+_add(locations, location_commands.activate, "activate", "deeplens locations activate pics")
 _add(
     app, index_commands.index, "index",
     "deeplens index",
     "deeplens index pics --workers 4",
+    "deeplens index --retry-failed",
     "deeplens --log-format json index --json",
 )  # fmt: skip
-_add(app, index_commands.status, "status", "deeplens status", "deeplens status --json")
-_add(app, index_commands.failures, "failures", "deeplens failures", "deeplens failures --csv failures.csv")
+_add(app, status_commands.status, "status", "deeplens status", "deeplens status --verbose")
+_add(app, status_commands.failures, "failures", "deeplens failures", "deeplens failures --csv failures.csv")
 _add(
     app, finding_commands.pairs, "pairs",
     "deeplens pairs --tier copy --limit 20",
@@ -178,7 +189,7 @@ _add(
     "deeplens duplicates --tier bytes --csv duplicates.csv",
 )  # fmt: skip
 _add(app, finding_commands.savings, "savings", "deeplens savings", "deeplens savings --json")
-_add(app, finding_commands.compare, "compare", "deeplens compare a.jpg b.jpg")
+_add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
 app.add_typer(catalog)
 _add(catalog, workspace_commands.digest, "digest", "deeplens catalog digest")

@@ -1,4 +1,4 @@
-"""Commands for what was found: pairs, duplicates, savings, compare.
+"""Commands for what was found: pairs, duplicates, savings.
 
 Takes arguments, gives rows with their evidence and what they add up to; removes nothing.
 """
@@ -13,19 +13,21 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
-from deeplens_kit.cli.invocation import Invocation, logging_on, opened
+from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
-from deeplens_kit.cli.tables import Column, Sheet, place, print_lines, shown
+from deeplens_kit.cli.standing import caveats, say_notes
+from deeplens_kit.cli.tables import Column, Sheet, place, shown
+from deeplens_kit.cli.withheld import withheld_rows, withheld_sheet
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.reporting.words import format_bytes, format_count, format_score, plural
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.pipeline import Comparison, GroupsView, Workspace
+    from deeplens_kit.pipeline import GroupsView, Workspace
     from deeplens_kit.reporting.totals import CoverageTotals, Totals
 
-__all__ = ["compare", "duplicates", "pairs", "savings"]
+__all__ = ["duplicates", "pairs", "savings"]
 
 _ANY_TIER = ("bytes", "pixels", "copy", "scene")
 _PROPOSED_TIERS = ("bytes", "pixels", "copy")
@@ -40,8 +42,6 @@ _ProposedTier = Annotated[
 
 _SHOWN_PAIRS = 50
 _SHOWN_GROUPS = 20
-
-_STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
 
 
 def _tiers(given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
@@ -60,10 +60,12 @@ def pairs(
 ) -> None:
     """List pairs of alike files, the strongest evidence first. Scenes are alike, never counted as a saving."""
     check_outputs(csv)
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        frame = pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER))
+        frame = _with_object_ids(workspace, pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER)))
+        current = pipeline.is_current(workspace)
+        notes = caveats(workspace, current=current)
         empty = _when_empty(workspace, "No pairs.")
     in_all = frame.height
     rows = frame if limit is None else frame.head(limit)
@@ -72,9 +74,24 @@ def pairs(
     closing = [f"{plural(in_all, 'pair')}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) + "."]
     if first.height < in_all and csv is None:
         closing.append(f"Showing {first.height:,}; all of them with --csv, or more with --limit.")
-    summary = {"pairs": in_all, "by_tier": counts}
+    summary = {"pairs": in_all, "by_tier": counts, "current": current, "notes": notes}
+    say_notes(notes)
     answer = Answer("pairs", rows, lambda: _pairs_sheet(first, empty), summary, closing if in_all else ())
     give(answer, as_json=as_json, csv=csv)
+
+
+def _with_object_ids(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
+    """PAIRS of objects with the ids that the catalog has for them: two names may be shown alike, ids are not."""
+    import polars as pl
+
+    names = workspace.location_names()
+    for side in ("a", "b"):
+        pairs = (
+            pairs.join(names, left_on=f"location_{side}", right_on="location", how="left")
+            .with_columns(pl.concat_str("location_id", pl.lit("/"), f"path_{side}").alias(f"object_id_{side}"))
+            .drop("location_id")
+        )
+    return pairs
 
 
 def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
@@ -111,12 +128,15 @@ def duplicates(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Groups at most; the table shows 20 and the page 200 by default.")
     ] = None,
+    withheld: Annotated[
+        bool, typer.Option("--withheld", help="List the matches that are not proposed, with the reason, instead.")
+    ] = False,
     as_json: Json = False,
     csv: Csv = None,
 ) -> None:
     """List groups: one file that stays, and the copies of that very file. Nothing is removed."""
-    check_outputs(csv, html)
-    with opened(context) as workspace:
+    check_outputs(csv, html=html)
+    with opened(context, csv, html) as workspace:
         from deeplens_kit import pipeline
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
@@ -124,17 +144,28 @@ def duplicates(
         coverage = pipeline.coverage(workspace)
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
+        not_proposed = withheld_rows(workspace, view.withheld)
+        notes = caveats(workspace, current=view.current)
         if html is not None:
-            _write_page(workspace, view, coverage, html, limit)
+            _write_page(workspace, view, coverage, html, limit, notes)
     ranked = _by_freed(view.groups)
-    rows = ranked if limit is None else ranked.filter(ranked["rank"] < limit)
-    if not view.current:
-        typer.echo(_STALE, err=True)
+    rows = (ranked if limit is None else ranked.filter(ranked["rank"] < limit)).drop("rank").select(*_DUPLICATE_COLUMNS)
+    say_notes(notes)
     if html is not None:
         typer.echo(f"Wrote the page to {html}", err=True)
+    if withheld:
+        first = not_proposed.head(limit or _SHOWN_PAIRS)
+        say = [f"Showing {first.height:,} of {plural(not_proposed.height, 'match', 'matches')} not proposed."]
+        summary = {"withheld": not_proposed.height, "current": view.current, "notes": notes}
+        listed = not_proposed.head(limit or not_proposed.height)
+        answer = Answer(
+            "duplicates --withheld", listed, lambda: withheld_sheet(first), summary, say if first.height else ()
+        )
+        give(answer, as_json=as_json, csv=csv, in_file=html is not None)
+        return
     answer = Answer(
         "duplicates",
-        rows.drop("rank").select(*_DUPLICATE_COLUMNS),
+        rows,
         lambda: _groups_sheet(ranked.filter(ranked["rank"] < (limit or _SHOWN_GROUPS)), empty),
         {
             "groups": totals.groups,
@@ -145,8 +176,12 @@ def duplicates(
             "analysed_objects": covered.analysed_objects,
             "withheld": view.withheld.height,
             "current": view.current,
+            "notes": notes,
         },
-        _duplicates_lines(totals, covered, view.withheld.height, limit or _SHOWN_GROUPS, listed=csv is None),
+        _duplicates_lines(
+            totals, covered, view.withheld.height, limit or _SHOWN_GROUPS, listed=csv is None and not html
+        ),
+        {"withheld": not_proposed},
     )
     give(answer, as_json=as_json, csv=csv, in_file=html is not None)
 
@@ -163,6 +198,7 @@ _DUPLICATE_COLUMNS = (
     "frees_bytes",
     "reason",
     "digest",
+    "object_id",
 )
 
 
@@ -204,10 +240,20 @@ def _groups_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
                 place(row["location"], row["path"]),
                 format_bytes(row["size_bytes"]),
                 "" if row["is_keeper"] else format_score(row["score"]),
-                row["reason"],
+                f"{row['reason']}{_freed_words(row)}",
             )
         )
     return Sheet(columns, lines, empty, frozenset(starts))
+
+
+def _freed_words(row: Mapping[str, Any]) -> str:
+    if row["is_keeper"] or row["frees_bytes"] == row["size_bytes"]:
+        return ""
+    return (
+        "; another name of the same file stays, so removing this one frees nothing"
+        if not row["frees_bytes"]
+        else (f"; frees {format_bytes(row['frees_bytes'])}")
+    )
 
 
 def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, most: int, *, listed: bool) -> list[str]:
@@ -227,17 +273,22 @@ def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, mo
             )
         )
     if withheld:
-        lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --html shows them with the reason.")
+        lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --withheld lists them with the reason.")
     if covered.analysed_objects < covered.objects:
         files = plural(covered.objects, "file")
         lines.append(f"This speaks of the {covered.share} of {files} analysed; `deeplens failures` lists the rest.")
     else:
-        lines.append(f"All of {plural(covered.objects, 'file')} were analysed.")
+        lines.append("Every file that was found was analysed.")
     return lines
 
 
 def _write_page(
-    workspace: Workspace, view: GroupsView, coverage: pl.DataFrame, target: Path, limit: int | None
+    workspace: Workspace,
+    view: GroupsView,
+    coverage: pl.DataFrame,
+    target: Path,
+    limit: int | None,
+    notes: Sequence[str],
 ) -> None:
     import polars as pl
 
@@ -272,7 +323,7 @@ def _write_page(
         workspace=shown(workspace.directory.name),
         made_at=datetime.now().astimezone(),
         version=__version__,
-        current=view.current,
+        notes=notes,
         max_groups=limit or MAX_GROUPS,
     )
     write_atomically(target, render_duplicates_page(described, lambda digest: pipeline.thumbnail(workspace, digest)))
@@ -281,13 +332,15 @@ def _write_page(
 def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = False, csv: Csv = None) -> None:
     """Say what the copies cost, by location and tier: their size, and what removing them would free."""
     check_outputs(csv)
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
         from deeplens_kit.reporting.totals import add_up_coverage
 
         frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
         covered = add_up_coverage(pipeline.coverage(workspace))
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
+        current = pipeline.is_current(workspace)
+        notes = caveats(workspace, current=current)
     rows = frame.select("location", "tier", "objects", "gross_bytes", "realisable_bytes")
     objects, gross, realisable = (int(rows[name].sum()) for name in ("objects", "gross_bytes", "realisable_bytes"))
 
@@ -311,54 +364,11 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
             f"Total: {plural(objects, 'file')}, {format_bytes(gross)}; {format_bytes(realisable)} can be freed, "
             f"of the {covered.share} analysed."
         ]
-    summary = {"objects": objects, "gross_bytes": gross, "realisable_bytes": realisable}
+    summary: dict[str, object] = {"objects": objects, "gross_bytes": gross, "realisable_bytes": realisable}
     summary |= {"found_objects": covered.objects, "analysed_objects": covered.analysed_objects}
+    summary |= {"current": current, "notes": notes}
+    say_notes(notes)
     give(Answer("savings", rows, show, summary, closing), as_json=as_json, csv=csv)
-
-
-def compare(
-    context: typer.Context,
-    a: Annotated[Path, typer.Argument(metavar="A", help="A picture file.", show_default=False)],
-    b: Annotated[Path, typer.Argument(metavar="B", help="Another.", show_default=False)],
-    as_json: Json = False,
-    csv: Csv = None,
-) -> None:
-    """Compare two files, indexed or not: every score, and what each says. Needs no workspace."""
-    import polars as pl
-
-    check_outputs(csv)
-    with logging_on(context) as options:
-        comparison = _compared(options, a, b)
-    rows = [(line.name, None if line.value is None else str(line.value), line.meaning) for line in comparison.scores]
-    frame = pl.DataFrame(rows, schema={"name": pl.String, "value": pl.String, "meaning": pl.String}, orient="row")
-
-    def show() -> Sheet:
-        columns = (Column("score"), Column("value", "right"), Column("says", fold=True))
-        return Sheet(columns, [(name, value or "-", meaning) for name, value, meaning in rows], "No scores.")
-
-    summary: dict[str, object] = {"tier": comparison.tier, "verdict": comparison.verdict}
-    summary |= {"sentences": list(comparison.sentences), "missing_features": dict(comparison.missing)}
-    summary |= {"facts_a": dict(comparison.facts_a), "facts_b": dict(comparison.facts_b)}
-    if not as_json and csv is None:
-        print_lines([_facts("A", a, comparison.facts_a), _facts("B", b, comparison.facts_b), ""])
-    give(Answer("compare", frame, show, summary, comparison.sentences), as_json=as_json, csv=csv)
-
-
-def _compared(options: Invocation, a: Path, b: Path) -> Comparison:
-    from deeplens_kit import pipeline
-    from deeplens_kit.settings import WORKSPACE_FILE
-
-    if not options.named and not (options.workspace / WORKSPACE_FILE).exists():
-        return pipeline.compare_files(None, a, b)
-    with pipeline.Workspace.open(options.workspace) as workspace:
-        return pipeline.compare_files(workspace, a, b)
-
-
-def _facts(letter: str, path: Path, facts: Mapping[str, Any]) -> str:
-    from deeplens_kit.storage.paths import encode_path
-
-    said = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items() if value is not None)
-    return f"{letter}  {shown(encode_path(str(path)))}: {said}"
 
 
 def _when_empty(workspace: Workspace, nothing: str) -> str:

@@ -5,20 +5,26 @@ Takes the context of a command, gives the opened workspace; must not answer anyt
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes
 
 import typer
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["WORKSPACE_VARIABLE", "Invocation", "invocation", "logging_on", "opened"]
+__all__ = ["STANDARD_OUTPUT", "WORKSPACE_VARIABLE", "Invocation", "invocation", "logging_on", "opened"]
 
 WORKSPACE_VARIABLE = "DEEPLENS_WORKSPACE"
+STANDARD_OUTPUT = Path("-")
+"""In place of a file: standard output."""
+
+_LOCAL = "file://"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +66,36 @@ def logging_on(context: typer.Context) -> Iterator[Invocation]:
 
 
 @contextmanager
-def opened(context: typer.Context) -> Iterator[Workspace]:
+def opened(context: typer.Context, *targets: Path | None) -> Iterator[Workspace]:
     """Open the workspace of a command's context, with logging on.
+
+    Args:
+        context: Of the command.
+        targets: Files that the command will write, as the user named them.
 
     Raises:
         WorkspaceMissingError: The folder is no workspace.
         WorkspaceSchemaError: It was made by another version.
+        SettingsError: A target lies in a location or among the workspace's own files.
     """
     with logging_on(context) as options:
         from deeplens_kit.pipeline import Workspace
 
         with Workspace.open(options.workspace) as workspace:
+            for target in targets:
+                if target is not None and target != STANDARD_OUTPUT:
+                    _refuse_precious(workspace, target)
             yield workspace
+
+
+def _refuse_precious(workspace: Workspace, target: Path) -> None:
+    """DeepLens never writes among the files that it looks after, nor over its own stores."""
+    from deeplens_kit.cli.tables import shown
+    from deeplens_kit.reporting.files import refuse_within
+
+    for own in workspace.own_paths():
+        refuse_within(target, own, f"part of the workspace ({own.name})")
+    for location in workspace.ledger.locations(inactive=True):
+        if location.url.startswith(_LOCAL):
+            folder = Path(os.fsdecode(unquote_to_bytes(location.url.removeprefix(_LOCAL))))
+            refuse_within(target, folder, f"inside the location {shown(location.name)!r}, which is never written to")

@@ -1,11 +1,13 @@
-"""Commands for locations: add, list, check.
+"""Commands for locations: add, list, check, rename, activate, deactivate.
 
 Takes arguments, gives answers; must not list or read a location's files.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,12 +16,24 @@ from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.tables import Column, Sheet, display_url, shown
 from deeplens_kit.errors import LocationUnavailableError, SettingsError
 
-__all__ = ["NO_LOCATIONS", "add", "check", "list_all"]
+if TYPE_CHECKING:
+    from deeplens_kit.ledger import Location
+    from deeplens_kit.pipeline import Workspace
+
+__all__ = ["NO_LOCATIONS", "activate", "add", "check", "deactivate", "list_all", "no_active_location", "rename"]
 
 # Options that hold several values, one --option each.
 _GLOBS = ("include", "exclude")
 
 NO_LOCATIONS = "No locations yet; add one with `deeplens locations add NAME FOLDER`."
+_NONE_ACTIVE = "Every location is deactivated; `deeplens locations activate NAME` takes one in again."
+
+_Name = Annotated[str, typer.Argument(help="The location.", show_default=False)]
+
+
+def no_active_location(workspace: Workspace) -> str:
+    """Why no location is indexed: there is none, or none is active."""
+    return _NONE_ACTIVE if workspace.ledger.locations(inactive=True) else NO_LOCATIONS
 
 
 def add(
@@ -35,11 +49,9 @@ def add(
     csv: Csv = None,
 ) -> None:
     """Add a folder under a name. It is read, never written."""
-    import polars as pl
-
     check_outputs(csv)
     options = _options(option or [])
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         from deeplens_kit.storage import open_location
 
         kind = open_location("", name, url, options)
@@ -47,20 +59,18 @@ def add(
             kind.check()
         # The normalised URL holds the whole path: the next command may be called from another folder.
         location = workspace.ledger.add_location(name, kind.url, options)
-    row = {"location": location.name, "url": location.url, "location_id": location.location_id}
     lines = [f"Added {shown(location.name)}: {display_url(location.url)}", "Next: deeplens index"]
-    answer = Answer("locations add", pl.DataFrame([row]), None, closing=lines)
-    give(answer, as_json=as_json, csv=csv)
+    give(_one("locations add", location, lines), as_json=as_json, csv=csv)
 
 
 def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> None:
-    """List the locations of the workspace."""
+    """List the locations of the workspace, those that are deactivated too."""
     import json
 
     import polars as pl
 
     check_outputs(csv)
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         locations = workspace.ledger.locations(inactive=True)
     rows = [
         (item.name, item.url, json.dumps(dict(item.options)), item.active, item.created_at, item.location_id)
@@ -84,7 +94,7 @@ def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> 
                 shown(item.name),
                 display_url(item.url),
                 "" if not item.options else json.dumps(dict(item.options)),
-                "" if item.active else "not indexed by default",
+                "" if item.active else "deactivated",
             )
             for item in locations
         ]
@@ -92,6 +102,59 @@ def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> 
         return Sheet(headings, lines, NO_LOCATIONS)
 
     give(Answer("locations list", frame, show), as_json=as_json, csv=csv)
+
+
+def rename(
+    context: typer.Context,
+    name: _Name,
+    new_name: Annotated[str, typer.Argument(metavar="NEW_NAME", help="Its new name.", show_default=False)],
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Give a location another name; nothing is read again."""
+    check_outputs(csv)
+    with opened(context, csv) as workspace:
+        location = workspace.ledger.rename_location(name, new_name)
+    line = f"{shown(name)} is called {shown(location.name)} now: {display_url(location.url)}"
+    give(_one("locations rename", location, [line]), as_json=as_json, csv=csv)
+
+
+def activate(context: typer.Context, name: _Name, as_json: Json = False, csv: Csv = None) -> None:
+    """Take a deactivated location in again."""
+    _set_active(context, name, True, as_json, csv)
+
+
+def deactivate(context: typer.Context, name: _Name, as_json: Json = False, csv: Csv = None) -> None:
+    """Leave a location out: it is kept, but not indexed, and its files are in no group."""
+    _set_active(context, name, False, as_json, csv)
+
+
+def _set_active(context: typer.Context, name: str, active: bool, as_json: bool, csv: Path | None) -> None:
+    check_outputs(csv)
+    with opened(context, csv) as workspace:
+        location = workspace.ledger.set_location_active(name, active)
+    if active:
+        command = "locations activate"
+        lines = [f"{shown(name)} is indexed again, and its files may be in groups.", "Next: deeplens index"]
+    else:
+        command = "locations deactivate"
+        lines = [
+            f"{shown(name)} is kept, but not indexed any more, and its files are in no group.",
+            f"Take it in again: deeplens locations activate {shlex.quote(shown(name))}",
+        ]
+    give(_one(command, location, lines), as_json=as_json, csv=csv)
+
+
+def _one(command: str, location: Location, lines: list[str]) -> Answer:
+    import polars as pl
+
+    row = {
+        "location": location.name,
+        "url": location.url,
+        "active": location.active,
+        "location_id": location.location_id,
+    }
+    return Answer(command, pl.DataFrame([row]), None, closing=lines)
 
 
 def check(
@@ -102,7 +165,7 @@ def check(
 ) -> None:
     """Ask each location whether it can be used; ends with code 4 when one cannot."""
     check_outputs(csv)
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         from deeplens_kit.pipeline import check_locations
 
         frame = check_locations(workspace, names or None)

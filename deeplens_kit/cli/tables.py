@@ -16,6 +16,10 @@ from urllib.parse import unquote_to_bytes
 __all__ = ["Column", "Sheet", "display_url", "place", "print_lines", "print_sheet", "shown"]
 
 
+# Cells up to which columns are aligned in a pipe; what is longer sticks out of its column.
+_WIDEST = 60
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
     """A column of a table: its heading, whether it holds numbers, and which of its texts to stress."""
@@ -99,7 +103,8 @@ def _aligned(sheet: Sheet) -> Iterator[str]:
     from rich.cells import cell_len
 
     rows = [[column.heading for column in sheet.columns], *sheet.rows]
-    widths = [max(cell_len(row[at]) for row in rows) for at in range(len(sheet.columns))]
+    # One path of four thousand letters must not make every line as wide.
+    widths = [min(_WIDEST, max(cell_len(row[at]) for row in rows)) for at in range(len(sheet.columns))]
     for row in rows:
         cells = []
         for column, text, width in zip(sheet.columns, row, widths, strict=True):

@@ -85,7 +85,7 @@ def digest(context: typer.Context, as_json: Json = False, csv: Csv = None) -> No
     import polars as pl
 
     check_outputs(csv)
-    with opened(context) as workspace:
+    with opened(context, csv) as workspace:
         value = workspace.content_digest()
     answer = Answer("catalog digest", pl.DataFrame({"digest": [value]}), None, closing=[value])
     give(answer, as_json=as_json, csv=csv)

@@ -12,6 +12,8 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, select
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from deeplens_kit.errors import SettingsError
+
 __all__ = ["database_now", "open_engine", "writing"]
 
 # How long a writer waits for another; our transactions take milliseconds.
@@ -20,12 +22,22 @@ _WRITES = "deeplens_writes"
 
 
 def open_engine(address: URL) -> Engine:
-    """An engine for SQLite or PostgreSQL; connects when first used."""
+    """An engine for SQLite or PostgreSQL; connects when first used.
+
+    Raises:
+        SettingsError: The driver of PostgreSQL is not installed.
+    """
     if address.get_backend_name() != "sqlite":
-        # A connection that the server dropped while nothing was asked is replaced before it is used.
-        return create_engine(
-            address, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": BUSY_SECONDS}
-        )
+        try:
+            # A connection that the server dropped while nothing was asked is replaced before it is used.
+            return create_engine(
+                address, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": BUSY_SECONDS}
+            )
+        except ImportError as error:
+            raise SettingsError(
+                "ledger_url names PostgreSQL, and its driver is not installed; install deeplens-kit with the extra "
+                "`postgres`, for example `pip install '.[cpu,postgres]'`, or name an SQLite file."
+            ) from error
     engine = create_engine(address, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)

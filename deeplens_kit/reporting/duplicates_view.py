@@ -164,7 +164,7 @@ class DuplicatesView:
     workspace: str
     made_at: datetime
     version: str
-    current: bool
+    notes: tuple[str, ...]
     totals: Totals
     coverage: CoverageTotals
     outcomes: tuple[CoverageLine, ...]
@@ -182,7 +182,7 @@ def describe_duplicates(
     workspace: str,
     made_at: datetime,
     version: str,
-    current: bool = True,
+    notes: Sequence[str] = (),
     max_groups: int = MAX_GROUPS,
 ) -> DuplicatesView:
     """Describe an answer for the page.
@@ -192,7 +192,7 @@ def describe_duplicates(
         workspace: What to call the workspace.
         made_at: When the answer was given, with a zone.
         version: Of DeepLens.
-        current: False when pictures were indexed after the last matching.
+        notes: Sentences on what the answer does not cover, for example locations that could not be indexed.
         max_groups: Groups that the page shows; those that free most come first.
     """
     ranked = _ranked_groups(frames.groups)
@@ -201,7 +201,7 @@ def describe_duplicates(
         workspace=workspace,
         made_at=made_at,
         version=version,
-        current=current,
+        notes=tuple(notes),
         totals=add_up_groups(frames.groups),
         coverage=add_up_coverage(frames.coverage),
         outcomes=_outcomes(frames.coverage),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from deeplens_kit.reporting.words import format_score, orientation_words
+from deeplens_kit.reporting.words import orientation_words
 
 __all__ = ["evidence_lines", "picture_facts"]
 
@@ -26,7 +26,7 @@ def evidence_lines(pair: Mapping[str, Any], digest: str) -> tuple[str, ...]:
     lines = []
     if pair["orientation"]:
         lines.append(orientation_words(pair["orientation"], from_b=digest == pair["digest_b"]))
-    lines += [f"{name} cosine {format_score(pair[column])}" for column, name in _COSINES if pair[column] is not None]
+    lines += [f"{name} cosine {pair[column]:.3f}" for column, name in _COSINES if pair[column] is not None]
     lines += [
         f"{name}: {pair[column]} of {bits} bits differ" for column, name, bits in _BITS if pair[column] is not None
     ]

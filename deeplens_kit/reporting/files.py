@@ -1,7 +1,8 @@
 """Answers written to files whole or not at all.
 
 Takes a path and bytes; gives a file that appears under its name only when it is complete. Must not follow the name
-anywhere but to a regular file: a folder, device or missing parent is an error that says so.
+anywhere but to a regular file, nor replace a file of another kind, nor one in a folder that belongs to somebody else:
+pictures that are looked after, or the stores themselves.
 """
 
 from __future__ import annotations
@@ -9,31 +10,71 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deeplens_kit.errors import SettingsError
 
-__all__ = ["check_target", "write_atomically"]
+__all__ = ["CSV_ENDINGS", "PAGE_ENDINGS", "check_target", "refuse_within", "write_atomically"]
+
+CSV_ENDINGS = (".csv",)
+PAGE_ENDINGS = (".html", ".htm")
+
 
 # What `open` gives a new file before the user's umask; a replaced file keeps its own.
 _NEW_FILE_MODE = 0o666
 
 
-def check_target(path: Path) -> Path:
+def check_target(path: Path, endings: Sequence[str] = ()) -> Path:
     """Say early whether a file could be written at `path`, before work is spent on what goes into it.
+
+    Args:
+        path: Where.
+        endings: A file that is there already is replaced only where its name ends in one of these, so that a slip
+            of the keyboard costs no picture; empty for any.
 
     Returns:
         The file that will be written: where `path` is a symlink, the file that it names.
 
     Raises:
-        SettingsError: It is a folder or device, or its parent does not exist or cannot be written.
+        SettingsError: It is a folder or device, a file of another kind, or its parent does not exist or cannot be
+            written.
     """
     target = Path(os.path.realpath(path))
     problem = _problem_of(target)
+    if not problem and endings and target.exists() and target.suffix.lower() not in endings:
+        problem = f"it exists, and only a file that ends in {' or '.join(endings)} is replaced; name a new file"
     if problem:
         raise SettingsError(f"Cannot write {str(path)!r}: {problem}.")
     return target
+
+
+def refuse_within(path: Path, folder: Path, whose: str) -> None:
+    """Refuse to write at `path` where it is `folder` or lies beneath it, by whatever name.
+
+    Args:
+        path: A file that need not exist.
+        folder: A file or folder that need not exist.
+        whose: What the folder is, for people.
+
+    Raises:
+        SettingsError: It lies there.
+    """
+    target = Path(os.path.realpath(path))
+    within = Path(os.path.realpath(folder))
+    if within in (target, *target.parents) or _identity(within) in {_identity(item) for item in target.parents} - {
+        None
+    }:
+        raise SettingsError(f"Cannot write {str(path)!r}: it is {whose}; name a file elsewhere.")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Device and inode: a folder has two names where it is mounted twice, or where case does not matter."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _problem_of(target: Path) -> str:

@@ -6,18 +6,22 @@ CSV: what is said here is rounded, and never rounded up to something that is not
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 __all__ = [
     "format_bytes",
     "format_count",
     "format_percent",
     "format_score",
     "format_seconds",
+    "missing_lines",
     "orientation_words",
     "outcome_words",
     "plural",
     "problem_words",
     "relation_words",
     "score_words",
+    "skipped_words",
     "tier_words",
 ]
 
@@ -47,7 +51,15 @@ _OUTCOME_WORDS = {
     "indexed": "Analysed",
     "unsupported": "No picture format that is read",
     "unreadable": "Could not be read",
-    "skipped": "Left out",
+    "skipped": "Above a limit",
+}
+# Of SkipReason: one entry, several.
+_SKIPPED_WORDS = {
+    "hidden": ("hidden", "hidden"),
+    "excluded": ("excluded", "excluded"),
+    "symlink": ("symbolic link", "symbolic links"),
+    "special": ("pipe, socket or device", "pipes, sockets or devices"),
+    "workspace": ("of the workspace itself", "of the workspace itself"),
 }
 _PROBLEM_WORDS = {
     "unsupported": "not a picture format that is read",
@@ -145,6 +157,20 @@ def relation_words(relation: str) -> str:
 def outcome_words(outcome: str) -> str:
     """What became of an object, as a heading."""
     return _OUTCOME_WORDS.get(outcome, outcome.replace("_", " "))
+
+
+def skipped_words(skipped: Mapping[str, int]) -> str:
+    """What a listing left out, by reason: "3 hidden, 1 symbolic link"."""
+    said = []
+    for reason, count in sorted(skipped.items()):
+        one, several = _SKIPPED_WORDS.get(reason, (reason, reason))
+        said.append(f"{count:,} {one if count == 1 else several}")
+    return ", ".join(said)
+
+
+def missing_lines(missing: Mapping[str, str]) -> list[str]:
+    """A line for each feature that could not be computed, with the reason."""
+    return [f"Not computed: {name}: {reason.rstrip('.')}." for name, reason in sorted(missing.items())]
 
 
 def problem_words(code: str) -> str:

@@ -122,8 +122,11 @@ def test_compare_needs_no_workspace(deeplens: Deeplens, indexed: Path, tmp_path:
     assert "pdq_distance" in shown.out
     assert "JPEG" in shown.out
     missing = deeplens("compare", cat, tmp_path / "none.jpg")
-    assert missing.code == 1
+    assert missing.code == 2
     assert missing.err.count("\n") == 1
+    folder = deeplens("compare", cat, tmp_path)
+    assert folder.code == 2
+    assert "is a folder" in folder.err
     assert deeplens("compare", cat, pictures / "shop/notes.txt").code == 1
 
 

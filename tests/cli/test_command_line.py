@@ -16,8 +16,9 @@ from deeplens_kit.cli import finding_commands
 from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 
 COMMANDS = [
-    ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"), ("index",),
-    ("status",), ("failures",), ("pairs",), ("duplicates",), ("savings",), ("compare",), ("upgrade",), ("catalog",),
+    ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"),
+    ("locations", "rename"), ("locations", "activate"), ("locations", "deactivate"), ("index",), ("status",),
+    ("failures",), ("pairs",), ("duplicates",), ("savings",), ("compare",), ("upgrade",), ("catalog",),
     ("catalog", "digest"),
 ]  # fmt: skip
 ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",)}]

@@ -35,7 +35,7 @@ def test_two_commands_from_pictures_to_duplicates(deeplens: Deeplens, library: L
     done = deeplens("--workspace", workspace, "index")
     assert done.code == 0
     assert re.search(r"^archive +4 +4 +0 +0 +0", done.out, re.MULTILINE)
-    assert "3 files that could not be analysed" in done.out
+    assert "3 files could not be analysed" in done.out
     assert "deeplens failures" in done.out
     again = deeplens("--workspace", workspace, "index", "--json")
     assert again.json["summary"]["read_files"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,8 @@ def test_a_missing_folder_is_refused_unless_told_otherwise(deeplens: Deeplens, w
     assert checked.json["summary"] == {"locations": 1, "unusable": 1}
     assert "gone" in checked.err
     indexed = deeplens("--workspace", workspace, "index")
-    assert indexed.code == 4
-    assert indexed.err.count("\n") == 1
+    assert (indexed.code, indexed.out) == (4, "")
+    assert indexed.err.splitlines()[-1].startswith("deeplens: Location 'gone'")
 
 
 def test_names_are_unique_and_suggested(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
@@ -109,3 +110,44 @@ def test_upgrade_of_what_is_up_to_date(deeplens: Deeplens, workspace: Path) -> N
     assert done.json["summary"]["steps"] == 0
     assert Path(done.json["summary"]["backup_dir"]).is_dir()
     assert "up to date" in deeplens("--workspace", workspace, "upgrade").out
+
+
+def test_a_deactivated_location_is_kept_and_left_out(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    assert deeplens("--workspace", workspace, "locations", "add", "pics", folder).code == 0
+    done = deeplens("--workspace", workspace, "locations", "deactivate", "pics", "--json")
+    assert done.json["rows"][0]["active"] is False
+    assert "locations activate pics" in deeplens("--workspace", workspace, "locations", "deactivate", "pics").out
+    assert "deactivated" in deeplens("--workspace", workspace, "locations", "list").out
+    indexed = deeplens("--workspace", workspace, "index")
+    assert indexed.code == 0
+    assert "Every location is deactivated" in indexed.out
+    assert "Deactivated, so in no group: pics." in deeplens("--workspace", workspace, "status").out
+    assert (
+        deeplens("--workspace", workspace, "locations", "activate", "pics", "--json").json["rows"][0]["active"] is True
+    )
+    assert len(deeplens("--workspace", workspace, "index", "--json").json["rows"]) == 1
+    unknown = deeplens("--workspace", workspace, "locations", "deactivate", "pcis")
+    assert unknown.code == 2
+    assert "did you mean 'pics'?" in unknown.err
+
+
+def test_a_location_is_renamed(deeplens: Deeplens, workspace: Path, tmp_path: Path) -> None:
+    before = deeplens("--workspace", workspace, "locations", "add", "pics", tmp_path, "--json").json["rows"][0]
+    after = deeplens("--workspace", workspace, "locations", "rename", "pics", "photos", "--json").json["rows"][0]
+    assert after == before | {"location": "photos"}
+    assert deeplens("--workspace", workspace, "locations", "rename", "pics", "other").code == 2
+    assert deeplens("--workspace", workspace, "locations", "rename", "photos", "a/b").code == 2
+
+
+def test_postgresql_without_its_driver_names_the_extra(
+    deeplens: Deeplens, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.split(".")[0] == "psycopg"]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    done = deeplens("init", tmp_path / "team", "--ledger-url", "postgresql+psycopg://anna@localhost:1/deeplens")
+    assert done.code == 2
+    assert "postgres" in done.err
+    assert done.err.count("\n") == 1
