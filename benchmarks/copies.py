@@ -206,6 +206,9 @@ def _removal_figures(scores: RemovalScores) -> dict[str, object]:
         "recall": scores.recall,
         "proposed_twice": scores.proposed_twice,
         "wrong": [list(pair) for pair in scores.wrong],
+        "originals_removed": scores.originals_removed,
+        "originals_kept": scores.originals_kept,
+        "original_keepers": dict(scores.original_keepers),
     }
 
 
@@ -225,12 +228,18 @@ def _print_tables(report: dict[str, Any]) -> None:
     for row in report["rows"]:
         cells = [row[view][key] for view in _VIEWS for key in _KEYS]
         print(f"{row['signal']:<24}" + "".join(f"{cell:>14.3f}" for cell in cells))
-    print(f"\n{'removals':<12}{'proposed':>10}{'precision':>12}{'recall':>10}{'wrong':>8}{'twice':>8}")
+    print(
+        f"\n{'removals':<12}{'proposed':>10}{'precision':>12}{'recall':>10}{'wrong':>8}{'twice':>8}{'originals':>11}{'kept':>8}"
+    )
     removals = report["removals"]
     for view in _VIEWS:
         of = removals[view]
         figures = f"{of['proposed']:>10}{of['precision']:>12.4f}{of['recall']:>10.4f}"
-        print(f"{view:<12}{figures}{len(of['wrong']):>8}{of['proposed_twice']:>8}")
+        print(
+            f"{view:<12}{figures}{len(of['wrong']):>8}{of['proposed_twice']:>8}{of['originals_removed']:>11}{of['originals_kept']:>8}"
+        )
+    stand_ins = ", ".join(f"{family} {count}" for family, count in removals["full"]["original_keepers"].items())
+    print(f"  originals give way to: {stand_ins or 'nothing'}")
     for keeper, removed in removals["full"]["wrong"]:
         print(f"  wrong: {removed} for {keeper}")
     heads = ("pictures", "removed", "kept", "wrong", "left")

@@ -26,6 +26,7 @@ PRECISIONS = (0.999, 0.99, 0.95, 0.90)
 """Precisions (inclusive) at which recall is given."""
 _FAMILY_PRECISION = 0.99
 _DISTRACTOR = "distractor"
+_ORIGINAL = "original"
 _IGNORED, _DIFFERENT, _COPIES = -1, 0, 1
 
 Scores = NDArray[np.float64]
@@ -74,6 +75,9 @@ class RemovalScores:
         recall: Share of the copies that could go (all but one of each source) that are rightly proposed.
         proposed_twice: Pictures proposed in more than one group, counted once for each further group.
         wrong: (keeper, removed) of each wrong removal.
+        originals_removed: Pictures of kind "original" that are proposed, rightly or wrongly.
+        originals_kept: Those that are not.
+        original_keepers: Family -> originals that are proposed in favour of a picture of that family.
         families: Family -> what became of its pictures; sources of one picture are left out.
     """
 
@@ -82,6 +86,9 @@ class RemovalScores:
     recall: float
     proposed_twice: int
     wrong: tuple[tuple[str, str], ...]
+    originals_removed: int
+    originals_kept: int
+    original_keepers: Mapping[str, int]
     families: Mapping[str, FamilyOutcome]
 
 
@@ -107,6 +114,7 @@ class CopyBenchmark:
         self.paths = [row["path"] for row in rows]
         self._row_of = {path: row for row, path in enumerate(self.paths)}
         self._families = [row["family"] for row in rows]
+        self._original = np.array([row.get("kind") == _ORIGINAL for row in rows], np.bool_)
         self._roles = np.array([row["role"] for row in rows])
         names, source = np.unique([row["source_id"] for row in rows], return_inverse=True)
         self._source: Rows = source.astype(np.int64)
@@ -187,6 +195,8 @@ class CopyBenchmark:
         removed = np.array([row for _, row in removals], np.int64)
         verdict = self.verdicts(keepers, removed)
         right, wrong = verdict == _COPIES, verdict == _DIFFERENT
+        lost = self._original[removed]
+        originals_removed = len(np.unique(removed[lost]))
         removable = int(np.sum(np.bincount(self._source, minlength=1)) - len(np.unique(self._source)))
         return RemovalScores(
             proposed=len(removals),
@@ -197,6 +207,9 @@ class CopyBenchmark:
                 (self.paths[keeper], self.paths[row])
                 for keeper, row in zip(keepers[wrong], removed[wrong], strict=True)
             ),
+            originals_removed=originals_removed,
+            originals_kept=int(self._original.sum()) - originals_removed,
+            original_keepers=dict(Counter(self._families[row] for row in keepers[lost]).most_common()),
             families=self._family_outcomes(set(removed[right]), set(keepers[right]), set(removed[wrong])),
         )
 

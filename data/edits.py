@@ -20,6 +20,7 @@ __all__ = [
     "cropped",
     "encoded",
     "exif_block",
+    "greyed",
     "mirrored",
     "recoloured",
     "scaled",
@@ -72,6 +73,11 @@ def tilted(picture: Image.Image, degrees: float) -> Image.Image:
 def recoloured(picture: Image.Image) -> Image.Image:
     """Sepia: grey levels between a dark brown and a light yellow."""
     return ImageOps.colorize(ImageOps.grayscale(picture), black="#1e1208", white="#fff4dc")
+
+
+def greyed(picture: Image.Image) -> Image.Image:
+    """The picture without its colours, still with three channels."""
+    return picture.convert("L").convert("RGB")
 
 
 def brightened(picture: Image.Image, factor: float) -> Image.Image:

@@ -22,6 +22,7 @@ from data.edits import (
     cropped,
     encoded,
     exif_block,
+    greyed,
     mirrored,
     recoloured,
     scaled,
@@ -95,7 +96,7 @@ def _camera_jpeg() -> bytes:
 def _chelsea_jpeg() -> bytes:
     # Stored on its side, as a telephone held upright does; viewers turn it by the EXIF orientation.
     stored = photograph("chelsea").transpose(Image.Transpose.ROTATE_90)
-    return encoded(stored, "JPEG", 97, exif_block("2019:06:03 08:12:45", orientation=6))
+    return encoded(stored, "JPEG", 95, exif_block("2019:06:03 08:12:45", orientation=6))
 
 
 @cache
@@ -169,6 +170,13 @@ def _chelsea() -> tuple[Entry, ...]:
               lambda: encoded(scaled(picture, 200 / picture.width), "JPEG", 80)),
         _copy("laptop", "phone/the cat & I, 100% #1 \N{CAT FACE}.jpg", name, "odd name", "hash",
               "space, comma, &, %, # and an emoji in the name", lambda: encoded(picture, "JPEG", 80)),
+        _copy("laptop", "shop/chelsea_marked.jpg", name, "watermark", "hash",
+              "a line of text in the corner, at the original's own quality",
+              lambda: encoded(watermarked(picture, "sample cats"), "JPEG", 95)),
+        _copy("laptop", "export/IMG_0498 saved again.jpg", name, "reencode", "hash",
+              "saved again, one step above the original's quality", lambda: encoded(picture, "JPEG", 96)),
+        _copy("laptop", "export/IMG_0498 grey.png", name, "recolour", "hash",
+              "without its colours, but lossless and stored as RGB", lambda: encoded(greyed(picture), "PNG")),
     )
 
 

@@ -30,7 +30,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
         truth = [row for row in csv.DictReader(stream) if row["expected"] in {"keeper", "copy", "distinct"}]
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
         manifest = csv.writer(stream)
-        manifest.writerow(["path", "source_id", "family", "role", "category", "scene_group"])
+        manifest.writerow(["path", "source_id", "family", "role", "category", "scene_group", "kind"])
         for number, row in enumerate(truth):
             inside = f"images/{number % 3}/{number:02d} {Path(row['path']).name}"
             (folder / inside).parent.mkdir(parents=True, exist_ok=True)
@@ -38,7 +38,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
             family = "distractor" if row["expected"] == "distinct" else row["family"]
             role = "query" if row["expected"] == "copy" or row["location"] == "laptop" else "reference"
             category = PHOTOGRAPHIC.get(row["family"], "photo")
-            manifest.writerow([inside, row["source_id"], family, role, category, ""])
+            kind = {"keeper": "original", "copy": "copy"}.get(row["expected"], "distractor")
+            manifest.writerow([inside, row["source_id"], family, role, category, "", kind])
     (folder / "ignore.csv").write_text("source_a,source_b\n", encoding="utf-8")
     shutil.rmtree(library)
     return folder
@@ -54,6 +55,10 @@ def test_no_removal_is_wrong_and_most_copies_are_found(measured: tuple[Report, P
     full = measured[0].figures["removals"]["full"]
     assert full["wrong"] == [] and full["precision"] == 1.0 and full["proposed_twice"] == 0
     assert full["recall"] >= 0.6
+    # Every original of the library stays, also beside watermarked and re-saved copies of its own quality, but for one
+    # that gives way to its own bytes under another name.
+    assert (full["originals_removed"], full["originals_kept"]) == (1, 8)
+    assert full["original_keepers"] == {"hard link": 1}
     families = measured[0].figures["families"]
     assert families["renamed"]["removed"] == 1 and families["crop"]["removed"] == 0
     assert "distractor" not in families and measured[0].figures["not_analysed"] == 0
@@ -62,8 +67,8 @@ def test_no_removal_is_wrong_and_most_copies_are_found(measured: tuple[Report, P
 def test_each_signal_has_a_row_beside_the_rule(measured: tuple[Report, Path]) -> None:
     rows = {row["signal"]: row for row in measured[0].rows}
     assert list(rows)[:3] == ["default rule", "PDQ alone", "pHash alone"]
-    # 25 copies of keepers that are the only references of their sources.
-    assert {row["full"]["positives"] for row in rows.values()} == {25}
+    # 28 copies of keepers that are the only references of their sources.
+    assert {row["full"]["positives"] for row in rows.values()} == {28}
     for row in rows.values():
         assert 0.5 < row["core"]["micro_ap"] <= 1.0
     # A single signal ranks every pair; the rule only those that it stores.
@@ -92,6 +97,7 @@ def test_command_line_prints_json_and_tables(bench: Path, capsys: pytest.Capture
     copies._print_tables(printed)
     shown = capsys.readouterr().out
     assert "default rule" in shown and "upscale" in shown and "R@P0.999" in shown
+    assert "originals give way to: hard link 1\n" in shown
 
 
 def test_a_folder_that_is_no_benchmark_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,8 @@ ROWS = (
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("bench")
-    write(made / "manifest.csv", COLUMNS, ROWS)
+    kinds = [(*row, "original" if row[2] == "original" else "") for row in ROWS]
+    write(made / "manifest.csv", (*COLUMNS, "kind"), kinds)
     write(made / "ignore.csv", ("source_a", "source_b"), [("v", "u"), ("v", "no such source")])
     return made
 
@@ -126,6 +127,7 @@ def test_removals_by_hand(folder: Path) -> None:
     assert scored.precision == pytest.approx(3 / 5)
     assert scored.recall == pytest.approx(3 / 4)
     assert scored.proposed_twice == 1
+    assert (scored.originals_removed, scored.originals_kept, scored.original_keepers) == (1, 1, {"blur": 1})
     assert scored.wrong == (("images/s0", "images/m"), ("images/n", "images/m"))
     assert dict(scored.families) == {
         "blur": FamilyOutcome(pictures=2, removed=0, kept=1, wrong=0, left=1),

@@ -218,7 +218,7 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_command_line_says_what_was_made(tmp_path: Path, capsys) -> None:
     assert main([str(tmp_path / "library")]) == 0
-    assert "51 files in share and laptop (5 bad file, 25 copy, 11 distinct, 9 keeper" in capsys.readouterr().out
+    assert "54 files in share and laptop (5 bad file, 28 copy, 11 distinct, 9 keeper" in capsys.readouterr().out
 
 
 def test_credits_list_every_photograph() -> None:

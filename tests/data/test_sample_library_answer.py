@@ -62,6 +62,24 @@ def test_most_of_what_a_hash_shows_is_proposed_and_the_original_stays(answer) ->
     assert {truth[kept]["expected"] for kept in proposed.values()} == {"keeper"}
 
 
+def test_a_watermarked_and_a_saved_again_copy_give_way_to_the_original(answer) -> None:
+    proposed = stars(answer[0])
+    original = ("share", "photos/2019/IMG_0498.JPG")
+    for name in ("shop/chelsea_marked.jpg", "export/IMG_0498 saved again.jpg"):
+        assert proposed["laptop", name] == original
+
+
+def test_a_grey_copy_stands_for_nothing_though_it_is_lossless(answer) -> None:
+    workspace, _, _ = answer
+    objects = list_objects(workspace)
+    digest = dict(zip(places(objects), objects["digest"], strict=True))
+    grey, original = digest["laptop", "export/IMG_0498 grey.png"], digest["share", "photos/2019/IMG_0498.JPG"]
+    view = list_groups(workspace)
+    assert grey not in view.groups["digest"].to_list()
+    reasons = view.withheld.filter(keeper_digest=grey, digest=original)["reason"].to_list()
+    assert reasons == ["it has more colours than the keeper"]
+
+
 def test_every_bad_file_has_its_reason(answer) -> None:
     workspace, _, truth = answer
     failures = list_failures(workspace)

@@ -177,3 +177,19 @@ def test_a_large_corpus_is_searched_less_widely(monkeypatch: pytest.MonkeyPatch)
     narrow = find_pairs(pictures.drop("phash"), {}, floors, STRICT, "run")
     assert wide["pdq_distance"].max() > 31 >= narrow["pdq_distance"].max()
     assert narrow.equals(wide.filter(pl.col("pdq_distance") <= 31))
+
+
+def test_torchscript_vectors_speak_where_the_other_form_of_the_full_model_does_not() -> None:
+    pictures = pl.DataFrame([picture(name) for name in "abc"], schema=PICTURES.polars)
+    axes = np.eye(3, dtype=np.float32)
+    close = (axes[0] * 0.8 + axes[1] * 0.6)[None]
+    vectors = {
+        "sscd": ([digest_of("a"), digest_of("b")], np.concatenate([axes[:1], axes[:1]])),
+        "sscd_torch": ([digest_of(name) for name in "abc"], np.concatenate([axes[:1], axes[1:2], close])),
+        "someone_elses": ([digest_of("a"), digest_of("b")], axes[:2]),
+    }
+    pairs = find_pairs(pictures, vectors, MatchSettings(), STRICT, "run")
+    found = {frozenset(ends): score for *ends, score in pairs.select("digest_a", "digest_b", "sscd").iter_rows()}
+    names = {frozenset((digest_of(a), digest_of(b))): a + b for a, b in ("ab", "ac", "bc")}
+    assert {names[ends]: round(score, 5) for ends, score in found.items()} == {"ab": 1.0, "ac": 0.8, "bc": 0.6}
+    assert pairs["sscd_small"].null_count() == pairs.height
