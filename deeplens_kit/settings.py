@@ -78,7 +78,15 @@ class IndexSettings:
     exclude: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        _at_least("index", self, workers=0, max_waiting_bytes=1, commit_pictures=1, commit_seconds=0.1, lease_stale_seconds=1.0)
+        _at_least(
+            "index",
+            self,
+            workers=0,
+            max_waiting_bytes=1,
+            commit_pictures=1,
+            commit_seconds=0.1,
+            lease_stale_seconds=1.0,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +153,16 @@ def load_workspace_settings(directory: Path) -> WorkspaceSettings:
     known = {*_STORES, *_SECTIONS}
     for key in table:
         if key not in known:
-            raise UnknownNameError("setting", key, known)
+            raise UnknownNameError(f"setting in {str(path)!r}", key, known)
     missing = [key for key in _STORES if not isinstance(table.get(key), str)]
     if missing:
         raise SettingsError(f"{str(path)!r} must set {', '.join(missing)} to a text; add it.")
-    sections = {name: _section(name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()}
+    try:
+        sections = {name: _section(name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()}
+    except UnknownNameError as error:
+        raise UnknownNameError(f"setting in {str(path)!r}", error.name, error.known) from error
+    except SettingsError as error:
+        raise SettingsError(f"In {str(path)!r}: {error}") from error
     return _resolved(directory, {key: table[key] for key in _STORES}, sections)
 
 
@@ -192,7 +205,7 @@ def _resolved(directory: Path, stores: dict[str, str], sections: dict[str, Any])
 
 def _section(name: str, kind: type[_Settings], table: object) -> _Settings:
     if not isinstance(table, dict):
-        raise SettingsError(f"Setting {name!r} must be a table, as in [{name}]; got {table!r}.")
+        raise SettingsError(f"Setting {name!r} must be a TOML table, as in [{name}]; got {table!r}.")
     defaults = kind()
     known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
     values: dict[str, Any] = {}
@@ -210,8 +223,16 @@ def _coerced(name: str, value: object, default: object) -> object:
         return float(value)  # type: ignore[arg-type]
     if type(value) is type(default):
         return value
-    expected = "list of texts" if isinstance(default, tuple) else type(default).__name__
-    raise SettingsError(f"Setting {name!r} is {value!r}; it must be a {expected}, for example {default!r}.")
+    raise SettingsError(f"Setting {name!r} is {value!r}; it must be {_in_toml(default)}.")
+
+
+def _in_toml(default: object) -> str:
+    """What a setting must be, in the words of TOML, with its default as the example."""
+    if isinstance(default, tuple):
+        items = ", ".join(f'"{item}"' for item in default or ("*.tmp",))
+        return f"a list of texts in brackets, for example [{items}]"
+    kind = {int: "a whole number", float: "a number"}.get(type(default))
+    return f"{kind}, for example {default}" if kind else 'a text in quotes, for example "models"'
 
 
 def _at_least(section: str, settings: object, **floors: float) -> None:

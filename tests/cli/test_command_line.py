@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
-from cli_process import Deeplens, command, environment, in_process
+from cli_process import ROOT, Deeplens, command, environment, in_process
 
 from deeplens_kit import __version__, errors, schemas
 from deeplens_kit.cli import finding_commands
+from deeplens_kit.cli.app import app
 from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 
 COMMANDS = [
@@ -57,6 +60,26 @@ def test_json_and_csv_are_everywhere(deeplens: Deeplens, words: tuple[str, ...])
     done = deeplens(*words, "--help")
     assert "--json" in done.out
     assert "--csv" in done.out
+
+
+def test_every_command_and_option_is_documented() -> None:
+    """docs/cli.md has a row for each command, and names each of its options in it or among the common ones."""
+    text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+    rows = dict(re.findall(r"^\| `deeplens ([a-z ]+?)(?: [A-Z\[][^`]*)?` \| (.*)$", text, re.MULTILINE))
+    common = set(re.findall(r"--[a-z-]+", text.partition("## Output")[2].partition("\n## ")[0]))
+    commands = dict(_commands(typer.main.get_command(app)))
+    assert set(rows) == set(commands)
+    for name, options in commands.items():
+        assert options - common == set(re.findall(r"--[a-z-]+", rows[name])) - common, name
+
+
+def _commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:
+    for name, command_ in group.commands.items():
+        if hasattr(command_, "commands"):
+            yield from _commands(command_, f"{name} ")
+        else:
+            options = {word for item in command_.params for word in item.opts if word.startswith("--")}
+            yield f"{before}{name}", options - {"--help"}
 
 
 def test_version(deeplens: Deeplens) -> None:
