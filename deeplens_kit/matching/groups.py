@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
+from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, mark_outdone, picture_traits, withhold_codes
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
 from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
@@ -77,13 +77,14 @@ def group(
     """
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
-    held = _in_keeper_order(objects, pictures)
+    copies = _copies(objects, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
+    held = _in_keeper_order(objects, mark_outdone(pictures, copies))
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
     held = held.with_row_index("rank").join(
         ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
     )
     # 2. Stars of pictures.
-    found = _stars(ranked, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
+    found = _stars(ranked, copies)
     # 3. Objects to their groups: by their picture's star, else to the best object of their own picture.
     rows = _rows(held, found, chosen)
     groups = _described(rows, held, found.edges)
@@ -102,10 +103,10 @@ def _in_keeper_order(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFr
     return keeper_order(held.select(kept).join(traits, on="digest"))
 
 
-def _stars(ranked: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> _Stars:
+def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
     from deeplens_kit.matching.star_kernels import stars
 
-    edges = _edges(ranked, pictures, pairs, rule)
+    edges = _edges(ranked, copies)
     low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
     codes = withhold_codes(ranked, low, high)
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
@@ -113,13 +114,20 @@ def _stars(ranked: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, ru
     return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
 
 
-def _edges(ranked: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """Copy pairs of pictures that objects hold, by number, the better picture as `low`."""
-    number = ranked.select("digest", pl.col("number").cast(pl.Int64))
+def _copies(objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Copy pairs of pictures that objects hold."""
+    held = objects.select("digest")
     related = pairs.filter(pl.col("relation").is_in(_RELATIONS))
+    for end in ("digest_a", "digest_b"):
+        related = related.join(held, left_on=end, right_on="digest", how="semi")
     known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
     judged = with_context(related, pictures.select("digest", *known), rule)
-    copies = judged.filter(tiers_of(judged, rule) == Tier.COPY)
+    return judged.filter(tiers_of(judged, rule) == Tier.COPY)
+
+
+def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
+    """The copy pairs by number, the better picture as `low`."""
+    number = ranked.select("digest", pl.col("number").cast(pl.Int64))
     return (
         copies.join(number, left_on="digest_a", right_on="digest")
         .join(number, left_on="digest_b", right_on="digest", suffix="_b")

@@ -22,6 +22,7 @@ __all__ = [
     "REASONS",
     "Withhold",
     "keeper_order",
+    "mark_outdone",
     "picture_traits",
     "withhold_codes",
 ]
@@ -48,9 +49,10 @@ COLOUR_MARGIN = 5.0
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
 
 UPSCALED_SHARE = 0.5
-"""Up to this share of pixels with detail (inclusive) a picture counts as an upscale, by what it resolves; above, every
-pixel counts. Pictures enlarged 1.5 times a side have .44, twice .25. Between .5 and 1 the measure tells noise, dither
-and the blocks of JPEG 10 (1.0) from a clean original (.5 to 1), in favour of the former, and says nothing of size."""
+"""Up to this share of pixels with detail (inclusive) a picture that a smaller copy outdoes counts as an upscale, by
+what it resolves; above, every pixel counts. Pictures enlarged 1.5 times a side have .44, twice .25. Between .5 and 1
+the measure tells noise, dither and the blocks of JPEG 10 (1.0) from a clean original (.5 to 1), in favour of the
+former, and says nothing of size."""
 
 USED_SHARE = 0.70
 """From this share of pixels with detail (inclusive) the nominal size of a picture is really used."""
@@ -130,7 +132,7 @@ REASONS: dict[Withhold, str] = {
     Withhold.MORE_DATA: "it is smaller but less compressed, and holds more data than the keeper",
     Withhold.CODEC: "it is as large as the keeper in another format, and may be less compressed",
     Withhold.UNMEASURED: "the keeper is larger, but its detail was not measured",
-    Withhold.METADATA: "it says when or with what it was taken and is about as good, the keeper does not",
+    Withhold.METADATA: "it says when or with what it was taken, the keeper does not",
     Withhold.OLDER: "it is older than the keeper and about as good",
 }
 
@@ -139,7 +141,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     """What the policy compares, for each picture.
 
     Args:
-        pictures: `digest`, `width_px`, `height_px` and whatever of `POLICY_COLUMNS` there is.
+        pictures: `digest`, `width_px`, `height_px`, whatever of `POLICY_COLUMNS` there is, and `outdone` where
+            `mark_outdone` found it; without that column all that measure like upscales count as such.
 
     Returns:
         Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
@@ -149,14 +152,11 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or with what it was
         taken), taken_at, width_px, height_px, size_bytes.
     """
-    known = pictures.with_columns(
-        pl.col(name).cast(dtype) if name in pictures.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in POLICY_COLUMNS.items()
-    )
-    pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    known = _known(pictures)
+    outdone = pl.col("outdone") if "outdone" in pictures.columns else pl.lit(True)
     measured = pl.col("effective_pixels").fill_null(pl.col("pixels"))
-    upscaled = measured <= UPSCALED_SHARE * pl.col("pixels")
-    known = known.with_columns(pixels=pixels.clip(lower_bound=1)).with_columns(
+    upscaled = outdone & (measured <= UPSCALED_SHARE * pl.col("pixels"))
+    known = known.with_columns(
         upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
     mode = pl.col("mode").fill_null("RGB")
@@ -193,6 +193,41 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         height_px="height_px",
         size_bytes="size_bytes",
     )
+
+
+def mark_outdone(pictures: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
+    """Which pictures a smaller copy outdoes: one that resolves as much with fewer pixels (sides over 5 % shorter).
+
+    A soft photograph measures like an upscale, and noise put on it does not. Without such a copy its size stands.
+
+    Args:
+        pictures: As for `picture_traits`.
+        copies: Pairs, `digest_a` and `digest_b`.
+
+    Returns:
+        `pictures` with the column `outdone`. What was not measured counts as resolving all its pixels.
+    """
+    facts = _known(pictures).select("digest", "pixels", resolves=pl.col("effective_pixels").fill_null(pl.col("pixels")))
+    one_way = copies.select(digest="digest_a", other="digest_b")
+    ends = pl.concat([one_way, one_way.select(digest="other", other="digest")])
+    found = (
+        ends.join(facts, on="digest")
+        .join(facts, left_on="other", right_on="digest", suffix="_other")
+        .filter(
+            pl.col("pixels_other") < pl.col("pixels") * _MEASURED_AREA,
+            pl.col("resolves_other") * _AREA_TOLERANCE >= pl.col("resolves"),
+        )
+    )
+    return pictures.with_columns(outdone=pl.col("digest").is_in(found["digest"].unique().implode()))
+
+
+def _known(pictures: pl.DataFrame) -> pl.DataFrame:
+    """The columns of the policy, missing ones as nulls, and `pixels`, at least 1."""
+    pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    return pictures.with_columns(
+        pl.col(name).cast(dtype) if name in pictures.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in POLICY_COLUMNS.items()
+    ).with_columns(pixels=pixels.clip(lower_bound=1))
 
 
 def _class_of(value: pl.Expr, tolerance: float) -> pl.Expr:
@@ -292,7 +327,8 @@ def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np
         # A thumbnail of higher quality is no better picture; one that weighs more than its keeper may be.
         (Withhold.MORE_DATA, better_rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])),
         (Withhold.CODEC, as_large & unrated & ~same_codec),
-        (Withhold.METADATA, equal & member["from_camera"] & ~keeper["from_camera"]),
+        # A lossless keeper shows all that the camera's file does; a lossy one is as likely a descendant of it.
+        (Withhold.METADATA, member["from_camera"] & ~keeper["from_camera"] & ~keeper["lossless"]),
         (Withhold.OLDER, equal & (member["from_camera"] == keeper["from_camera"]) & _older(keeper, member)),
     ]
 

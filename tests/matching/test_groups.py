@@ -21,13 +21,15 @@ SEEDS = st.integers(0, 10**6)
 
 def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
     """Keeper digest of each picture taken: the definition, one picture after another."""
-    held = made.objects.join(picture_traits(made.pictures), on="digest", suffix="_picture")
-    traits = keeper_order(held).unique("digest", keep="first", maintain_order=True)
-    order = traits["digest"].to_list()
-    row = {digest: at for at, digest in enumerate(traits["digest"])}
-    judged = with_context(made.pairs, made.pictures, rule).with_columns(tiers_of(made.pairs, rule).alias("unused"))
+    judged = with_context(made.pairs, made.pictures, rule)
     judged = judged.filter((tiers_of(judged, rule) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))
     linked = {frozenset(ends) for ends in judged.select("digest_a", "digest_b").iter_rows()}
+    outdone = outdone_by_hand(made, linked)
+    traits_of_all = picture_traits(made.pictures.with_columns(outdone=pl.col("digest").is_in(outdone)))
+    held = made.objects.join(traits_of_all, on="digest", suffix="_picture")
+    traits = keeper_order(held).unique("digest", keep="first", maintain_order=True)
+    order = traits["digest"].to_list()
+    row = {digest: at for at, digest in enumerate(order)}
     taken: dict[str, str] = {}
     for place, keeper in enumerate(order):
         if keeper in taken:
@@ -38,6 +40,21 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
             if withhold_codes(traits, np.array([row[keeper]]), np.array([row[other]]))[0] == 0:
                 taken[other] = keeper
     return taken
+
+
+def outdone_by_hand(made: World, linked: set[frozenset[str]]) -> set[str]:
+    """Pictures of objects with a copy of theirs that resolves as much on sides more than 5 % shorter."""
+    held = set(made.objects["digest"])
+    size = {row["digest"]: row["width_px"] * row["height_px"] for row in made.pictures.iter_rows(named=True)}
+    worth = {
+        row["digest"]: row["effective_pixels"] or size[row["digest"]] for row in made.pictures.iter_rows(named=True)
+    }
+    return {
+        large
+        for ends in linked
+        for large, small in (sorted(ends), sorted(ends, reverse=True))
+        if ends <= held and size[small] < size[large] * 0.95**2 and worth[small] * 1.05**2 >= worth[large]
+    }
 
 
 @settings(deadline=None, max_examples=150)
@@ -261,3 +278,19 @@ def test_older_objects_represent_their_picture() -> None:
     keeper = group(made.objects, made.pictures, made.pairs, STRICT).groups.filter("is_keeper")
     assert keeper["path"].to_list() == ["z"]
     assert "older (modified 2001-01-01 00:00:00 against 2024-01-01 00:00:00)" in keeper["reason"][0]
+
+
+def test_a_soft_original_is_measured_against_what_resolves_as_much_not_against_noise() -> None:
+    early, late = datetime(2001, 1, 1), datetime(2003, 1, 1)
+    made = world(
+        [stored(name, name) for name in ("soft", "noisy", "thumb")],
+        [
+            picture("soft", taken_at=early, effective_pixels=5_000_000),
+            picture("noisy", taken_at=late, effective_pixels=12_000_000, size_bytes=5_000_000),
+            picture("thumb", width_px=640, height_px=480, effective_pixels=200_000),
+        ],
+        [pair("soft", "noisy", 0), pair("soft", "thumb"), pair("noisy", "thumb")],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert groups.filter("is_keeper")["path"].to_list() == ["soft"]
+    assert sorted(groups.filter(~pl.col("is_keeper"))["path"]) == ["noisy", "thumb"]

@@ -120,14 +120,14 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         ({"colourfulness": 0.0}, {"colourfulness": 5.0}, Withhold.NO),
         ({"colourfulness": 40.0}, {"colourfulness": 0.0}, Withhold.NO),
         ({"colourfulness": None}, {"colourfulness": 40.0}, Withhold.NO),
-        # Qualities 92 and 93 are two classes, but one quality: the picture from a camera, the older one may not go.
+        # Qualities 92 and 93 are two classes, but one quality: the older may not go.
         ({"jpeg_quality": 93}, {"jpeg_quality": 92, "camera": "Example One"}, Withhold.METADATA),
         ({"jpeg_quality": 93, "taken_at": datetime(2003, 1, 1)}, {"jpeg_quality": 92} | ORIGINAL, Withhold.OLDER),
         ({"jpeg_quality": 93} | ORIGINAL, {"jpeg_quality": 92, "taken_at": datetime(2003, 1, 1)}, Withhold.NO),
-        ({"jpeg_quality": 95}, {"jpeg_quality": 92, "camera": "Example One"}, Withhold.NO),
+        ({"jpeg_quality": 99}, {"jpeg_quality": 80, "camera": "Example One"}, Withhold.METADATA),
         (HEIF | {"size_bytes": 2_400_000}, HEIF | {"camera": "Example One"}, Withhold.METADATA),
         (PNG, {"camera": "Example One"} | ORIGINAL, Withhold.NO),
-        (BIG | {"jpeg_quality": 92}, HALF | {"camera": "Example One"}, Withhold.NO),
+        (BIG, HALF | ORIGINAL, Withhold.METADATA),
     ],
 )
 def test_members_that_may_be_worth_more_are_withheld(
