@@ -15,7 +15,7 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
-from deeplens_kit.cli.standing import caveats, say_notes
+from deeplens_kit.cli.standing import caveats, of_active_locations, say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
 from deeplens_kit.cli.withheld import withheld_rows, withheld_sheet
 from deeplens_kit.errors import UnknownNameError
@@ -141,7 +141,7 @@ def duplicates(
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
         view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS))
-        coverage = pipeline.coverage(workspace)
+        coverage = of_active_locations(workspace, pipeline.coverage(workspace))
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
         not_proposed = withheld_rows(workspace, view.withheld)
@@ -249,11 +249,9 @@ def _groups_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
 def _freed_words(row: Mapping[str, Any]) -> str:
     if row["is_keeper"] or row["frees_bytes"] == row["size_bytes"]:
         return ""
-    return (
-        "; another name of the same file stays, so removing this one frees nothing"
-        if not row["frees_bytes"]
-        else (f"; frees {format_bytes(row['frees_bytes'])}")
-    )
+    if not row["frees_bytes"]:
+        return "; another name of a file (hard link): frees nothing of its own"
+    return f"; frees {format_bytes(row['frees_bytes'])}"
 
 
 def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, most: int, *, listed: bool) -> list[str]:
@@ -274,12 +272,15 @@ def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, mo
         )
     if withheld:
         lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --withheld lists them with the reason.")
-    if covered.analysed_objects < covered.objects:
-        files = plural(covered.objects, "file")
-        lines.append(f"This speaks of the {covered.share} of {files} analysed; `deeplens failures` lists the rest.")
-    else:
-        lines.append("Every file that was found was analysed.")
+    lines.append(_coverage_line(covered))
     return lines
+
+
+def _coverage_line(covered: CoverageTotals) -> str:
+    if covered.analysed_objects == covered.objects:
+        return "Every file that was found was analysed."
+    files = plural(covered.objects, "file")
+    return f"This speaks of the {covered.share} of {files} analysed; `deeplens failures` lists the rest."
 
 
 def _write_page(
@@ -316,7 +317,7 @@ def _write_page(
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=facts),
         places=places.select("digest", "location", "path"),
         coverage=coverage,
-        failures=pipeline.list_failures(workspace),
+        failures=of_active_locations(workspace, pipeline.list_failures(workspace)),
     )
     described = describe_duplicates(
         frames,
@@ -337,7 +338,7 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
         from deeplens_kit.reporting.totals import add_up_coverage
 
         frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
-        covered = add_up_coverage(pipeline.coverage(workspace))
+        covered = add_up_coverage(of_active_locations(workspace, pipeline.coverage(workspace)))
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
         current = pipeline.is_current(workspace)
         notes = caveats(workspace, current=current)
@@ -361,8 +362,8 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
     closing = []
     if objects:
         closing = [
-            f"Total: {plural(objects, 'file')}, {format_bytes(gross)}; {format_bytes(realisable)} can be freed, "
-            f"of the {covered.share} analysed."
+            f"Total: {plural(objects, 'file')}, {format_bytes(gross)}; {format_bytes(realisable)} can be freed.",
+            _coverage_line(covered),
         ]
     summary: dict[str, object] = {"objects": objects, "gross_bytes": gross, "realisable_bytes": realisable}
     summary |= {"found_objects": covered.objects, "analysed_objects": covered.analysed_objects}

@@ -16,10 +16,12 @@ from deeplens_kit.cli.tables import shown
 from deeplens_kit.reporting.words import plural
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from deeplens_kit.ledger import Run
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["caveats", "last_runs", "run_caveats", "say_notes"]
+__all__ = ["caveats", "last_runs", "of_active_locations", "run_caveats", "say_notes"]
 
 _STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
 _DEAD = "its process ended without a word"
@@ -61,7 +63,7 @@ def run_caveats(workspace: Workspace) -> list[str]:
             why = f": {run.message.rstrip('.')}" if run.message else ""
             how = "failed" if run.state == RunState.FAILED else "was interrupted"
             lines.append(f"The last run at {name} {how}{why}. What it did not reach is as it was before.")
-    failures = pipeline.list_failures(workspace)
+    failures = of_active_locations(workspace, pipeline.list_failures(workspace))
     if folders := failures.filter(failures["stage"] == "list").height:
         lines.append(f"{plural(folders, 'folder')} could not be listed; what lies beneath is unknown.")
     return lines
@@ -77,6 +79,17 @@ def caveats(workspace: Workspace, *, current: bool) -> list[str]:
     # Where nothing was ever indexed there is nothing to be behind.
     indexed = any(run.kind == "index" for run in workspace.ledger.runs())
     return [*([_STALE] if indexed and not current else []), *run_caveats(workspace)]
+
+
+def of_active_locations(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows of the locations that groups are made of: a share of the analysed must not count what is left out.
+
+    Args:
+        workspace: An open workspace.
+        rows: With the column location_id.
+    """
+    active = [location.location_id for location in workspace.ledger.locations()]
+    return rows.filter(rows["location_id"].is_in(active))
 
 
 def say_notes(notes: Sequence[str]) -> None:

@@ -13,6 +13,7 @@ import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, invocation, logging_on, opened
+from deeplens_kit.reporting.words import plural
 
 __all__ = ["digest", "init", "upgrade"]
 
@@ -41,7 +42,7 @@ def init(
 
         folder = directory if directory is not None else invocation(context).workspace
         with Workspace.create(folder, catalog_url=catalog_url, ledger_url=ledger_url, cache_dir=cache_dir) as workspace:
-            stores = workspace.settings
+            stores, found = workspace.settings, len(workspace.ledger.locations(inactive=True))
             row = {
                 "workspace": str(workspace.directory),
                 "catalog_url": redact(stores.catalog_url),
@@ -50,6 +51,7 @@ def init(
             }
     lines = [
         f"Made the workspace {row['workspace']}",
+        *([f"Its stores were there already, with {plural(found, 'location')}; they were taken over."] if found else []),
         "Next:",
         f"  export {WORKSPACE_VARIABLE}={shlex.quote(row['workspace'])}",
         "  deeplens locations add NAME FOLDER",

@@ -143,3 +143,22 @@ def test_status_warns_of_conflicting_packages(
     assert "faiss-cpu and faiss-gpu" in done.out
     refused = deeplens("--workspace", indexed, "index")
     assert refused.code == SettingsError.exit_code
+
+
+def test_a_deactivated_location_is_in_no_share_and_no_group(deeplens: Deeplens, hashed: Library) -> None:
+    workspace, _ = hashed
+    deeplens("--workspace", workspace, "index")
+    assert deeplens("--workspace", workspace, "duplicates", "--json").json["summary"]["found_objects"] == 12
+    deeplens("--workspace", workspace, "locations", "deactivate", "shop")
+    document = deeplens("--workspace", workspace, "duplicates", "--json").json
+    assert {row["location"] for row in document["rows"]} == {"archive"}
+    assert document["summary"]["found_objects"] == document["summary"]["analysed_objects"] == 4
+    assert deeplens("--workspace", workspace, "savings", "--json").json["summary"]["found_objects"] == 4
+
+
+def test_init_says_that_it_takes_over_old_stores(deeplens: Deeplens, hashed: Library) -> None:
+    workspace, _ = hashed
+    (workspace / "workspace.toml").unlink()
+    done = deeplens("init", workspace)
+    assert done.code == 0
+    assert "were there already, with 2 locations" in done.out

@@ -10,6 +10,7 @@ import pytest
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting import write_atomically
+from deeplens_kit.reporting.files import CSV_ENDINGS, check_target, refuse_within
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -64,3 +65,28 @@ def test_a_name_too_long_is_one_clear_error(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="Cannot write"):
         write_atomically(tmp_path / ("x" * 300), [b"x"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_only_a_file_of_its_own_kind_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / "picture.png").write_bytes(b"mine")
+    (tmp_path / "old.CSV").write_bytes(b"old")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "picture.png")
+    assert check_target(tmp_path / "old.CSV", CSV_ENDINGS) == tmp_path / "old.CSV"
+    assert check_target(tmp_path / "new.txt", CSV_ENDINGS) == tmp_path / "new.txt"
+    for name in ("picture.png", "link.csv"):
+        with pytest.raises(SettingsError, match=r"only a file that ends in \.csv is replaced"):
+            check_target(tmp_path / name, CSV_ENDINGS)
+
+
+def test_a_folder_is_refused_by_any_of_its_names(tmp_path: Path) -> None:
+    (tmp_path / "pictures" / "deep").mkdir(parents=True)
+    (tmp_path / "twin").symlink_to(tmp_path / "pictures")
+    for within in ("pictures/new.csv", "pictures/deep/new.csv", "twin/new.csv", "pictures/../pictures/new.csv"):
+        with pytest.raises(SettingsError, match="inside somebody's"):
+            refuse_within(tmp_path / within, tmp_path / "pictures", "inside somebody's")
+        with pytest.raises(SettingsError):
+            refuse_within(tmp_path / within, tmp_path / "twin", "inside somebody's")
+    refuse_within(tmp_path / "pictures.csv", tmp_path / "pictures", "inside somebody's")
+    refuse_within(tmp_path / "new.csv", tmp_path / "not there", "inside somebody's")
+    with pytest.raises(SettingsError):
+        refuse_within(tmp_path / "store", tmp_path / "store", "the store itself")

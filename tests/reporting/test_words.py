@@ -12,6 +12,7 @@ from PIL import Image
 
 from deeplens_kit.features.orientations import ORIENTATIONS
 from deeplens_kit.reporting.words import (
+    _SKIPPED_WORDS,
     format_bytes,
     format_percent,
     format_seconds,
@@ -21,9 +22,11 @@ from deeplens_kit.reporting.words import (
     problem_words,
     relation_words,
     score_words,
+    skipped_words,
     tier_words,
 )
 from deeplens_kit.schemas import Outcome, Relation, Tier
+from deeplens_kit.storage.base import SkipReason
 
 UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12, "PB": 10**15, "EB": 10**18}
 
@@ -135,3 +138,11 @@ def test_orientation_words_describe_what_the_eye_sees(index: int, *, from_b: boo
         seen = [other if turn is None else other.transpose(turn)]
     assert this.tobytes() in [item.tobytes() for item in seen]
     assert this.size in [item.size for item in seen]
+
+
+def test_what_was_left_out_in_words() -> None:
+    assert skipped_words({"symlink": 1, "hidden": 1234}) == "1,234 hidden, 1 symbolic link"
+    assert skipped_words({"special": 2, "workspace": 6, "new": 1}) == (
+        "1 new, 2 pipes, sockets or devices, 6 of the workspace itself"
+    )
+    assert {str(reason) for reason in SkipReason} == set(_SKIPPED_WORDS)
