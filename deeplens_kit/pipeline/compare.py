@@ -51,6 +51,7 @@ _FACTS = (
     "sharpness",
     "flatness",
     "dominant_tone",
+    "colourfulness",
     "low_information",
 )
 

@@ -292,3 +292,16 @@ def test_any_history_leaves_what_a_dictionary_would(rows: SimpleNamespace, steps
         )
         assert catalog.table_digests() == plain.table_digests()
         assert sorted(catalog.vectors(rows.spec)[0]) == sorted({rows.digest_of(n // 2 * 2) for n in indexed})
+
+
+def test_more_rows_than_one_merge_takes_are_all_written_and_removed(
+    catalog: Catalog, rows: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("deeplens_kit.catalog.lance_table.ROWS_PER_MERGE", 7)
+    catalog.write_batch(rows.batch(range(30)))
+    catalog.write_batch(rows.batch(range(20), run="r2"))
+    found = catalog.objects()
+    assert found["object_id"].n_unique() == found.height == 30
+    assert sorted(found["run_id"].value_counts()["count"]) == [10, 20]
+    catalog.remove_objects(found["object_id"].to_list()[:25])
+    assert catalog.objects().height == 5
