@@ -33,10 +33,21 @@ def mixtures(distributions: Iterable[metadata.Distribution] | None = None) -> di
     Args:
         distributions: What is installed; by default all that the running Python sees.
     """
-    found = metadata.distributions() if distributions is None else distributions
-    names = {str(item.metadata["Name"]).lower().replace("_", "-").replace(".", "-") for item in found}
+    if distributions is None:
+        names = {name for rivals in _RIVALS.values() for name in rivals if _is_installed(name)}
+    else:
+        names = {str(item.metadata["Name"]).lower().replace("_", "-").replace(".", "-") for item in distributions}
     both = {module: tuple(sorted(names.intersection(rivals))) for module, rivals in _RIVALS.items()}
     return {module: rivals for module, rivals in both.items() if len(rivals) > 1}
+
+
+def _is_installed(name: str) -> bool:
+    # By name: reading the metadata of every distribution would take longer than a re-scan of a thousand files.
+    try:
+        metadata.distribution(name)
+    except metadata.PackageNotFoundError:
+        return False
+    return True
 
 
 def check_runtime(distributions: Iterable[metadata.Distribution] | None = None) -> None:

@@ -43,9 +43,8 @@ _EQUAL_SIDES = 0.95**2
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """What matching did: whether it had to, pictures looked at, pairs by tier, and pictures measured for detail."""
+    """What matching found: pictures looked at, pairs by tier, and pictures measured for detail."""
 
-    changed: bool
     pictures: int
     copies: int
     scenes: int
@@ -59,7 +58,7 @@ def match(
     workers: int | None = None,
     progress: ProgressListener | None = None,
     stop: threading.Event | None = None,
-) -> MatchReport:
+) -> MatchReport | None:
     """Find the pairs of a workspace; does nothing where no picture, feature, floor or rule has changed.
 
     Args:
@@ -69,14 +68,17 @@ def match(
         progress: Told how it goes.
         stop: Set it to end cleanly; pairs are replaced at the end or not at all.
 
+    Returns:
+        What was found; None where the stored pairs stand.
+
     Raises:
         Interrupted: `stop` was set.
     """
     stop = stop or threading.Event()
-    pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
-    fingerprint = _fingerprint(workspace, pictures, rule)
+    fingerprint = _fingerprint(workspace, workspace.catalog.pictures(columns=_INPUTS), rule)
     if workspace.catalog.pairs_fingerprint() == fingerprint:
-        return _report(workspace.catalog.pairs(), pictures, measured=0, changed=False)
+        return None
+    pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
     run = workspace.ledger.start_run("match", None, asdict(workspace.settings.match))
     with bound_context(run_id=run.run_id):
         try:
@@ -112,7 +114,8 @@ def _replace_pairs(
         raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
     # The pairs last: their fingerprint says that all of it was done.
     workspace.catalog.replace_pairs(pairs, fingerprint if measured == wanted else fingerprint + _UNMEASURED)
-    return _report(pairs, pictures, measured=measured, changed=True)
+    copies = pairs.filter(pl.col("tier") == Tier.COPY).height
+    return MatchReport(pictures.height, copies, pairs.height - copies, measured)
 
 
 def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
@@ -124,9 +127,11 @@ def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
 
 def _fingerprint(workspace: Workspace, pictures: pl.DataFrame, rule: Rule) -> str:
     """Names all that the pairs depend on: every picture with its features and decode path, the floors, the rule."""
-    lines = pictures.select(pl.concat_str(_INPUTS, separator=" ").alias("line")).sort("line")["line"]
-    digest = hashlib.sha256("\n".join(lines).encode())
-    digest.update(repr((_GRAPH_VERSION, workspace.settings.match, rule)).encode())
+    digest = hashlib.sha256(repr((_GRAPH_VERSION, workspace.settings.match, rule)).encode())
+    # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
+    for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
+        digest.update(f"\n{features} {decode_spec}\n".encode())
+        digest.update("\n".join(group["digest"].sort()).encode())
     return digest.hexdigest()
 
 
@@ -244,8 +249,3 @@ class _Sources:
                     yield source.digest, effective_pixels(data, self._decode)
             except ObjectError as error:
                 _log.warning("detail not measured", digest=source.digest, code=error.code)
-
-
-def _report(pairs: pl.DataFrame, pictures: pl.DataFrame, *, measured: int, changed: bool) -> MatchReport:
-    copies = pairs.filter(pl.col("tier") == Tier.COPY).height
-    return MatchReport(changed, pictures.height, copies, pairs.height - copies, measured)

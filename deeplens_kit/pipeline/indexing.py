@@ -69,14 +69,19 @@ def index(
         try:
             reports.append(index_location(workspace, location, options, progress, stop))
         except (LocationError, LeaseHeldError) as error:
-            _log.warning("location left out", location=location.name, reason=str(error))
+            # The first is raised at the end; the others would go unheard.
+            (_log.warning if failed else _log.info)("location left out", location=location.name, reason=str(error))
             failed.append(error)
         if stop.is_set():
             interrupted = Interrupted("Stopped; what was read is kept. Run `deeplens index` again to go on.")
             interrupted.reports = tuple(reports)
             raise interrupted
     if and_match:
-        match(workspace, workers=count, progress=progress, stop=stop)
+        try:
+            match(workspace, workers=count, progress=progress, stop=stop)
+        except Interrupted as error:
+            error.reports = tuple(reports)
+            raise
     if failed:
         failed[0].reports = tuple(reports)
         raise failed[0]

@@ -169,20 +169,19 @@ class _Run:
         tools = available(workspace.settings.features)
         self._missing = dict(tools.missing)
         toolbox = Toolbox(tuple(tools.extractors.values()), workspace.settings.decode, workspace.thumbnails)
-        pictures = workspace.catalog.pictures(columns=["digest", "features", "decode_spec", "effective_pixels"])
+        pictures = workspace.catalog.pictures(columns=["digest", "features", "decode_spec"])
         complete = _complete(pictures, toolbox)
         failures = workspace.catalog.failures(location.location_id)
         tasks = _tasks(found, complete, lacking=complete.len() < pictures.height) + self._retries(found, failures)
         # A re-scan that reads nothing need not make a hundred thousand Python texts.
         known = frozenset(complete) if tasks else frozenset()
-        measured = pictures.drop_nulls("effective_pixels") if tasks else pictures.clear()
         writer = self._writer = BatchWriter(
             workspace.catalog,
             location.location_id,
             self._run_id,
             known,
             frozenset(failures["object_id"]),
-            dict(measured.select("digest", "effective_pixels").iter_rows()),
+            self._measured() if tasks else {},
             workspace.settings.index,
             self._lease.check,
         )
@@ -195,6 +194,10 @@ class _Run:
             assert writer.waiting == 0, f"{writer.waiting} objects wait for pictures that nobody analyses"
             self._lease.check()
             _take_out(workspace, found, written=bool(tasks))
+
+    def _measured(self) -> dict[str, int]:
+        measured = self._workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
+        return dict(measured.iter_rows())
 
     def _scan(self) -> ScanResult:
         workspace, location = self._workspace, self._location
