@@ -99,9 +99,7 @@ class LanceTable:
 
         field = self.schema.field(self.key)
         rows = pa.table([pa.array(list(dict.fromkeys(keys)), field.type)], schema=pa.schema([field]))
-        return sum(
-            int(self._merge().when_matched_delete().execute(part)["num_deleted_rows"]) for part in _parts(rows)
-        )
+        return sum(int(self._merge().when_matched_delete().execute(part)["num_deleted_rows"]) for part in _parts(rows))
 
     def read(self, columns: Sequence[str], where: str | None = None) -> pa.Table:
         """Rows of the latest version, in no particular order.
