@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,8 @@ def unit_vectors(rows: NDArray[np.float32]) -> NDArray[np.float16]:
     return scaled
 
 
+# A session is safe to share between threads and runs; the name of the weights holds their checksum.
+@lru_cache(maxsize=4)
 def _session(model: OnnxModel, weights: WeightsFile) -> Any:
     try:
         import onnxruntime

@@ -24,7 +24,7 @@ from deeplens_kit.schemas import FeatureSpec, Tier
 from deeplens_kit.storage import LocationKind
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
-__all__ = ["MatchReport", "is_current", "match"]
+__all__ = ["GRAPH_INPUTS", "MatchReport", "is_current", "match"]
 
 _log = get_logger(__name__)
 
@@ -32,7 +32,8 @@ _log = get_logger(__name__)
 # otherwise end with other pairs than one that was not.
 _POLICY = [name for name in POLICY_COLUMNS if name != "effective_pixels"]
 _MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEXT_COLUMNS, "features", "decode_spec"]))
-_INPUTS = ["digest", "features", "decode_spec"]
+GRAPH_INPUTS = ["digest", "features", "decode_spec"]
+"""Columns of `pictures` that say whether the stored pairs are those of the pictures there are."""
 # Raised when the same inputs would give other pairs.
 _GRAPH_VERSION = 1
 # Ends the fingerprint of pairs of which some could not be measured, so that the next run tries again.
@@ -58,6 +59,7 @@ def match(
     workers: int | None = None,
     progress: ProgressListener | None = None,
     stop: threading.Event | None = None,
+    inputs: pl.DataFrame | None = None,
 ) -> MatchReport | None:
     """Find the pairs of a workspace; does nothing where no picture, feature, floor or rule has changed.
 
@@ -67,6 +69,7 @@ def match(
         workers: Threads that measure detail; None for the setting.
         progress: Told how it goes.
         stop: Set it to end cleanly; pairs are replaced at the end or not at all.
+        inputs: GRAPH_INPUTS of all pictures, where the caller has just read them.
 
     Returns:
         What was found; None where the stored pairs stand.
@@ -75,7 +78,9 @@ def match(
         Interrupted: `stop` was set.
     """
     stop = stop or threading.Event()
-    fingerprint = _fingerprint(workspace, workspace.catalog.pictures(columns=_INPUTS), rule)
+    if inputs is None:
+        inputs = workspace.catalog.pictures(columns=GRAPH_INPUTS)
+    fingerprint = _fingerprint(workspace, inputs, rule)
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return None
     pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
@@ -120,7 +125,7 @@ def _replace_pairs(
 
 def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
     """Whether the stored pairs are those of the pictures that the catalog holds now."""
-    pictures = workspace.catalog.pictures(columns=_INPUTS)
+    pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
     stored = workspace.catalog.pairs_fingerprint() or ""
     return stored.removesuffix(_UNMEASURED) == _fingerprint(workspace, pictures, rule)
 
@@ -131,7 +136,7 @@ def _fingerprint(workspace: Workspace, pictures: pl.DataFrame, rule: Rule) -> st
     # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
     for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
         digest.update(f"\n{features} {decode_spec}\n".encode())
-        digest.update("\n".join(group["digest"].sort()).encode())
+        digest.update(str(group["digest"].sort().str.join("\n").item()).encode())
     return digest.hexdigest()
 
 

@@ -65,20 +65,23 @@ def index(
     options = RunOptions(count, accept_gone=accept_gone, retry_failed=retry_failed)
     reports: list[IndexReport] = []
     failed: list[LocationError | LeaseHeldError] = []
+    inputs = None
     for location in locations:
         try:
-            reports.append(index_location(workspace, location, options, progress, stop))
+            report, inputs = index_location(workspace, location, options, progress, stop)
+            reports.append(report)
         except (LocationError, LeaseHeldError) as error:
             # The first is raised at the end; the others would go unheard.
             (_log.warning if failed else _log.info)("location left out", location=location.name, reason=str(error))
             failed.append(error)
+            inputs = None  # it may have committed rows before
         if stop.is_set():
             interrupted = Interrupted("Stopped; what was read is kept. Run `deeplens index` again to go on.")
             interrupted.reports = tuple(reports)
             raise interrupted
     if and_match:
         try:
-            match(workspace, workers=count, progress=progress, stop=stop)
+            match(workspace, workers=count, progress=progress, stop=stop, inputs=inputs)
         except Interrupted as error:
             error.reports = tuple(reports)
             raise

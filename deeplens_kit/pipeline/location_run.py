@@ -21,6 +21,7 @@ from deeplens_kit.features import available
 from deeplens_kit.ledger import Lease, Location
 from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
 from deeplens_kit.pipeline.execution import Flow, run_flow
+from deeplens_kit.pipeline.graph import GRAPH_INPUTS
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.reading import Content, DigestClaims, ObjectRead, ObjectReader, ReadFailure, ReadTask
 from deeplens_kit.pipeline.scan import ROW_COLUMNS, ScanResult, scan
@@ -105,8 +106,11 @@ def index_location(
     options: RunOptions,
     progress: ProgressListener | None,
     stop: threading.Event,
-) -> IndexReport:
+) -> tuple[IndexReport, pl.DataFrame | None]:
     """Index one location under its lease; whatever happens, the end of the run is recorded in the ledger.
+
+    Returns:
+        The report, and GRAPH_INPUTS of all pictures where the run changed no row: matching need not read them again.
 
     Raises:
         LocationError: It cannot be listed, or lists nothing of what it held.
@@ -134,7 +138,7 @@ def index_location(
         report = run.report("interrupted" if stop.is_set() else "finished")
         ledger.finish_run(recorded.run_id, report.state, _figures(report))
         _log.info("indexed", **_figures(report))
-        return report
+        return report, run.untouched
 
 
 class _Run:
@@ -158,6 +162,7 @@ class _Run:
         self._found: ScanResult | None = None
         self._writer: BatchWriter | None = None
         self._missing: Mapping[str, str] = {}
+        self.untouched: pl.DataFrame | None = None
 
     def carry_out(self) -> None:
         """List, compare, read and analyse, commit, take out what is gone."""
@@ -169,7 +174,7 @@ class _Run:
         tools = available(workspace.settings.features)
         self._missing = dict(tools.missing)
         toolbox = Toolbox(tuple(tools.extractors.values()), workspace.settings.decode, workspace.thumbnails)
-        pictures = workspace.catalog.pictures(columns=["digest", "features", "decode_spec"])
+        pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
         complete = _complete(pictures, toolbox)
         failures = workspace.catalog.failures(location.location_id)
         tasks = _tasks(found, complete, lacking=complete.len() < pictures.height) + self._retries(found, failures)
@@ -194,6 +199,8 @@ class _Run:
             assert writer.waiting == 0, f"{writer.waiting} objects wait for pictures that nobody analyses"
             self._lease.check()
             _take_out(workspace, found, written=bool(tasks))
+        if not (tasks or found.gone):
+            self.untouched = pictures
 
     def _measured(self) -> dict[str, int]:
         measured = self._workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
