@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from deeplens_kit.errors import WorkspaceError
+
 revision = "0002"
 down_revision = "0001"
 branch_labels = None
@@ -25,4 +27,4 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Refused: a ledger goes back by its backup."""
-    raise NotImplementedError("restore the backup that the upgrade made")
+    raise WorkspaceError("A ledger is not taken back to an older schema; restore the backup that the upgrade made.")
