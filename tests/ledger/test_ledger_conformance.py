@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import create_engine, inspect, text
+from sqlalchemy import DateTime, bindparam, create_engine, inspect, text
 
 from deeplens_kit.errors import (
     LeaseHeldError,
@@ -81,7 +81,9 @@ class LedgerConformance:
             assert "leases" not in inspect(connection).get_table_names()
         with writing(engine).begin() as connection:
             connection.execute(
-                text("INSERT INTO locations VALUES ('ab12', 'péle mêle', '/a', '{\"x\": 1}', :at, :active)"),
+                text("INSERT INTO locations VALUES ('ab12', 'péle mêle', '/a', '{\"x\": 1}', :at, :active)").bindparams(
+                    bindparam("at", type_=DateTime())
+                ),
                 {"at": datetime(2024, 2, 3, tzinfo=UTC).replace(tzinfo=None), "active": True},
             )
         with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
