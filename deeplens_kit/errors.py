@@ -21,6 +21,10 @@ happened, to which value, what is allowed and what to do next, in one line witho
     │   ├── UnsupportedFormatError            not a picture format that is read
     │   ├── CorruptPictureError               the decoder gave up
     │   └── LimitExceededError                bytes, pixels or frames above the limit
+    ├── QueryError                   exit 2   a picture or link to search for that cannot be used
+    │   └── LinkRefusedError         exit 2   a link that is not followed: private address, wrong kind, too large
+    ├── ReportError                  exit 1   a report could not be made; the last good one stands
+    ├── ExtraMissingError            exit 6   a part of DeepLens that is not installed
     ├── ModelUnavailableError        exit 6   a model's weights or runtime are not installed
     ├── ModelCorruptError            exit 6   weights do not have the checksum or shape they should
     └── Interrupted                  exit 130 stopped by the user; the work so far is kept
@@ -34,9 +38,11 @@ from collections.abc import Iterable
 __all__ = [
     "CorruptPictureError",
     "DeepLensError",
+    "ExtraMissingError",
     "Interrupted",
     "LeaseHeldError",
     "LimitExceededError",
+    "LinkRefusedError",
     "LocationEmptiedError",
     "LocationError",
     "LocationUnavailableError",
@@ -45,6 +51,8 @@ __all__ = [
     "ObjectChangedError",
     "ObjectError",
     "ObjectUnreadableError",
+    "QueryError",
+    "ReportError",
     "SettingsError",
     "StoreFullError",
     "UnknownNameError",
@@ -205,6 +213,41 @@ class LimitExceededError(ObjectError):
     """Bytes, pixels or frames are above the limit set for decoding."""
 
     code = "too_large"
+
+
+class QueryError(DeepLensError):
+    """A picture or link to search for cannot be used."""
+
+    code = "query"
+    exit_code = 2
+
+
+class LinkRefusedError(QueryError):
+    """A link is not followed: a private address, another scheme, too many redirects, too large, no picture."""
+
+    code = "link_refused"
+
+
+class ReportError(DeepLensError):
+    """A report could not be made; nothing of it was written, and the last good one stands."""
+
+    code = "report"
+
+
+class ExtraMissingError(DeepLensError):
+    """A part of DeepLens that is installed apart is not there.
+
+    Args:
+        what: What was wanted, for example "The map".
+        extra: The extra that brings it, for example "workbench".
+    """
+
+    code = "extra_missing"
+    exit_code = 6
+
+    def __init__(self, what: str, extra: str) -> None:
+        self.what, self.extra = what, extra
+        super().__init__(f"{what} needs the extra {extra!r}; install it with `pip install 'deeplens-kit[{extra}]'`.")
 
 
 class ModelUnavailableError(DeepLensError):
