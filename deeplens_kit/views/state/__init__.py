@@ -1,8 +1,25 @@
 """State of the views: what is chosen and what came of it, as parameters.
 
-Takes callables that the pipeline gives, holds choices and answers; must not import Panel or any widget.
+Takes callables that the pipeline gives, holds choices and answers; must not import Panel or any widget. The names
+below load their modules when they are first used.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.views.state.selection import SelectionState
+
+__all__ = ["SelectionState"]
+
+_HOMES = {
+    "SelectionState": "selection",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
