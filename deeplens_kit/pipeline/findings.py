@@ -195,8 +195,10 @@ def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None,
     )
 
 
-def summarise_savings(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) -> pl.DataFrame:
+def summarise_savings(
+    workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT
+) -> pl.DataFrame:
     """Bytes that the proposed removals would free: location, tier, objects, gross_bytes, realisable_bytes."""
-    groups = list_groups(workspace, tiers).groups
+    groups = list_groups(workspace, tiers, rule=rule).groups
     amounts = savings(groups.drop("location"))
     return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier")
