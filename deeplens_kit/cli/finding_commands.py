@@ -15,7 +15,7 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
-from deeplens_kit.cli.standing import caveats, of_active_locations, say_notes
+from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
 from deeplens_kit.cli.withheld import withheld_rows, withheld_sheet
 from deeplens_kit.errors import UnknownNameError
@@ -65,7 +65,7 @@ def pairs(
 
         frame = _with_object_ids(workspace, pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER)))
         current = pipeline.is_current(workspace)
-        notes = caveats(workspace, current=current)
+        notes = pipeline.caveats(workspace, current=current)
         empty = _when_empty(workspace, "No pairs.")
     in_all = frame.height
     rows = frame if limit is None else frame.head(limit)
@@ -141,11 +141,11 @@ def duplicates(
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
         view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS))
-        coverage = of_active_locations(workspace, pipeline.coverage(workspace))
+        coverage = pipeline.of_active_locations(workspace, pipeline.coverage(workspace))
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
         not_proposed = withheld_rows(workspace, view.withheld)
-        notes = caveats(workspace, current=view.current)
+        notes = pipeline.caveats(workspace, current=view.current)
         if html is not None:
             _write_page(workspace, view, coverage, html, limit, notes)
     ranked = _by_freed(view.groups)
@@ -317,7 +317,7 @@ def _write_page(
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=facts),
         places=places.select("digest", "location", "path"),
         coverage=coverage,
-        failures=of_active_locations(workspace, pipeline.list_failures(workspace)),
+        failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
     )
     described = describe_duplicates(
         frames,
@@ -338,10 +338,10 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
         from deeplens_kit.reporting.totals import add_up_coverage
 
         frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
-        covered = add_up_coverage(of_active_locations(workspace, pipeline.coverage(workspace)))
+        covered = add_up_coverage(pipeline.of_active_locations(workspace, pipeline.coverage(workspace)))
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
         current = pipeline.is_current(workspace)
-        notes = caveats(workspace, current=current)
+        notes = pipeline.caveats(workspace, current=current)
     rows = frame.select("location", "tier", "objects", "gross_bytes", "realisable_bytes")
     objects, gross, realisable = (int(rows[name].sum()) for name in ("objects", "gross_bytes", "realisable_bytes"))
 

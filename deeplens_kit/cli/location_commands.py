@@ -52,51 +52,30 @@ def add(
     check_outputs(csv)
     options = _options(option or [])
     with opened(context, csv) as workspace:
-        from deeplens_kit.storage import open_location
+        from deeplens_kit import pipeline
 
-        kind = open_location("", name, url, options)
-        if not anyway:
-            kind.check()
-        # The normalised URL holds the whole path: the next command may be called from another folder.
-        location = workspace.ledger.add_location(name, kind.url, options)
+        location = pipeline.add_location(workspace, name, url, options, unreachable=anyway)
     lines = [f"Added {shown(location.name)}: {display_url(location.url)}", "Next: deeplens index"]
     give(_one("locations add", location, lines), as_json=as_json, csv=csv)
 
 
 def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> None:
     """List the locations of the workspace, those that are deactivated too."""
-    import json
-
-    import polars as pl
-
     check_outputs(csv)
     with opened(context, csv) as workspace:
-        locations = workspace.ledger.locations(inactive=True)
-    rows = [
-        (item.name, item.url, json.dumps(dict(item.options)), item.active, item.created_at, item.location_id)
-        for item in locations
-    ]
-    schema = pl.Schema(
-        {
-            "location": pl.String(),
-            "url": pl.String(),
-            "options": pl.String(),
-            "active": pl.Boolean(),
-            "created_at": pl.Datetime("us", "UTC"),
-            "location_id": pl.String(),
-        }
-    )
-    frame = pl.DataFrame(rows, schema=schema, orient="row")
+        from deeplens_kit import pipeline
+
+        frame = pipeline.list_locations(workspace)
 
     def show() -> Sheet:
         lines = [
             (
-                shown(item.name),
-                display_url(item.url),
-                "" if not item.options else json.dumps(dict(item.options)),
-                "" if item.active else "deactivated",
+                shown(row["location"]),
+                display_url(row["url"]),
+                "" if row["options"] == "{}" else row["options"],
+                "" if row["active"] else "deactivated",
             )
-            for item in locations
+            for row in frame.iter_rows(named=True)
         ]
         headings = (Column("location"), Column("url", fold=True), Column("options", fold=True), Column(""))
         return Sheet(headings, lines, NO_LOCATIONS)

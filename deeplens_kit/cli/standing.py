@@ -1,95 +1,15 @@
-"""How far an answer can be trusted: the last run at each location, and whether the pairs are up to date.
+"""What is said beside an answer: how far it can be trusted.
 
-Takes an open workspace, gives runs and sentences; must not count files or draw tables. A run whose process is gone
-says "running" in the ledger until the next one; here it is what it was: interrupted.
+Takes sentences that the pipeline gives, prints them to standard error; must not look into the stores itself.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import typer
 
-from deeplens_kit.cli.tables import shown
-from deeplens_kit.reporting.words import plural
-
-if TYPE_CHECKING:
-    import polars as pl
-
-    from deeplens_kit.ledger import Run
-    from deeplens_kit.pipeline import Workspace
-
-__all__ = ["caveats", "last_runs", "of_active_locations", "run_caveats", "say_notes"]
-
-_STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
-_DEAD = "its process ended without a word"
-
-
-def last_runs(workspace: Workspace) -> dict[str, Run]:
-    """The last index run at each location that had one, by the location's id."""
-    from deeplens_kit.ledger import RunState
-    from deeplens_kit.ledger.holder import is_alive
-
-    last: dict[str, Run] = {}
-    for run in sorted(workspace.ledger.runs(), key=lambda item: item.started_at):
-        if run.kind == "index" and run.location_id is not None:
-            last[run.location_id] = run
-    return {
-        location_id: replace(run, state=RunState.INTERRUPTED, message=_DEAD)
-        if run.state == RunState.RUNNING and is_alive(run.holder) is False
-        else run
-        for location_id, run in last.items()
-    }
-
-
-def run_caveats(workspace: Workspace) -> list[str]:
-    """What the last runs leave open: locations not indexed, not to the end, or with folders that cannot be listed."""
-    from deeplens_kit import pipeline
-    from deeplens_kit.ledger import RunState
-
-    last = last_runs(workspace)
-    if not last:
-        return []
-    lines = []
-    for location in workspace.ledger.locations():
-        name, run = shown(location.name), last.get(location.location_id)
-        if run is None:
-            lines.append(f"{name} has not been indexed yet; run `deeplens index`.")
-        elif run.state == RunState.RUNNING:
-            lines.append(f"{name} is being indexed now; figures are those of what is done.")
-        elif run.state != RunState.FINISHED:
-            why = f": {run.message.rstrip('.')}" if run.message else ""
-            how = "failed" if run.state == RunState.FAILED else "was interrupted"
-            lines.append(f"The last run at {name} {how}{why}. What it did not reach is as it was before.")
-    failures = of_active_locations(workspace, pipeline.list_failures(workspace))
-    if folders := failures.filter(failures["stage"] == "list").height:
-        lines.append(f"{plural(folders, 'folder')} could not be listed; what lies beneath is unknown.")
-    return lines
-
-
-def caveats(workspace: Workspace, *, current: bool) -> list[str]:
-    """Sentences that belong beside an answer about pairs; none where it is whole and up to date.
-
-    Args:
-        workspace: An open workspace.
-        current: Whether the pairs are those of the files that are indexed now.
-    """
-    # Where nothing was ever indexed there is nothing to be behind.
-    indexed = any(run.kind == "index" for run in workspace.ledger.runs())
-    return [*([_STALE] if indexed and not current else []), *run_caveats(workspace)]
-
-
-def of_active_locations(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
-    """Rows of the locations that groups are made of: a share of the analysed must not count what is left out.
-
-    Args:
-        workspace: An open workspace.
-        rows: With the column location_id.
-    """
-    active = [location.location_id for location in workspace.ledger.locations()]
-    return rows.filter(rows["location_id"].is_in(active))
+__all__ = ["say_notes"]
 
 
 def say_notes(notes: Sequence[str]) -> None:

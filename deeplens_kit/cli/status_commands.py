@@ -14,7 +14,6 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
-from deeplens_kit.cli.standing import last_runs, run_caveats
 from deeplens_kit.cli.tables import Column, Sheet, display_url, place, shown
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting.words import (
@@ -56,7 +55,7 @@ def _status_answer(workspace: Workspace, *, verbose: bool) -> Answer:
 
     coverage, failures = pipeline.coverage(workspace), pipeline.list_failures(workspace)
     folders = failures.filter(pl.col("stage") == "list")
-    last, locations = last_runs(workspace), workspace.ledger.locations(inactive=True)
+    last, locations = pipeline.last_runs(workspace), workspace.ledger.locations(inactive=True)
     rows = [
         _status_row(
             location,
@@ -67,7 +66,7 @@ def _status_answer(workspace: Workspace, *, verbose: bool) -> Answer:
         for location in locations
     ]
     whole, found = add_up_coverage(coverage), _Figures.of(locations, last)
-    warning, open_ends = _runtime_warning(), run_caveats(workspace)
+    warning, open_ends = _runtime_warning(), pipeline.run_caveats(workspace)
     summary = {
         "workspace": str(workspace.directory),
         "objects": whole.objects,

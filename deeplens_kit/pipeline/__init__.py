@@ -23,8 +23,11 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.graph import MatchReport, is_current, match
     from deeplens_kit.pipeline.indexing import index
     from deeplens_kit.pipeline.location_run import IndexReport
+    from deeplens_kit.pipeline.locations import add_location, list_locations
+    from deeplens_kit.pipeline.picture_list import list_pictures
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+    from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
 
 __all__ = [
@@ -37,16 +40,23 @@ __all__ = [
     "ScoreLine",
     "UpgradeReport",
     "Workspace",
+    "add_location",
+    "caveats",
     "check_locations",
     "compare_files",
     "coverage",
     "index",
     "is_current",
+    "last_runs",
     "list_failures",
     "list_groups",
+    "list_locations",
     "list_objects",
     "list_pairs",
+    "list_pictures",
     "match",
+    "of_active_locations",
+    "run_caveats",
     "summarise_savings",
     "thumbnail",
 ]
@@ -61,16 +71,23 @@ _HOMES = {
     "ScoreLine": "compare",
     "UpgradeReport": "workspace",
     "Workspace": "workspace",
+    "add_location": "locations",
+    "caveats": "standing",
     "check_locations": "workspace",
     "compare_files": "compare",
     "coverage": "findings",
     "index": "indexing",
     "is_current": "graph",
+    "last_runs": "standing",
     "list_failures": "findings",
     "list_groups": "findings",
+    "list_locations": "locations",
     "list_objects": "findings",
     "list_pairs": "findings",
+    "list_pictures": "picture_list",
     "match": "graph",
+    "of_active_locations": "standing",
+    "run_caveats": "standing",
     "summarise_savings": "findings",
     "thumbnail": "previews",
 }
