@@ -165,6 +165,15 @@ class CatalogReader:
         with translated("read", self.url):
             return self._manifest.vector_specs()
 
+    def versions(self) -> dict[str, int]:
+        """Commits that the tables of objects, pictures and vectors have seen, by table; equal: nothing changed.
+
+        Cheap enough to ask before every answer: no row is read.
+        """
+        with translated("read", self.url):
+            tables = [self._tables["objects"], self._tables["pictures"], *self._vector_tables().values()]
+            return {table.name: int(table.dataset().version) for table in tables}
+
     # --- For the writing half ------------------------------------------------------------
 
     @cached_property

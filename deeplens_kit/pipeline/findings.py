@@ -21,6 +21,7 @@ __all__ = [
     "ALL_PAIRS_LIMIT",
     "GroupsView",
     "coverage",
+    "indexed_files",
     "list_failures",
     "list_groups",
     "list_objects",
@@ -103,7 +104,7 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
         orientation, sscd_small, sscd, digest_a, digest_b. Objects with equal bytes are pairs of tier `bytes`.
     """
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else set(Tier)
-    places = _indexed_files(workspace).select("digest", "path", "location").sort("digest", "location", "path")
+    places = indexed_files(workspace).select("digest", "path", "location").sort("digest", "location", "path")
     pairs = workspace.catalog.pairs().filter(pl.col("tier").is_in([str(tier) for tier in chosen]))
     few = places.filter(pl.int_range(pl.len()).over("digest") < ALL_PAIRS_LIMIT)
     similar = pairs.join(few, left_on="digest_a", right_on="digest").join(
@@ -117,7 +118,7 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
     return listed.sort("score", "digest_a", "digest_b", "path_a", "path_b", descending=[True, *[False] * 4])
 
 
-def _indexed_files(workspace: Workspace) -> pl.DataFrame:
+def indexed_files(workspace: Workspace) -> pl.DataFrame:
     """Indexed objects of active locations with the names of these, each file once however many locations list it.
 
     A file must never become a copy of itself. Locations overlap where one lies within another or is an alias of it:
@@ -184,7 +185,7 @@ def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None,
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
         rule: Thresholds.
     """
-    objects = _indexed_files(workspace)
+    objects = indexed_files(workspace)
     pictures = workspace.catalog.pictures(columns=_GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
     grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)
