@@ -1,9 +1,27 @@
 """What people see and move: state without widgets, and viewers without computing.
 
 Takes what the pipeline gives, shows it in notebooks and dashboards alike; must not read a store by itself or decide
-anything.
+anything. The names below load their modules when they are first used.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.views.gallery import Gallery
+    from deeplens_kit.views.theme import viewer_style
+
+__all__ = ["Gallery", "viewer_style"]
+
+_HOMES = {
+    "Gallery": "gallery",
+    "viewer_style": "theme",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

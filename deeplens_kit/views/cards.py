@@ -1,0 +1,108 @@
+"""Pictures as pieces of HTML: a card with its thumbnail, the grid of them, a tier, a message.
+
+Takes texts as they are shown and bytes of thumbnails, gives HTML strings with every text escaped; must not know Panel,
+read a store or decide what is shown. Names of files come through `display_path` first: what hides or reorders text is
+spelt out there, and here nothing of it is markup.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Sequence
+from html import escape
+from urllib.parse import quote
+
+__all__ = ["PLACEHOLDER", "chip", "message", "picture_card", "picture_frame", "picture_grid", "picture_src"]
+
+# Chips that have a colour of their own; any other text is a grey one.
+_COLOURED = ("bytes", "pixels", "copy", "scene", "keeper", "query")
+
+_PLACEHOLDER_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" fill="none" stroke="#8b8f98" stroke-width="2">'
+    '<rect x="7" y="11" width="34" height="26" rx="3"/><path d="M7 31l9-9 8 8 5-5 12 10"/><path d="M6 6l36 36"/></svg>'
+)
+PLACEHOLDER = f"data:image/svg+xml,{quote(_PLACEHOLDER_SVG)}"
+"""Stands where there is no preview: a crossed-out picture."""
+
+
+def picture_src(content: bytes | None) -> str:
+    """A thumbnail as the address of an image that holds it; a placeholder where there is none.
+
+    Args:
+        content: WebP bytes, or None.
+    """
+    if not content:
+        return PLACEHOLDER
+    return f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def picture_frame(*, src: str, alt: str, side_px: int = 150, over: str = "") -> str:
+    """A picture in a frame of a fixed height, so that nothing moves when it arrives.
+
+    Args:
+        src: Address of the image.
+        alt: What it shows, for those who do not see it.
+        side_px: Height of the frame.
+        over: HTML that lies over its corner, for example a chip.
+    """
+    image = (
+        f'<img src="{escape(src)}" alt="{escape(_one_line(alt))}" loading="lazy" decoding="async" draggable="false">'
+    )
+    return f'<div class="frame" style="height: {side_px + 20}px">{image}{over}</div>'
+
+
+def picture_card(
+    *, src: str, title: str, lines: Sequence[str], badge: str = "", alt: str, side_px: int = 150, more: str = ""
+) -> str:
+    """One picture with what is said of it.
+
+    Args:
+        src: Address of the image.
+        title: Its name.
+        lines: Short texts beneath the name.
+        badge: A tier, "keeper", or another short text over the picture; empty for none.
+        alt: What it shows, for those who do not see it.
+        side_px: Height that the picture may fill.
+        more: HTML that goes beneath the lines, escaped by whoever made it.
+    """
+    frame = picture_frame(src=src, alt=alt, side_px=side_px, over=chip(badge) if badge else "")
+    said = "".join(f'<p class="small quiet">{escape(line)}</p>' for line in lines)
+    kind = " keeper" if badge == "keeper" else ""
+    return (
+        f'<article class="picture{kind}">{frame}<div class="text">'
+        f"<div><h4><bdi>{escape(title)}</bdi></h4>{said}</div>{more}</div></article>"
+    )
+
+
+def picture_grid(cards: Iterable[str], *, label: str) -> str:
+    """Cards side by side, as many as fit, each an item of a list.
+
+    Args:
+        cards: HTML of `picture_card`.
+        label: What the list is, for those who do not see it.
+    """
+    items = "".join(f"<li>{card}</li>" for card in cards)
+    return f'<ul class="pictures" role="list" aria-label="{escape(label)}">{items}</ul>'
+
+
+def chip(text: str) -> str:
+    """A tier, "keeper" or another short text on a coloured ground."""
+    colour = text if text in _COLOURED else "plain"
+    return f'<span class="chip {colour}">{escape(text)}</span>'
+
+
+def message(heading: str, text: str = "", *, kind: str = "empty") -> str:
+    """What is said in place of an answer.
+
+    Args:
+        heading: What happened, in a few words.
+        text: What it means and what to do next; empty for none.
+        kind: "empty" (nothing to show), "problem" (it failed), "busy" (it is being worked on) or "note".
+    """
+    role = "alert" if kind == "problem" else "status"
+    body = f"<p>{escape(text)}</p>" if text else ""
+    return f'<div class="message {escape(kind)}" role="{role}"><h3>{escape(heading)}</h3>{body}</div>'
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

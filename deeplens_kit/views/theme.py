@@ -1,0 +1,27 @@
+"""The look that viewers share in notebooks and dashboards: colours for light and dark, type and spacing.
+
+Takes the style sheets beside this file and the colours that the pages of reports have, gives CSS text; must not ask
+for anything from elsewhere. Panel draws each component in a shadow root of its own, so each is given the sheet.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["TIER_COLOURS", "viewer_style"]
+
+TIER_COLOURS = {"bytes": "#1c4f9c", "pixels": "#0d6470", "copy": "#6a3397", "scene": "#575c66"}
+"""Of plots, which know no style sheets: the colours of the tiers on a light ground."""
+
+
+@cache
+def viewer_style() -> str:
+    """The style sheet of every viewer, for `stylesheets=[viewer_style()]` of a Panel component."""
+    return f"{_tokens()}\n{files('deeplens_kit.views').joinpath('viewers.css').read_text(encoding='utf-8')}"
+
+
+def _tokens() -> str:
+    """The named colours, for a page and for the root of a component alike."""
+    text = files("deeplens_kit.reporting").joinpath("templates/tokens.css").read_text(encoding="utf-8")
+    return text.replace(":root {", ":root, :host {")
