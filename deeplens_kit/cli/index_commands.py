@@ -15,7 +15,6 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import no_active_location
-from deeplens_kit.cli.progress import progress_listener
 from deeplens_kit.cli.stopping import stop_on_signals
 from deeplens_kit.cli.tables import Column, Sheet, shown
 from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationError
@@ -27,6 +26,7 @@ from deeplens_kit.reporting.words import (
     plural,
     skipped_words,
 )
+from deeplens_kit.views.index_progress import progress_listener
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import IndexReport

@@ -18,9 +18,9 @@ import skimage.data
 from cli_process import Deeplens, command, environment, in_process
 from PIL import Image
 
-from deeplens_kit.cli.progress import PlainProgress
 from deeplens_kit.cli.stopping import stop_on_signals
 from deeplens_kit.pipeline import ProgressSnapshot
+from deeplens_kit.views.index_progress import PlainProgress
 
 Library = tuple[Path, dict[str, Path]]
 
