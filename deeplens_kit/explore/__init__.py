@@ -1,9 +1,9 @@
 """Pictures for people: where each picture lies on a map of alike pictures.
 
 Takes vectors and gives coordinates; must not open a store. Nothing decides on what it gives: a distance on a
-map is no evidence.
+map is no evidence. Importing it loads neither umap-learn nor FAISS; they load with the first map.
 """
 
-from __future__ import annotations
+from deeplens_kit.explore.layout import LANDMARKS, LAYOUT_VERSION, NEIGHBOURS, layout
 
-__all__: list[str] = []
+__all__ = ["LANDMARKS", "LAYOUT_VERSION", "NEIGHBOURS", "layout"]
