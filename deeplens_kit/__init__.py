@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.workspace import Workspace
     from deeplens_kit.schemas import FeatureSpec, Outcome, Relation, TableSchema, Tier
     from deeplens_kit.telemetry import configure_logging
+    from deeplens_kit.workbench import Workbench
 
 __version__ = "0.1.0"
 
@@ -24,6 +25,7 @@ __all__ = [
     "Relation",
     "TableSchema",
     "Tier",
+    "Workbench",
     "Workspace",
     "__version__",
     "configure_logging",
@@ -36,6 +38,7 @@ _HOMES = {
     "Relation": "schemas",
     "TableSchema": "schemas",
     "Tier": "schemas",
+    "Workbench": "workbench",
     "Workspace": "pipeline.workspace",
     "configure_logging": "telemetry",
 }

@@ -18,6 +18,7 @@ from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError,
 
 __all__ = [
     "WORKSPACE_FILE",
+    "WORKSPACE_VARIABLE",
     "DecodeSettings",
     "FeatureSettings",
     "IndexSettings",
@@ -26,9 +27,12 @@ __all__ = [
     "default_workspace_settings",
     "load_workspace_settings",
     "save_workspace_settings",
+    "workspace_of_environment",
 ]
 
 WORKSPACE_FILE = "workspace.toml"
+WORKSPACE_VARIABLE = "DEEPLENS_WORKSPACE"
+"""Environment variable with the folder of the workspace to use where none is named."""
 
 _Settings = TypeVar("_Settings")
 
@@ -128,6 +132,24 @@ _SECTIONS: dict[str, type[Any]] = {
     "match": MatchSettings,
 }
 _STORES = ("catalog_url", "ledger_url", "cache_dir")
+
+
+def workspace_of_environment() -> Path:
+    """The folder that DEEPLENS_WORKSPACE names.
+
+    Raises:
+        WorkspaceMissingError: It names none.
+    """
+    named = os.environ.get(WORKSPACE_VARIABLE)
+    if not named:
+        raise WorkspaceMissingError(
+            f"No workspace is named; give its folder, or set the environment variable {WORKSPACE_VARIABLE} to it."
+        )
+    folder = Path(named).expanduser()
+    # JupyterLab starts a kernel in the folder of its notebook. A relative name was meant from where the user stood
+    # when starting JupyterLab, which the shell keeps in PWD.
+    stood = Path(os.environ.get("PWD", "."), folder)
+    return folder if (folder / WORKSPACE_FILE).exists() or not (stood / WORKSPACE_FILE).exists() else stood
 
 
 def load_workspace_settings(directory: Path) -> WorkspaceSettings:

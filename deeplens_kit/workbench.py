@@ -1,8 +1,398 @@
 """The one object that an analyst holds in a notebook: a thin door to everything DeepLens does.
 
-Takes a workspace folder, gives polars frames and what the views show; must not compute anything itself.
+Takes a workspace folder, gives polars frames and what the views show; must not compute anything itself. Every call
+does what the command of its name does, with the same function behind it.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+import signal
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from deeplens_kit import pipeline
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.settings import workspace_of_environment
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deeplens_kit.matching import Rule, Thresholds
+    from deeplens_kit.pipeline import Workspace
+    from deeplens_kit.pipeline.findings import GroupsView
+    from deeplens_kit.pipeline.mapping import PictureMap
+    from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
+    from deeplens_kit.pipeline.thresholds import ThresholdLab
+    from deeplens_kit.reporting.index_summary import IndexSummary
+    from deeplens_kit.schemas import Tier
+    from deeplens_kit.search import SearchFilters
+
+    RuleLike: TypeAlias = Rule | Thresholds | None
+    Tiers: TypeAlias = Iterable[Tier | str] | None
+
+__all__ = ["Workbench"]
+
+
+class Workbench:
+    """Everything DeepLens knows about a set of locations, as frames.
+
+    Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
+    Frames are polars; sizes are bytes, times UTC. `rule` is a Rule, Thresholds, or None for the strict rule.
+
+    Attributes:
+        workspace: The open workspace behind it.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._searcher: Searcher | None = None
+
+    @classmethod
+    def create(cls, path: Path | str) -> Self:
+        """Make a new workspace in a folder and open it.
+
+        Args:
+            path: A folder that is not a workspace yet; made when missing.
+
+        Raises:
+            WorkspaceError: It is a workspace already, or cannot be written.
+
+        Example:
+            >>> new = Workbench.create(folder / "new-workspace")
+            >>> print(new)
+            Workbench of new-workspace: no locations yet; add one with `add_location(name, folder)`
+            Nothing is indexed yet; `index()` does it
+            >>> new.close()
+        """
+        return cls(pipeline.Workspace.create(path))
+
+    @classmethod
+    def open(cls, path: Path | str | None = None) -> Self:
+        """Open a workspace.
+
+        Args:
+            path: Its folder; None or an empty text for the one that the environment variable DEEPLENS_WORKSPACE names.
+
+        Raises:
+            WorkspaceMissingError: There is none there, or none is named.
+            WorkspaceSchemaError: It was made by another version of DeepLens.
+
+        Example:
+            >>> with Workbench.open(folder / "workspace") as opened:
+            ...     opened.locations["location"].to_list()
+            ['laptop', 'share']
+        """
+        return cls(pipeline.Workspace.open(Path(path) if path else workspace_of_environment()))
+
+    @property
+    def locations(self) -> pl.DataFrame:
+        """Every location: location, kind, url, options (JSON), active, created_at, location_id.
+
+        Example:
+            >>> workbench.locations.select("location", "kind", "active").rows()
+            [('laptop', 'file', True), ('share', 'file', True)]
+        """
+        return pipeline.list_locations(self.workspace)
+
+    def add_location(self, name: str, folder: Path | str, **options: object) -> Self:
+        """Add a folder under a name. It is read, never written.
+
+        Args:
+            name: What to call it.
+            folder: A folder of this machine, or a URL.
+            options: Of its kind of storage; for folders `include` and `exclude` (lists of globs) and `hidden` (True).
+
+        Returns:
+            The workbench, so that calls can follow one another.
+
+        Raises:
+            LocationUnavailableError: It cannot be reached.
+            SettingsError: The name, the folder or an option is not allowed.
+
+        Example:
+            >>> new = Workbench.create(folder / "another-workspace")
+            >>> new.add_location("pictures", folder / "sample-library" / "share", exclude=["*.tmp"])
+            Workbench of another-workspace: 1 location (pictures)
+            Nothing is indexed yet; `index()` does it
+            >>> new.close()
+        """
+        pipeline.add_location(self.workspace, name, str(folder), options)
+        return self
+
+    def check_locations(self, names: str | Sequence[str] | None = None) -> pl.DataFrame:
+        """Ask locations whether they can be used: location, url, state ("ok" or why not), message.
+
+        Args:
+            names: One or several; all active ones by default.
+
+        Example:
+            >>> workbench.check_locations().select("location", "state").rows()
+            [('laptop', 'ok'), ('share', 'ok')]
+        """
+        return pipeline.check_locations(self.workspace, _several(names))
+
+    def index(
+        self,
+        names: str | Sequence[str] | None = None,
+        *,
+        workers: int | None = None,
+        retry_failed: bool = False,
+        accept_gone: bool = False,
+        and_match: bool = True,
+        quiet: bool = False,
+    ) -> IndexSummary:
+        """Read what is new or changed at locations, and find what is alike, showing how it goes.
+
+        In a notebook the progress is a widget, on a terminal a bar. Interrupting the kernel (or Ctrl-C) commits what
+        was read and raises Interrupted; the next call goes on from there.
+
+        Args:
+            names: One location or several; all active ones by default.
+            workers: Threads that decode; None for the setting, 0 for all cores.
+            retry_failed: Read files again that failed, though they did not change.
+            accept_gone: Take at its word a location that lists nothing of what it held.
+            and_match: Find pairs afterwards.
+            quiet: Show no lines of progress where neither a notebook nor a terminal is.
+
+        Raises:
+            UnknownNameError: A location that does not exist.
+            LocationError: One cannot be listed; the others were indexed, `reports` on the error tells of them.
+            LeaseHeldError: Another run works on one; as above.
+            Interrupted: It was stopped; what was read is kept.
+
+        Example:
+            >>> summary = workbench.index(quiet=True)
+            >>> summary.frame.select("location", "read_files").rows()
+            [('laptop', 0), ('share', 0)]
+        """
+        from deeplens_kit import pipeline
+        from deeplens_kit.pipeline.stopping import stop_on_signals
+        from deeplens_kit.reporting.index_summary import IndexSummary
+        from deeplens_kit.views.index_progress import progress_listener, say_signal
+
+        with stop_on_signals((signal.SIGINT,), say_signal) as stop, progress_listener(quiet=quiet) as listener:
+            reports = pipeline.index(
+                self.workspace,
+                _several(names),
+                workers=workers,
+                progress=listener,
+                stop=stop,
+                and_match=and_match,
+                accept_gone=accept_gone,
+                retry_failed=retry_failed,
+            )
+        return IndexSummary(reports)
+
+    def objects(self, *, private: bool = False) -> pl.DataFrame:
+        """Every object with its location and its picture's facts; `private` adds where it was taken (GPS).
+
+        Example:
+            >>> workbench.objects().filter(location="share", path="mail/astronaut.jpg").height
+            0
+        """
+        return pipeline.list_objects(self.workspace, private=private)
+
+    def pictures(self, *, private: bool = False) -> pl.DataFrame:
+        """Every picture, that is, every distinct content, with its facts and how many objects hold it.
+
+        `private` adds where they were taken (GPS).
+
+        Example:
+            >>> workbench.pictures()["digest"].is_unique().all()
+            True
+        """
+        return pipeline.list_pictures(self.workspace, private=private)
+
+    def pairs(self, tiers: Tiers = None) -> pl.DataFrame:
+        """Pairs of objects with their scores, strongest first.
+
+        Args:
+            tiers: Tiers to list: "bytes", "copy", "scene"; None for all.
+
+        Example:
+            >>> workbench.pairs(["bytes"])["score"].unique().to_list()
+            [1.0]
+        """
+        return pipeline.list_pairs(self.workspace, tiers)
+
+    def groups(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+        """Groups: each keeper, and the objects that are copies of it. Nothing is moved or removed.
+
+        Args:
+            rule: When a pair is a copy; None for the strict rule.
+            tiers: Tiers to propose from; None for those of the rule.
+
+        Example:
+            >>> groups = workbench.groups()
+            >>> groups["is_keeper"].sum() == groups["group_id"].n_unique()
+            True
+        """
+        return self._grouped(rule, tiers).groups
+
+    def withheld(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+        """Matches that are not proposed for removal, each with the reason.
+
+        `rule` and `tiers` are as for `groups`.
+
+        Example:
+            >>> "it has more colours than the keeper" in workbench.withheld()["reason"]
+            True
+        """
+        return self._grouped(rule, tiers).withheld
+
+    def savings(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+        """Bytes that the proposed removals would free, by location and tier, gross and realisable.
+
+        `rule` and `tiers` are as for `groups`.
+
+        Example:
+            >>> workbench.savings().filter(tier="bytes").select("location", "objects").rows()
+            []
+        """
+        return pipeline.summarise_savings(self.workspace, tiers, rule=_rule(rule))
+
+    def coverage(self) -> pl.DataFrame:
+        """What became of every object found, by location, outcome and reason: objects, bytes.
+
+        Example:
+            >>> coverage = workbench.coverage()
+            >>> coverage["objects"].sum() == workbench.objects().height
+            True
+        """
+        return pipeline.coverage(self.workspace)
+
+    def failures(self) -> pl.DataFrame:
+        """Every object and folder that could not be analysed, with the reason.
+
+        Example:
+            >>> sorted(workbench.failures()["code"].unique())
+            []
+        """
+        return pipeline.list_failures(self.workspace)
+
+    def notes(self) -> list[str]:
+        """Sentences that belong beside these answers; none where they are whole and up to date.
+
+        Example:
+            >>> workbench.notes()
+            []
+        """
+        return pipeline.caveats(self.workspace, current=pipeline.is_current(self.workspace))
+
+    def thumbnail(self, digest: str, side_px: int = 300) -> bytes | None:
+        """The thumbnail of a picture as WebP; None when it can no longer be made.
+
+        Args:
+            digest: The picture.
+            side_px: 150, 300 or 600, the longer side.
+
+        Example:
+            >>> digest = workbench.pictures()["digest"][0]
+            >>> workbench.thumbnail(digest)[8:12]
+            b'WEBP'
+        """
+        return pipeline.thumbnail(self.workspace, digest, side_px)
+
+    def search(
+        self, image: bytes | Path | str, *, filters: SearchFilters | None = None, limit: int = 50
+    ) -> SearchAnswer:
+        """Find the pictures that are most like one, with their scores and every place they are stored at.
+
+        Args:
+            image: Bytes, a file, a link, the digest of an indexed picture, or "location:path" of an indexed object.
+            filters: Which results to give: by location, format, size, tier and score; None for all.
+            limit: Results at most.
+
+        Raises:
+            QueryError: The picture cannot be used; LinkRefusedError where a link is not followed.
+
+        Example:
+            >>> answer = workbench.search("share:photos/portraits/astronaut.png")
+            >>> answer.results.select("rank", "score", "tier").row(0)
+            (1, 1.0, 'bytes')
+        """
+        if self._searcher is None:
+            self._searcher = pipeline.Searcher(self.workspace)
+        return self._searcher.search(image, limit=limit, **({} if filters is None else {"filters": filters}))
+
+    def map(
+        self,
+        feature: str = "sscd_small",
+        *,
+        seed: int = 0,
+        neighbours: int = 15,
+        rule: RuleLike = None,
+    ) -> PictureMap:
+        """A map on which pictures that are alike lie together. It is for looking; nothing is decided on it.
+
+        Args:
+            feature: The vectors that it is made of.
+            seed: The same seed gives the same map.
+            neighbours: How many each picture is drawn to: few show small clusters, many the whole.
+            rule: Colours and groups on it; as for `groups`.
+
+        Example:
+            >>> points = workbench.map().points
+            >>> points.height == workbench.pictures().height
+            True
+        """
+        return pipeline.map_pictures(self.workspace, feature, seed=seed, neighbours=neighbours, rule=_rule(rule))
+
+    def thresholds(self) -> ThresholdLab:
+        """Everything that moving a threshold needs, loaded once: what it would find, and the borderline pairs.
+
+        Example:
+            >>> from deeplens_kit.matching import Thresholds
+            >>> outcome = workbench.thresholds().outcome(Thresholds())
+            >>> outcome.groups == workbench.groups()["group_id"].n_unique()
+            True
+        """
+        return pipeline.ThresholdLab(self.workspace)
+
+    def close(self) -> None:
+        """Give the connections back; the workbench cannot be used afterwards."""
+        self.workspace.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "\n".join(self._lines())
+
+    def _repr_html_(self) -> str:
+        from markupsafe import escape
+
+        head, *rest = (str(escape(line)) for line in self._lines())
+        return "<br>".join([f"<b>{head}</b>", *rest])
+
+    def _lines(self) -> list[str]:
+        from deeplens_kit.reporting.workspace_words import describe_workspace
+
+        return describe_workspace(self.workspace.directory.name, self.locations, self.coverage(), self.notes())
+
+    def _grouped(self, rule: RuleLike, tiers: Tiers) -> GroupsView:
+        return pipeline.list_groups(self.workspace, tiers, rule=_rule(rule))
+
+
+def _rule(rule: RuleLike) -> Rule:
+    from deeplens_kit.matching import STRICT, Rule, Thresholds
+
+    if rule is None:
+        return STRICT
+    if isinstance(rule, Rule):
+        return rule
+    if not isinstance(rule, Thresholds):
+        raise SettingsError(f"{rule!r} is no rule; give a Rule, Thresholds(...) or None for the strict rule.")
+    return rule.rule()
+
+
+def _several(names: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Names as a sequence: one name is not a sequence of letters."""
+    return [names] if isinstance(names, str) else names

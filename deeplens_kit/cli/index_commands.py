@@ -6,7 +6,6 @@ the stores.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,36 +15,15 @@ from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import no_active_location
 from deeplens_kit.cli.stopping import stop_on_signals
-from deeplens_kit.cli.tables import Column, Sheet, shown
+from deeplens_kit.cli.tables import Column, Sheet
 from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationError
-from deeplens_kit.reporting.words import (
-    format_bytes,
-    format_count,
-    format_seconds,
-    missing_lines,
-    plural,
-    skipped_words,
-)
+from deeplens_kit.reporting.index_summary import HEADINGS, IndexSummary
 from deeplens_kit.views.index_progress import progress_listener
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import IndexReport
 
 __all__ = ["index"]
-
-_COUNTS = (
-    "found",
-    "new",
-    "changed",
-    "unchanged",
-    "gone",
-    "read_files",
-    "read_bytes",
-    "indexed",
-    "pictures",
-    "failures",
-    "problems",
-)
 
 
 def index(
@@ -101,39 +79,21 @@ def index(
 
 
 def _index_answer(reports: Sequence[IndexReport], *, matched: bool, failed: DeepLensError | None, empty: str) -> Answer:
-    import polars as pl
-
     from deeplens_kit.telemetry.redaction import redact
 
-    rows = [
-        {
-            "location": report.location,
-            "state": report.state,
-            **{name: getattr(report, name) for name in _COUNTS},
-            "skipped": sum(report.skipped.values()),
-            "seconds": round(report.seconds, 3),
-            "run_id": report.run_id,
-        }
-        for report in reports
-    ]
-    texts, whole = ("location", "state"), (*_COUNTS, "skipped")
-    schema = (
-        dict.fromkeys(texts, pl.String) | dict.fromkeys(whole, pl.Int64) | {"seconds": pl.Float64, "run_id": pl.String}
-    )
-    frame = pl.DataFrame(rows, schema=schema)
-    totals = {name: int(frame[name].sum()) for name in whole}
-    skipped: Counter[str] = Counter()
-    missing: dict[str, str] = {}
-    for report in reports:
-        skipped.update(report.skipped)
-        missing.update(report.missing_features)
-    summary: dict[str, object] = totals | {"skipped": dict(skipped), "missing_features": missing, "matched": matched}
+    told = IndexSummary(reports, failures_at="`deeplens failures`", when_empty=empty)
+    totals = told.totals
+    summary: dict[str, object] = totals | {
+        "skipped": dict(told.skipped),
+        "missing_features": dict(told.missing),
+        "matched": matched,
+    }
     if failed is not None:
         summary["error"] = {"code": failed.code, "message": redact(str(failed))}
-    closing = _index_lines(totals, skipped, missing) if reports else []
+    closing = told.lines
     if reports and failed is None:
         closing.append(_next_line(totals, matched))
-    return Answer("index", frame, lambda: _index_sheet(reports, empty), summary, closing)
+    return Answer("index", told.frame, lambda: _index_sheet(told), summary, closing)
 
 
 def _next_line(totals: Mapping[str, int], matched: bool) -> str:
@@ -144,37 +104,7 @@ def _next_line(totals: Mapping[str, int], matched: bool) -> str:
     return "Next: deeplens duplicates"
 
 
-def _index_sheet(reports: Sequence[IndexReport], empty: str) -> Sheet:
-    columns = [Column("location")]
-    columns += [
-        Column(name, "right") for name in ("found", "new", "changed", "unchanged", "gone", "read", "failures", "time")
-    ]
-    lines = [
-        [
-            shown(report.location),
-            *(format_count(getattr(report, name)) for name in ("found", "new", "changed", "unchanged", "gone")),
-            format_count(report.read_files),
-            format_count(report.failures + report.problems),
-            format_seconds(report.seconds),
-        ]
-        for report in reports
-    ]
-    return Sheet(columns, lines, empty)
-
-
-def _index_lines(totals: Mapping[str, int], skipped: Mapping[str, int], missing: Mapping[str, str]) -> list[str]:
-    read = f"{plural(totals['read_files'], 'file')} read ({format_bytes(totals['read_bytes'])})"
-    lines = [f"{read}, {plural(totals['pictures'], 'new picture')}."]
-    missed = [
-        f"{plural(totals[name], noun)} {what}"
-        for name, noun, what in (
-            ("failures", "file", "could not be analysed"),
-            ("problems", "folder", "could not be listed"),
-        )
-        if totals[name]
-    ]
-    if missed:
-        lines.append(f"{' and '.join(missed)}; `deeplens failures` gives the reasons.")
-    if skipped:
-        lines.append(f"Left out: {skipped_words(skipped)}.")
-    return lines + missing_lines(missing)
+def _index_sheet(told: IndexSummary) -> Sheet:
+    first, *numbers = HEADINGS
+    columns = [Column(first), *(Column(name, "right") for name in numbers)]
+    return Sheet(columns, told.rows, told.when_empty)

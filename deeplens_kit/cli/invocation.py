@@ -15,12 +15,13 @@ from urllib.parse import unquote_to_bytes
 
 import typer
 
+from deeplens_kit.settings import WORKSPACE_VARIABLE
+
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
 
 __all__ = ["STANDARD_OUTPUT", "WORKSPACE_VARIABLE", "Invocation", "invocation", "logging_on", "opened"]
 
-WORKSPACE_VARIABLE = "DEEPLENS_WORKSPACE"
 STANDARD_OUTPUT = Path("-")
 """In place of a file: standard output."""
 

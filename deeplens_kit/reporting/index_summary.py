@@ -1,0 +1,173 @@
+"""What a run over locations did, as a table and in words.
+
+Takes the report of each location, gives one value that shows itself well in a notebook and on a terminal; must not
+look into the stores.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deeplens_kit.reporting.words import (
+    format_bytes,
+    format_count,
+    format_seconds,
+    missing_lines,
+    plural,
+    skipped_words,
+)
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from deeplens_kit.pipeline import IndexReport
+
+__all__ = ["COUNTS", "HEADINGS", "IndexSummary"]
+
+COUNTS = (
+    "found",
+    "new",
+    "changed",
+    "unchanged",
+    "gone",
+    "read_files",
+    "read_bytes",
+    "indexed",
+    "pictures",
+    "failures",
+    "problems",
+)
+"""Counts of an IndexReport, as its attributes are called."""
+
+HEADINGS = ("location", "found", "new", "changed", "unchanged", "gone", "read", "failures", "time")
+"""Of the table for people; all but the first are numbers."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexSummary:
+    """What a run over locations did.
+
+    Attributes:
+        reports: One per location, in the order of the run.
+        failures_at: Where the reasons of failures are found, as people call it.
+        when_empty: Said where no location was indexed.
+    """
+
+    reports: Sequence[IndexReport]
+    failures_at: str = "`failures()`"
+    when_empty: str = "No location is active; add one with `add_location(name, folder)` and index again."
+
+    @property
+    def frame(self) -> pl.DataFrame:
+        """The reports as rows: location, state, COUNTS, skipped, seconds, run_id."""
+        import polars as pl
+
+        rows = [
+            {
+                "location": report.location,
+                "state": report.state,
+                **{name: getattr(report, name) for name in COUNTS},
+                "skipped": sum(report.skipped.values()),
+                "seconds": round(report.seconds, 3),
+                "run_id": report.run_id,
+            }
+            for report in self.reports
+        ]
+        schema = (
+            dict.fromkeys(("location", "state"), pl.String)
+            | dict.fromkeys((*COUNTS, "skipped"), pl.Int64)
+            | {"seconds": pl.Float64, "run_id": pl.String}
+        )
+        return pl.DataFrame(rows, schema=schema)
+
+    @property
+    def totals(self) -> dict[str, int]:
+        """COUNTS and `skipped`, over all locations."""
+        frame = self.frame
+        return {name: int(frame[name].sum()) for name in (*COUNTS, "skipped")}
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """What the listings left out, by reason."""
+        skipped: Counter[str] = Counter()
+        for report in self.reports:
+            skipped.update(report.skipped)
+        return dict(skipped)
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Features that could not be computed, with the reason."""
+        missing: dict[str, str] = {}
+        for report in self.reports:
+            missing.update(report.missing_features)
+        return missing
+
+    @property
+    def rows(self) -> list[list[str]]:
+        """The table for people: a text for each of HEADINGS."""
+        # Imported here: the storages load polars, which help need not wait for.
+        from deeplens_kit.storage.paths import display_path
+
+        return [
+            [
+                display_path(report.location),
+                *(format_count(getattr(report, name)) for name in ("found", "new", "changed", "unchanged", "gone")),
+                format_count(report.read_files),
+                format_count(report.failures + report.problems),
+                format_seconds(report.seconds),
+            ]
+            for report in self.reports
+        ]
+
+    @property
+    def lines(self) -> list[str]:
+        """What the table does not say: how much was read, what could not be, what was left out."""
+        if not self.reports:
+            return []
+        totals = self.totals
+        read = f"{plural(totals['read_files'], 'file')} read ({format_bytes(totals['read_bytes'])})"
+        lines = [f"{read}, {plural(totals['pictures'], 'new picture')}."]
+        missed = [
+            f"{plural(totals[name], noun)} {what}"
+            for name, noun, what in (
+                ("failures", "file", "could not be analysed"),
+                ("problems", "folder", "could not be listed"),
+            )
+            if totals[name]
+        ]
+        if missed:
+            lines.append(f"{' and '.join(missed)}; {self.failures_at} gives the reasons.")
+        if self.skipped:
+            lines.append(f"Left out: {skipped_words(self.skipped)}.")
+        return lines + missing_lines(self.missing)
+
+    def __str__(self) -> str:
+        if not self.reports:
+            return self.when_empty
+        table = [HEADINGS, *self.rows]
+        widths = [max(len(row[at]) for row in table) for at in range(len(HEADINGS))]
+        aligned = [
+            "  ".join(
+                text.rjust(width) if at else text.ljust(width)
+                for at, (text, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        ]
+        return "\n".join([*aligned, *self.lines])
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from markupsafe import escape
+
+        if not self.reports:
+            return f"<p>{escape(self.when_empty)}</p>"
+        head = "".join(f'<th scope="col">{name}</th>' for name in HEADINGS)
+        body = "".join(
+            "<tr>" + "".join(f"<td>{escape(text)}</td>" for text in row) + "</tr>" for row in self.rows
+        )  # fmt: skip
+        lines = "".join(f"<p>{escape(line)}</p>" for line in self.lines)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{lines}"
