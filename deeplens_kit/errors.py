@@ -76,6 +76,10 @@ class DeepLensError(Exception):
     exit_code = 1
     reports: tuple[object, ...] = ()
 
+    def _render_traceback_(self) -> list[str]:
+        """What a notebook shows in place of a traceback: the message says what to do."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class SettingsError(DeepLensError):
     """A setting, option or argument has a value that is not allowed."""

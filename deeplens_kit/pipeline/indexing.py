@@ -76,7 +76,7 @@ def index(
             failed.append(error)
             inputs = None  # it may have committed rows before
         if stop.is_set():
-            interrupted = Interrupted("Stopped; what was read is kept. Run `deeplens index` again to go on.")
+            interrupted = Interrupted("Stopped; what was read is kept. Index again to go on.")
             interrupted.reports = tuple(reports)
             raise interrupted
     if and_match:
