@@ -9,17 +9,17 @@ doubled. Columns of ids hold what the catalog holds.
 from __future__ import annotations
 
 import io
-import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from deeplens_kit.cli.invocation import STANDARD_OUTPUT
 from deeplens_kit.errors import SettingsError
+from deeplens_kit.reporting.exact_values import json_document, plain_rows
 from deeplens_kit.reporting.files import CSV_ENDINGS, PAGE_ENDINGS, check_target, write_atomically
 from deeplens_kit.reporting.words import plural
 
@@ -38,8 +38,6 @@ Csv = Annotated[
     ),
 ]
 
-# Scores are float32: six digits after the point say all that they hold.
-_SCORE_DIGITS = 6
 _CHUNK_ROWS = 10_000
 
 
@@ -106,30 +104,13 @@ def give(answer: Answer, *, as_json: bool, csv: Path | None, in_file: bool = Fal
 
 
 def _print_json(answer: Answer) -> None:
-    """One document, a row to a line; written row by row, because a million pairs are a gigabyte of objects."""
-    write = sys.stdout.write
-    write('{\n"command": ' + _dumps(answer.command))
-    for name, rows in {"rows": answer.rows, **answer.lists}.items():
-        write(f',\n"{name}": [')
-        separator = "\n"
-        for row in _plain(rows).iter_rows(named=True):
-            write(separator + _dumps(row))
-            separator = ",\n"
-        write("\n]")
-    write(',\n"summary": ' + _dumps(dict(answer.summary)) + "\n}\n")
+    for piece in json_document(answer.command, answer.rows, answer.lists, answer.summary):
+        sys.stdout.write(piece)
     sys.stdout.flush()
 
 
-def _dumps(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, default=_iso)
-
-
-def _iso(value: Any) -> str:
-    return str(value.isoformat()) if hasattr(value, "isoformat") else str(value)
-
-
 def _csv(rows: pl.DataFrame) -> Iterator[bytes]:
-    plain = _plain(rows)
+    plain = plain_rows(rows)
     for piece in _pieces(plain):
         stream = io.BytesIO()
         piece.write_csv(stream, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")
@@ -142,32 +123,3 @@ def _pieces(rows: pl.DataFrame) -> Iterable[pl.DataFrame]:
     # The header goes first by itself, so that an answer without rows has one too.
     yield pl.DataFrame([rows.columns], schema=[f"column_{at}" for at in range(rows.width)], orient="row")
     yield from rows.iter_slices(_CHUNK_ROWS)
-
-
-def _plain(rows: pl.DataFrame) -> pl.DataFrame:
-    """Values as programs want them: short decimals, and names that are valid text."""
-    import polars as pl
-
-    from deeplens_kit.storage.paths import ESCAPE, display_path
-
-    texts = [name for name in rows.columns if rows.schema[name] == pl.String() and not name.startswith("object_id")]
-    paths = [name for name in texts if name.startswith(("path", "keeper_path"))]
-    # A backslash is doubled in every path, so that `\\xff` is always a byte and two files never look alike.
-    exact = [
-        pl.col(name)
-        .str.replace_all("\\", "\\\\", literal=True)
-        .str.replace_all(f"{ESCAPE}00", "\\ufdd0", literal=True)
-        .str.replace_all(ESCAPE, "\\x", literal=True)
-        for name in paths
-    ]
-    undecodable = [name for name in texts if name not in paths and rows[name].str.contains(ESCAPE, literal=True).any()]
-    shown = [
-        pl.when(pl.col(name).str.contains(ESCAPE, literal=True))
-        .then(pl.col(name).map_elements(display_path, return_dtype=pl.String))
-        .otherwise(pl.col(name))
-        for name in undecodable
-    ]
-    scores = [
-        pl.col(name).cast(pl.Float64).round(_SCORE_DIGITS) for name in rows.columns if rows.schema[name] == pl.Float32()
-    ]
-    return rows.with_columns(*exact, *shown, *scores)

@@ -138,6 +138,7 @@ def duplicates(
     check_outputs(csv, html=html)
     with opened(context, csv, html) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, by_freed
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
         view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS))
@@ -148,8 +149,8 @@ def duplicates(
         notes = pipeline.caveats(workspace, current=view.current)
         if html is not None:
             _write_page(workspace, view, coverage, html, limit, notes)
-    ranked = _by_freed(view.groups)
-    rows = (ranked if limit is None else ranked.filter(ranked["rank"] < limit)).drop("rank").select(*_DUPLICATE_COLUMNS)
+    ranked = by_freed(view.groups)
+    rows = (ranked if limit is None else ranked.filter(ranked["rank"] < limit)).drop("rank").select(*GROUP_COLUMNS)
     say_notes(notes)
     if html is not None:
         typer.echo(f"Wrote the page to {html}", err=True)
@@ -184,37 +185,6 @@ def duplicates(
         {"withheld": not_proposed},
     )
     give(answer, as_json=as_json, csv=csv, in_file=html is not None)
-
-
-_DUPLICATE_COLUMNS = (
-    "group_id",
-    "path",
-    "location",
-    "is_keeper",
-    "tier",
-    "relation",
-    "score",
-    "size_bytes",
-    "frees_bytes",
-    "reason",
-    "digest",
-    "object_id",
-)
-
-
-def _by_freed(groups: pl.DataFrame) -> pl.DataFrame:
-    """Groups that free most first, the keeper first in each, with the rank of the group."""
-    import polars as pl
-
-    order = (
-        groups.group_by("group_id")
-        .agg(frees=pl.col("frees_bytes").sum())
-        .sort("frees", "group_id", descending=[True, False])
-        .select("group_id", rank=pl.int_range(pl.len()))
-    )
-    return groups.join(order, on="group_id").sort(
-        "rank", "is_keeper", "score", "location", "path", descending=[False, True, True, False, False]
-    )
 
 
 def _groups_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
@@ -255,6 +225,8 @@ def _freed_words(row: Mapping[str, Any]) -> str:
 
 
 def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, most: int, *, listed: bool) -> list[str]:
+    from deeplens_kit.reporting.savings_numbers import coverage_line
+
     if not covered.objects:
         return []
     lines = []
@@ -272,15 +244,8 @@ def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, mo
         )
     if withheld:
         lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --withheld lists them with the reason.")
-    lines.append(_coverage_line(covered))
+    lines.append(coverage_line(covered))
     return lines
-
-
-def _coverage_line(covered: CoverageTotals) -> str:
-    if covered.analysed_objects == covered.objects:
-        return "Every file that was found was analysed."
-    files = plural(covered.objects, "file")
-    return f"This speaks of the {covered.share} of {files} analysed; `deeplens failures` lists the rest."
 
 
 def _write_page(
@@ -335,6 +300,7 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
     check_outputs(csv)
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.reporting.savings_numbers import add_up_savings
         from deeplens_kit.reporting.totals import add_up_coverage
 
         frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
@@ -342,8 +308,8 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
         current = pipeline.is_current(workspace)
         notes = pipeline.caveats(workspace, current=current)
-    rows = frame.select("location", "tier", "objects", "gross_bytes", "realisable_bytes")
-    objects, gross, realisable = (int(rows[name].sum()) for name in ("objects", "gross_bytes", "realisable_bytes"))
+        numbers = add_up_savings(frame, covered, current=current, notes=notes)
+    rows = numbers.rows
 
     def show() -> Sheet:
         columns = (Column("location"), Column("tier"), *(Column(n, "right") for n in ("files", "size", "can be freed")))
@@ -359,17 +325,8 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
         ]
         return Sheet(columns, lines, empty)
 
-    closing = []
-    if objects:
-        closing = [
-            f"Total: {plural(objects, 'file')}, {format_bytes(gross)}; {format_bytes(realisable)} can be freed.",
-            _coverage_line(covered),
-        ]
-    summary: dict[str, object] = {"objects": objects, "gross_bytes": gross, "realisable_bytes": realisable}
-    summary |= {"found_objects": covered.objects, "analysed_objects": covered.analysed_objects}
-    summary |= {"current": current, "notes": notes}
     say_notes(notes)
-    give(Answer("savings", rows, show, summary, closing), as_json=as_json, csv=csv)
+    give(Answer("savings", rows, show, numbers.summary, numbers.lines), as_json=as_json, csv=csv)
 
 
 def _when_empty(workspace: Workspace, nothing: str) -> str:
