@@ -17,9 +17,12 @@ __all__ = [
     "FAILURES",
     "GROUPS",
     "LISTING",
+    "MAP_POINTS",
     "OBJECTS",
     "PAIRS",
     "PICTURES",
+    "SEARCH_PLACES",
+    "SEARCH_RESULTS",
     "WITHHELD",
     "Column",
     "FeatureSpec",
@@ -299,4 +302,64 @@ COVERAGE = TableSchema(
         Column("bytes", _INT, "bytes"),
     ),
     key=("location_id", "outcome", "code"),
+)
+
+SEARCH_RESULTS = TableSchema(
+    "search_results",
+    (
+        Column("rank", _SHORT, "1 for the best"),
+        Column("digest", _TEXT, "the picture"),
+        Column("score", _FLOAT, "as of a stored pair, 0..1; 1 for equal bytes"),
+        Column("tier", _TEXT, "a Tier: bytes, copy or scene"),
+        Column("pdq_distance", _SHORT, "as in pairs", nullable=True),
+        Column("phash_distance", _SHORT, "as in pairs", nullable=True),
+        Column("orientation", _SHORT, "as in pairs, the two pictures ordered by digest", nullable=True),
+        Column("sscd_small", _FLOAT, "cosine, -1..1", nullable=True),
+        Column("sscd", _FLOAT, "cosine, -1..1", nullable=True),
+        Column("why", _TEXT, "the evidence in a sentence"),
+        Column("objects", _INT, "places at the locations asked for"),
+        Column("location", _TEXT, "name of the location of the first of these places"),
+        Column("path", _TEXT, "its path, as in objects"),
+        Column("size_bytes", _INT, "bytes of one object"),
+        Column("width_px", _SHORT, "upright"),
+        Column("height_px", _SHORT, "upright"),
+        Column("format", _TEXT, "as in pictures"),
+        Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone", nullable=True),
+        Column("camera", _TEXT, "maker and model", nullable=True),
+    ),
+    key=("digest",),
+)
+
+SEARCH_PLACES = TableSchema(
+    "search_places",
+    (
+        Column("digest", _TEXT, "the picture"),
+        Column("location", _TEXT, "name of the location"),
+        Column("path", _TEXT, "as in objects"),
+        Column("size_bytes", _INT, "bytes"),
+        Column("modified_at", _TIME, "last modification", nullable=True),
+        Column("object_id", _TEXT, "as in objects"),
+    ),
+    key=("object_id",),
+)
+
+MAP_POINTS = TableSchema(
+    "map_points",
+    (
+        Column("digest", _TEXT, "the picture"),
+        Column("x", _FLOAT, "where it lies; without unit, no evidence of anything"),
+        Column("y", _FLOAT, "as x"),
+        Column("location", _TEXT, "name of the location of its best object: the keeper, else the first by name"),
+        Column("path", _TEXT, "of its best object"),
+        Column("objects", _INT, "files that hold it"),
+        Column("size_bytes", _INT, "bytes of one such file"),
+        Column("width_px", _SHORT, "upright"),
+        Column("height_px", _SHORT, "upright"),
+        Column("format", _TEXT, "as in pictures"),
+        Column("tier", _TEXT, "the strongest Tier among the proposed removals of its group; empty without a group"),
+        Column("group_id", _TEXT, "the group of that tier; empty without a group"),
+        Column("is_keeper", _FLAG, "one of its objects is the keeper of a group"),
+        Column("reclaimable_bytes", _INT, "bytes that removing its proposed objects would free"),
+    ),
+    key=("digest",),
 )

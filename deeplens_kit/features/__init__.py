@@ -6,7 +6,7 @@ libraries (numba, ONNX Runtime, torch) are imported when an extractor that needs
 
 from deeplens_kit.features.base import Columns, Extractor, Thumbnail
 from deeplens_kit.features.orientations import ORIENTATIONS, dihedral_pdq, dihedral_phash
-from deeplens_kit.features.registry import Availability, available, extractor, names
+from deeplens_kit.features.registry import Availability, available, extractor, names, vector_names
 from deeplens_kit.features.runtime import check_runtime
 
 __all__ = [
@@ -21,4 +21,5 @@ __all__ = [
     "dihedral_phash",
     "extractor",
     "names",
+    "vector_names",
 ]

@@ -13,7 +13,7 @@ from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError, Unknow
 from deeplens_kit.features.base import Extractor
 from deeplens_kit.settings import FeatureSettings
 
-__all__ = ["Availability", "available", "extractor", "names"]
+__all__ = ["Availability", "available", "extractor", "names", "vector_names"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,11 @@ class Availability:
 def names() -> tuple[str, ...]:
     """All features there are, sorted."""
     return tuple(sorted(_FACTORIES))
+
+
+def vector_names() -> tuple[str, ...]:
+    """Features that are vectors, sorted; known without loading a model."""
+    return _VECTORS
 
 
 def extractor(name: str, settings: FeatureSettings) -> Extractor:
@@ -121,3 +126,5 @@ _FACTORIES: dict[str, Callable[[FeatureSettings], Extractor]] = {
     "sscd_torch": _sscd_torch,
     "whash": _grey_hash("whash"),
 }
+
+_VECTORS = ("sscd", "sscd_small", "sscd_torch")

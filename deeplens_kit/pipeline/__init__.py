@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.indexing import index
     from deeplens_kit.pipeline.location_run import IndexReport
     from deeplens_kit.pipeline.locations import add_location, list_locations
+    from deeplens_kit.pipeline.mapping import PictureMap, map_pictures
     from deeplens_kit.pipeline.picture_list import list_pictures
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
@@ -35,6 +36,7 @@ __all__ = [
     "GroupsView",
     "IndexReport",
     "MatchReport",
+    "PictureMap",
     "ProgressListener",
     "ProgressSnapshot",
     "ScoreLine",
@@ -54,6 +56,7 @@ __all__ = [
     "list_objects",
     "list_pairs",
     "list_pictures",
+    "map_pictures",
     "match",
     "of_active_locations",
     "run_caveats",
@@ -66,6 +69,7 @@ _HOMES = {
     "GroupsView": "findings",
     "IndexReport": "location_run",
     "MatchReport": "graph",
+    "PictureMap": "mapping",
     "ProgressListener": "progress",
     "ProgressSnapshot": "progress",
     "ScoreLine": "compare",
@@ -85,6 +89,7 @@ _HOMES = {
     "list_objects": "findings",
     "list_pairs": "findings",
     "list_pictures": "picture_list",
+    "map_pictures": "mapping",
     "match": "graph",
     "of_active_locations": "standing",
     "run_caveats": "standing",
