@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.picture_list import list_pictures
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+    from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
 
@@ -40,6 +41,8 @@ __all__ = [
     "ProgressListener",
     "ProgressSnapshot",
     "ScoreLine",
+    "SearchAnswer",
+    "Searcher",
     "UpgradeReport",
     "Workspace",
     "add_location",
@@ -73,6 +76,8 @@ _HOMES = {
     "ProgressListener": "progress",
     "ProgressSnapshot": "progress",
     "ScoreLine": "compare",
+    "SearchAnswer": "searching",
+    "Searcher": "searching",
     "UpgradeReport": "workspace",
     "Workspace": "workspace",
     "add_location": "locations",

@@ -1,0 +1,55 @@
+"""From a ranking to rows for people and programs: where each picture lies, its facts, and why it was found.
+
+Takes a ranking and its library, gives SEARCH_RESULTS and SEARCH_PLACES of the best; only these are looked up, so that
+it costs the same in a library of a million. Must not rank.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+
+from deeplens_kit.matching.sentences import evidence_sentence
+from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
+from deeplens_kit.search.filters import SearchFilters
+from deeplens_kit.search.library import Library
+
+__all__ = ["places_found", "results_of"]
+
+_FACTS = ("digest", "size_bytes", "width_px", "height_px", "format", "taken_at", "camera")
+
+
+def results_of(rows: pl.DataFrame, library: Library, filters: SearchFilters) -> pl.DataFrame:
+    """SEARCH_RESULTS of the rows of a ranking, in their order."""
+    positions = rows["position"].to_numpy()
+    facts = library.pictures[positions].select(_FACTS)
+    # The first place at the locations asked for stands for the picture; all such places are counted.
+    here = library.places_of(positions)
+    result = np.repeat(np.arange(len(positions)), library.starts[positions + 1] - library.starts[positions])
+    visible = library.places_within(filters)[here]
+    here, result = here[visible], result[visible]
+    first = here[np.searchsorted(result, np.arange(len(positions)))] if len(positions) else here
+    counts = np.bincount(result, minlength=len(positions))
+    found = pl.concat([rows.with_columns(why=_why()), facts], how="horizontal").with_columns(
+        library.places[first].select("location", "path"),
+        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
+        objects=pl.Series(counts, dtype=pl.Int64),
+    )
+    return SEARCH_RESULTS.check(found.select(SEARCH_RESULTS.names))
+
+
+def places_found(rows: pl.DataFrame, library: Library) -> pl.DataFrame:
+    """SEARCH_PLACES: every place of the pictures of a ranking, also at other locations, in the ranking's order."""
+    return SEARCH_PLACES.check(library.places[library.places_of(rows["position"].to_numpy())])
+
+
+def _why() -> pl.Expr:
+    """The evidence in one sentence, and what narrows it."""
+    circumstances = [
+        pl.when(pl.col("orientation") > 0).then(pl.lit("rotated or mirrored")),
+        pl.when(pl.col("page_like")).then(pl.lit("page-like, so the bounds are narrower")),
+        pl.when(pl.col("other_shots")).then(pl.lit("the cameras noted different times")),
+        pl.when(pl.col("low_information")).then(pl.lit("too little information to tell it from others")),
+    ]
+    said = pl.concat_str([evidence_sentence(), *circumstances], separator="; ", ignore_nulls=True)
+    return pl.when(pl.col("tier") == Tier.BYTES).then(pl.lit("the same bytes")).otherwise(said)
