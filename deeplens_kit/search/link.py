@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-from deeplens_kit import __version__
 from deeplens_kit.decode import FORMATS, describe, sniff
 from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.search.addresses import Address, is_public, resolved
@@ -28,7 +27,7 @@ _CHUNK_BYTES = 64 * 2**10
 _HEAD_BYTES = 512
 _LONGEST_LINK = 8192
 _HEADERS = {
-    "User-Agent": f"deeplens/{__version__}",
+    "User-Agent": "deeplens",
     "Accept": "image/*",
     # As it is: nothing is to grow while it is unpacked.
     "Accept-Encoding": "identity",
