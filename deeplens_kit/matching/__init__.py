@@ -3,22 +3,35 @@
 Importing it loads neither numba nor FAISS; they load with the first search.
 """
 
+from deeplens_kit.matching.borderline import BORDERLINE, HISTOGRAM, borderline_pairs, count_pairs
 from deeplens_kit.matching.candidates import find_pairs
+from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.groups import Grouping, group
 from deeplens_kit.matching.policy import POLICY_COLUMNS, keeper_order
+from deeplens_kit.matching.regrouping import Regrouper, Regrouping
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, STRICT, Clause, Rule, ScoreCurve, tiers_of, with_context
 from deeplens_kit.matching.sentences import explain
+from deeplens_kit.matching.thresholds import Thresholds
 
 __all__ = [
+    "BORDERLINE",
     "CONTEXT_COLUMNS",
+    "HISTOGRAM",
     "POLICY_COLUMNS",
     "STRICT",
     "Clause",
+    "GraphFloor",
     "Grouping",
+    "Regrouper",
+    "Regrouping",
     "Rule",
     "ScoreCurve",
+    "Thresholds",
+    "borderline_pairs",
+    "count_pairs",
     "explain",
     "find_pairs",
+    "graph_floor",
     "group",
     "keeper_order",
     "tiers_of",

@@ -20,6 +20,7 @@ from deeplens_kit.matching.evidence import (
     pair_evidence,
     vector_columns,
 )
+from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.neighbours import HammingIndex, VectorIndex
 from deeplens_kit.matching.policy import keeper_order, picture_traits
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, scores_of, tiers_of, with_context
@@ -28,18 +29,6 @@ from deeplens_kit.settings import MatchSettings
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["find_pairs"]
-
-WIDE_SEARCH_PICTURES = 20_000
-"""Up to so many pictures (inclusive) PDQ is searched as widely as the settings say: all against all, seconds."""
-
-LARGE_PDQ_RADIUS = 31
-"""Beyond, at most this far (inclusive): the distance PDQ's authors call a match, and cheap by multi-index hashing."""
-
-MEDIUM_PICTURES = 200_000
-"""Beyond (exclusive), 64 bits are too few: at a million, 8 bits tie 20,000 strangers together."""
-
-LARGE_PHASH_RADIUS = 4
-"""The most bits of a pHash (inclusive) in a corpus of that size."""
 
 _KEEPER_ROUNDS = 3
 
@@ -76,8 +65,9 @@ def find_pairs(
     known = _in_order(pictures)
     hashes, embedded = hash_columns(known), vector_columns(known["digest"], vectors)
     # 2. What each signal finds.
-    found = [_by_hash(column, settings, known.height) for column in hashes]
-    found += [_by_vector(column, settings) for column in embedded]
+    floor = graph_floor(settings, known.height)
+    found = [_by_hash(column, floor) for column in hashes]
+    found += [_by_vector(column, floor) for column in embedded]
     # 3. All scores of all of it; then each copy against the best keeper that its neighbours know.
     pairs = _judged(_distinct(found, known.height), known, hashes, embedded, rule)
     pairs = _towards_keepers(pairs, known, hashes, embedded, rule)
@@ -94,18 +84,14 @@ def _in_order(pictures: pl.DataFrame) -> pl.DataFrame:
     return order.join(distinct, on="digest", how="left", maintain_order="left")
 
 
-def _by_hash(column: HashColumn, settings: MatchSettings, count: int) -> tuple[_Positions, _Positions]:
-    radius = settings.pdq_max_distance if column.name == "pdq" else settings.phash_max_distance
-    if column.name == "pdq" and count > WIDE_SEARCH_PICTURES:
-        radius = min(radius, LARGE_PDQ_RADIUS)
-    if column.name == "phash" and count > MEDIUM_PICTURES:
-        radius = min(radius, LARGE_PHASH_RADIUS)
-    hits = HammingIndex(column.hashes).all_pairs(radius, variants=column.variants, limit=settings.neighbours)
+def _by_hash(column: HashColumn, floor: GraphFloor) -> tuple[_Positions, _Positions]:
+    radius = floor.pdq_max_distance if column.name == "pdq" else floor.phash_max_distance
+    hits = HammingIndex(column.hashes).all_pairs(radius, variants=column.variants, limit=floor.neighbours)
     return column.positions[hits.query], column.positions[hits.item]
 
 
-def _by_vector(column: VectorColumn, settings: MatchSettings) -> tuple[_Positions, _Positions]:
-    hits = VectorIndex(column.vectors).nearest_of_all(settings.neighbours, settings.sscd_min_cosine)
+def _by_vector(column: VectorColumn, floor: GraphFloor) -> tuple[_Positions, _Positions]:
+    hits = VectorIndex(column.vectors).nearest_of_all(floor.neighbours, floor.sscd_min_cosine)
     return column.positions[hits.query], column.positions[hits.item]
 
 

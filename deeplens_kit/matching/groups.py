@@ -20,12 +20,12 @@ from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_co
 from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
 from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
 
-__all__ = ["Grouping", "group"]
+__all__ = ["PROPOSED_RELATIONS", "Grouping", "freed_bytes", "group", "held_objects"]
 
 _ID_BYTES = 8
 
-# What a pair may be for its member to be proposed. The direction of `part` comes with verification.
-_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
+PROPOSED_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
+"""What a pair may be for its member to be proposed. The direction of `part` comes with verification."""
 
 _EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd"]
 
@@ -78,7 +78,7 @@ def group(
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
     copies = _copies(objects, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
-    held = _in_keeper_order(objects, mark_outdone(pictures, copies))
+    held = keeper_order(held_objects(objects, mark_outdone(pictures, copies)))
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
     held = held.with_row_index("rank").join(
         ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
@@ -91,7 +91,13 @@ def group(
     return Grouping(GROUPS.check(groups), WITHHELD.check(_withheld(ranked, found)))
 
 
-def _in_keeper_order(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
+def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
+    """The objects that hold a picture, with its traits.
+
+    Args:
+        objects: As for `group`.
+        pictures: As for `group`, with the column `outdone`.
+    """
     held = objects.filter(pl.col("digest").is_not_null())
     if "size_bytes" not in pictures.columns:
         sizes = held.select("digest", "size_bytes").unique("digest", keep="any")
@@ -100,7 +106,7 @@ def _in_keeper_order(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFr
     if "location" in held.columns:
         kept.append("location")
     traits = picture_traits(pictures).drop("size_bytes")
-    return keeper_order(held.select(kept).join(traits, on="digest"))
+    return held.select(kept).join(traits, on="digest")
 
 
 def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
@@ -117,7 +123,7 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
 def _copies(objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """Copy pairs of pictures that objects hold."""
     held = objects.select("digest")
-    related = pairs.filter(pl.col("relation").is_in(_RELATIONS))
+    related = pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
     for end in ("digest_a", "digest_b"):
         related = related.join(held, left_on=end, right_on="digest", how="semi")
     known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
@@ -171,7 +177,7 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
 
 def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """The rows of GROUPS: names, evidence, what removal frees, and the sentence."""
-    freed = _freed(held, rows.filter(~pl.col("is_keeper"))["rank"].to_numpy())
+    freed = freed_bytes(held, rows.filter(~pl.col("is_keeper"))["rank"].to_numpy())
     evidence = edges.select(*_EDGE_COLUMNS[:2], sentence=evidence_sentence()).with_row_index("link")
     described = (
         rows.with_columns(pl.col("link").replace(-1, None).cast(pl.UInt32))
@@ -213,7 +219,7 @@ def _keeper_reasons(described: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
     return pl.concat([pl.Series("reason", [None], dtype=pl.String), said]).gather(at)
 
 
-def _freed(held: pl.DataFrame, members: NDArray[np.int64]) -> NDArray[np.int64]:
+def freed_bytes(held: pl.DataFrame, members: NDArray[np.int64]) -> NDArray[np.int64]:
     """Bytes that removing the members frees, by rank; names of one file free its bytes once, with the last of them.
 
     A file with several names (equal `link_id`, equal bytes) keeps its bytes while any name is left: one that is no

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import polars as pl
@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 __all__ = [
     "POLICY_COLUMNS",
     "REASONS",
+    "ComparedTraits",
     "Withhold",
     "keeper_order",
     "mark_outdone",
+    "outdone_by",
     "picture_traits",
+    "resolved_pixels",
     "withhold_codes",
 ]
 
@@ -99,6 +102,9 @@ _ORDER: tuple[tuple[str, bool], ...] = (
     ("object_id", False),
     ("digest", False),
 )
+
+
+_Amounts = TypeVar("_Amounts", pl.Expr, NDArray[Any])
 
 
 class Withhold(IntEnum):
@@ -207,18 +213,26 @@ def mark_outdone(pictures: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `pictures` with the column `outdone`. What was not measured counts as resolving all its pixels.
     """
-    facts = _known(pictures).select("digest", "pixels", resolves=pl.col("effective_pixels").fill_null(pl.col("pixels")))
+    facts = resolved_pixels(pictures)
     one_way = copies.select(digest="digest_a", other="digest_b")
     ends = pl.concat([one_way, one_way.select(digest="other", other="digest")])
     found = (
         ends.join(facts, on="digest")
         .join(facts, left_on="other", right_on="digest", suffix="_other")
-        .filter(
-            pl.col("pixels_other") < pl.col("pixels") * _MEASURED_AREA,
-            pl.col("resolves_other") * _AREA_TOLERANCE >= pl.col("resolves"),
-        )
+        .filter(outdone_by(*(pl.col(name) for name in ("pixels", "resolves", "pixels_other", "resolves_other"))))
     )
     return pictures.with_columns(outdone=pl.col("digest").is_in(found["digest"].unique().implode()))
+
+
+def resolved_pixels(pictures: pl.DataFrame) -> pl.DataFrame:
+    """Row by row digest, pixels, and how many of them it resolves: all where that was not measured."""
+    return _known(pictures).select("digest", "pixels", resolves=pl.col("effective_pixels").fill_null(pl.col("pixels")))
+
+
+def outdone_by(pixels: _Amounts, resolves: _Amounts, pixels_other: _Amounts, resolves_other: _Amounts) -> _Amounts:
+    """Whether the other picture, a copy, outdoes the first: columns of `resolved_pixels`, expressions or arrays."""
+    outdone: _Amounts = (pixels_other < pixels * _MEASURED_AREA) & (resolves_other * _AREA_TOLERANCE >= resolves)
+    return outdone
 
 
 def _known(pictures: pl.DataFrame) -> pl.DataFrame:
@@ -262,32 +276,43 @@ _COMPARED = (
 
 
 @dataclass(frozen=True, slots=True)
-class _Side:
-    """Traits of one side of many pairs, as arrays of one length."""
+class ComparedTraits:
+    """What two sides are compared by, as arrays of one length."""
 
     columns: dict[str, NDArray[Any]]
+
+    @classmethod
+    def of(cls, traits: pl.DataFrame) -> ComparedTraits:
+        """The columns of `picture_traits`, and `modified_at` where there is one, row by row."""
+        columns = {name: traits[name].to_numpy() for name in _COMPARED}
+        columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
+        columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
+        columns["codec"] = traits["codec"].rank("dense").to_numpy()
+        columns["taken"] = traits["taken_at"].to_numpy()
+        if "modified_at" in traits.columns:
+            columns["modified"] = traits["modified_at"].to_numpy()
+        return cls(columns)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
 
+    def rows(self, rows: NDArray[np.integer]) -> ComparedTraits:
+        """One side of many pairs."""
+        return ComparedTraits({name: values[rows] for name, values in self.columns.items()})
 
-def withhold_codes(traits: pl.DataFrame, keepers: NDArray[np.int64], members: NDArray[np.int64]) -> NDArray[np.int8]:
+
+def withhold_codes(
+    traits: pl.DataFrame | ComparedTraits, keepers: NDArray[np.integer], members: NDArray[np.integer]
+) -> NDArray[np.int8]:
     """Why each member may not be proposed against its keeper, a `Withhold` code each, 0 where it may.
 
     Args:
-        traits: From `picture_traits`.
-        keepers: int64 (m,), rows of `traits`.
-        members: int64 (m,), rows of `traits`.
+        traits: From `picture_traits`, as a frame or made ready for many calls.
+        keepers: Integers (m,), rows of `traits`.
+        members: Integers (m,), rows of `traits`.
     """
-    columns = {name: traits[name].to_numpy() for name in _COMPARED}
-    columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
-    columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
-    columns["codec"] = traits["codec"].rank("dense").to_numpy()
-    columns["taken"] = traits["taken_at"].to_numpy()
-    if "modified_at" in traits.columns:
-        columns["modified"] = traits["modified_at"].to_numpy()
-    keeper = _Side({name: values[keepers] for name, values in columns.items()})
-    member = _Side({name: values[members] for name, values in columns.items()})
+    compared = ComparedTraits.of(traits) if isinstance(traits, pl.DataFrame) else traits
+    keeper, member = compared.rows(keepers), compared.rows(members)
     codes = np.zeros(len(keepers), np.int8)
     # The gravest reason last, because a later one overwrites an earlier one.
     for code, holds in reversed(_objections(keeper, member)):
@@ -295,7 +320,7 @@ def withhold_codes(traits: pl.DataFrame, keepers: NDArray[np.int64], members: ND
     return codes
 
 
-def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np.bool_]]]:
+def _objections(keeper: ComparedTraits, member: ComparedTraits) -> list[tuple[Withhold, NDArray[np.bool_]]]:
     """Every reason to withhold with where it holds, the gravest first."""
     more_detail = member["detail"] > keeper["detail"] * _AREA_TOLERANCE
     # By either count: what looks like an upscale beside a keeper of its size may be a soft picture's best version.
@@ -333,14 +358,14 @@ def _objections(keeper: _Side, member: _Side) -> list[tuple[Withhold, NDArray[np
     ]
 
 
-def _more_colourful(keeper: _Side, member: _Side) -> NDArray[np.bool_]:
+def _more_colourful(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
     """Where the member clearly has more colour; nowhere where that was not measured (NaN)."""
     mine, its = member["colourfulness"], keeper["colourfulness"]
     clearly: NDArray[np.bool_] = (mine > its * COLOUR_FACTOR) & (mine > its + COLOUR_MARGIN)
     return clearly
 
 
-def _older(keeper: _Side, member: _Side) -> NDArray[np.bool_]:
+def _older(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
     """Where the member was taken earlier, or modified earlier where that does not differ; unknown says nothing."""
     older: NDArray[np.bool_] = member["taken"] < keeper["taken"]
     if "modified" in member.columns:

@@ -15,7 +15,18 @@ import polars as pl
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.schemas import Tier
 
-__all__ = ["CONTEXT_COLUMNS", "STRICT", "Clause", "Rule", "ScoreCurve", "scores_of", "tiers_of", "with_context"]
+__all__ = [
+    "CONTEXT_COLUMNS",
+    "STRICT",
+    "Clause",
+    "Rule",
+    "ScoreCurve",
+    "pair_context",
+    "picture_context",
+    "scores_of",
+    "tiers_of",
+    "with_context",
+]
 
 CONTEXT_COLUMNS = ("low_information", "pdq_quality", "dominant_tone", "taken_at")
 """Columns of `pictures` that a rule looks at where they exist; a missing one counts as never measured."""
@@ -169,23 +180,38 @@ def with_context(pairs: pl.DataFrame, pictures: pl.DataFrame, rule: Rule) -> pl.
     Returns:
         `pairs` in their order with `page_like` (null: unknown), `low_information` and `other_shots`.
     """
+    known = picture_context(pictures, rule)
+    joined = pairs.join(known, left_on="digest_a", right_on="digest", how="left", maintain_order="left").join(
+        known, left_on="digest_b", right_on="digest", how="left", maintain_order="left", suffix="_other"
+    )
+    return joined.with_columns(pair_context()).select(*pairs.columns, "page_like", "low_information", "other_shots")
+
+
+def picture_context(pictures: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """What a rule wants to know of each picture, row by row: digest, context_page, context_low, context_taken.
+
+    Args:
+        pictures: As for `with_context`.
+        rule: As for `with_context`.
+    """
     absent = [pl.lit(None).alias(name) for name in CONTEXT_COLUMNS if name not in pictures.columns]
-    known = pictures.with_columns(absent).select(
+    return pictures.with_columns(absent).select(
         "digest",
         context_page=pl.col("dominant_tone").cast(pl.Float32) >= pl.lit(rule.page_tone_min, pl.Float32),
         context_low=pl.col("low_information").cast(pl.Boolean).fill_null(False)
         | (pl.col("pdq_quality").cast(pl.Int32) < rule.pdq_quality_min).fill_null(False),
         context_taken=pl.col("taken_at").cast(pl.Datetime("us")),
     )
-    joined = pairs.join(known, left_on="digest_a", right_on="digest", how="left", maintain_order="left").join(
-        known, left_on="digest_b", right_on="digest", how="left", maintain_order="left", suffix="_other"
-    )
-    return joined.with_columns(
+
+
+def pair_context() -> list[pl.Expr]:
+    """`page_like`, `low_information` and `other_shots` from the context of a picture and (`_other`) the other one."""
+    return [
         # Kleene logic: one page-like picture is enough, whatever is unknown of the other.
-        page_like=pl.col("context_page") | pl.col("context_page_other"),
-        low_information=(pl.col("context_low") | pl.col("context_low_other")).fill_null(False),
-        other_shots=(pl.col("context_taken") != pl.col("context_taken_other")).fill_null(False),
-    ).select(*pairs.columns, "page_like", "low_information", "other_shots")
+        (pl.col("context_page") | pl.col("context_page_other")).alias("page_like"),
+        (pl.col("context_low") | pl.col("context_low_other")).fill_null(False).alias("low_information"),
+        (pl.col("context_taken") != pl.col("context_taken_other")).fill_null(False).alias("other_shots"),
+    ]
 
 
 def tiers_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
+    from deeplens_kit.pipeline.thresholds import ThresholdLab, ThresholdOutcome
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
 
 __all__ = [
@@ -43,6 +44,8 @@ __all__ = [
     "ScoreLine",
     "SearchAnswer",
     "Searcher",
+    "ThresholdLab",
+    "ThresholdOutcome",
     "UpgradeReport",
     "Workspace",
     "add_location",
@@ -78,6 +81,8 @@ _HOMES = {
     "ScoreLine": "compare",
     "SearchAnswer": "searching",
     "Searcher": "searching",
+    "ThresholdLab": "thresholds",
+    "ThresholdOutcome": "thresholds",
     "UpgradeReport": "workspace",
     "Workspace": "workspace",
     "add_location": "locations",

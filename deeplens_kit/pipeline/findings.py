@@ -12,13 +12,14 @@ from itertools import pairwise
 import polars as pl
 
 from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, group
-from deeplens_kit.pipeline.graph import is_current
+from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import savings
 from deeplens_kit.schemas import Outcome, Relation, Tier
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
+    "GROUP_PICTURE_COLUMNS",
     "GroupsView",
     "coverage",
     "indexed_files",
@@ -34,8 +35,10 @@ __all__ = [
 # nothing is lost, and ten thousand equal icons do not make fifty million rows.
 ALL_PAIRS_LIMIT = 100
 
+GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS]))
+"""Columns of `pictures` that grouping looks at."""
+
 _PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
-_GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS]))
 _EVIDENCE = ["phash_distance", "pdq_distance", "orientation", "sscd_small", "sscd"]
 
 
@@ -183,23 +186,33 @@ def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None,
     Args:
         workspace: An open workspace.
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
-        rule: Thresholds.
+        rule: The bounds, for example `Thresholds(pdq_max=28).rule()`.
+
+    Raises:
+        SettingsError: The rule is looser than the floor of the stored pairs.
     """
+    floor_of(workspace).refuse_looser(rule)
     objects = indexed_files(workspace)
-    pictures = workspace.catalog.pictures(columns=_GROUP_PICTURE_COLUMNS)
+    pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
     grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)
     return GroupsView(
         groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
         withheld=grouping.withheld,
-        current=is_current(workspace, rule),
+        current=is_current(workspace),
     )
 
 
 def summarise_savings(
     workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT
 ) -> pl.DataFrame:
-    """Bytes that the proposed removals would free: location, tier, objects, gross_bytes, realisable_bytes."""
+    """Bytes that the proposed removals would free: location, tier, objects, gross_bytes, realisable_bytes.
+
+    Args:
+        workspace: An open workspace.
+        tiers: As for `list_groups`.
+        rule: As for `list_groups`.
+    """
     groups = list_groups(workspace, tiers, rule=rule).groups
     amounts = savings(groups.drop("location"))
     return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier")

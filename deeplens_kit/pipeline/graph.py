@@ -16,7 +16,7 @@ import polars as pl
 
 from deeplens_kit.decode import effective_pixels
 from deeplens_kit.errors import DeepLensError, Interrupted, LocationError, ObjectError
-from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, find_pairs
+from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, GraphFloor, Rule, find_pairs, graph_floor
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
@@ -24,7 +24,7 @@ from deeplens_kit.schemas import FeatureSpec, Tier
 from deeplens_kit.storage import LocationKind
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
-__all__ = ["GRAPH_INPUTS", "MatchReport", "is_current", "match"]
+__all__ = ["GRAPH_INPUTS", "MatchReport", "floor_of", "is_current", "match"]
 
 _log = get_logger(__name__)
 
@@ -36,6 +36,8 @@ GRAPH_INPUTS = ["digest", "features", "decode_spec"]
 """Columns of `pictures` that say whether the stored pairs are those of the pictures there are."""
 # Raised when the same inputs would give other pairs.
 _GRAPH_VERSION = 1
+# In a stored fingerprint between what the pairs were found from and the rule that gave them their tiers.
+_RULE_MARK = ":"
 # Ends the fingerprint of pairs of which some could not be measured, so that the next run tries again.
 _UNMEASURED = ":unmeasured"
 # Sides within 5 % count as equal: neither of two such pictures can be an upscale worth the name.
@@ -80,7 +82,7 @@ def match(
     stop = stop or threading.Event()
     if inputs is None:
         inputs = workspace.catalog.pictures(columns=GRAPH_INPUTS)
-    fingerprint = _fingerprint(workspace, inputs, rule)
+    fingerprint = f"{_fingerprint(workspace, inputs)}{_RULE_MARK}{_rule_mark(rule)}"
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return None
     pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
@@ -123,16 +125,29 @@ def _replace_pairs(
     return MatchReport(pictures.height, copies, pairs.height - copies, measured)
 
 
-def is_current(workspace: Workspace, rule: Rule = STRICT) -> bool:
-    """Whether the stored pairs are those of the pictures that the catalog holds now."""
+def is_current(workspace: Workspace) -> bool:
+    """Whether the stored pairs are those of the pictures that the catalog holds now.
+
+    By which rule they were given their tiers does not matter: from the pairs every rule above the floor is answered.
+    """
     pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
     stored = workspace.catalog.pairs_fingerprint() or ""
-    return stored.removesuffix(_UNMEASURED) == _fingerprint(workspace, pictures, rule)
+    return stored.partition(_RULE_MARK)[0] == _fingerprint(workspace, pictures)
 
 
-def _fingerprint(workspace: Workspace, pictures: pl.DataFrame, rule: Rule) -> str:
-    """Names all that the pairs depend on: every picture with its features and decode path, the floors, the rule."""
-    digest = hashlib.sha256(repr((_GRAPH_VERSION, workspace.settings.match, rule)).encode())
+def floor_of(workspace: Workspace) -> GraphFloor:
+    """The weakest evidence at which pairs of this workspace are stored."""
+    return graph_floor(workspace.settings.match, workspace.catalog.pictures(columns=["digest"]).height)
+
+
+def _rule_mark(rule: Rule) -> str:
+    """Names the rule by which pairs were given their tiers and towards whose keepers more were looked for."""
+    return hashlib.sha256(repr(rule).encode()).hexdigest()[:16]
+
+
+def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
+    """Names what pairs are found from: every picture with its features and decode path, and the floors."""
+    digest = hashlib.sha256(repr((_GRAPH_VERSION, workspace.settings.match)).encode())
     # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
     for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
         digest.update(f"\n{features} {decode_spec}\n".encode())

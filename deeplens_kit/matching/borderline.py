@@ -1,0 +1,197 @@
+"""Borderline pairs: those that a rule only just calls copies, and those that it only just does not.
+
+Takes a regrouper and a rule, gives the pairs whose evidence lies nearest to the bounds, some on each side, for a
+person to look at. Must not judge by anything but the rule.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.regrouping import EVIDENCE_COLUMNS, SITUATIONS, Regrouper, bounds_of, widths_of
+from deeplens_kit.matching.rules import Clause, Rule, scores_of
+from deeplens_kit.schemas import Column, TableSchema
+
+__all__ = ["BORDERLINE", "HISTOGRAM", "borderline_pairs", "count_pairs"]
+
+_TEXT, _SHORT, _COSINE = pl.String(), pl.Int32(), pl.Float32()
+
+BORDERLINE = TableSchema(
+    "borderline",
+    (
+        Column("digest_a", _TEXT, "the smaller digest"),
+        Column("digest_b", _TEXT, "the greater digest"),
+        Column("score", _COSINE, "0..1, by the rule"),
+        Column("pdq_distance", _SHORT, "as in pairs", nullable=True),
+        Column("phash_distance", _SHORT, "as in pairs", nullable=True),
+        Column("orientation", _SHORT, "as in pairs", nullable=True),
+        Column("sscd_small", _COSINE, "as in pairs", nullable=True),
+        Column("sscd", _COSINE, "as in pairs", nullable=True),
+        Column("situation", _TEXT, "which bounds apply: plain, unmeasured or page_like"),
+        Column("accepted", pl.Boolean(), "a copy by the rule"),
+        Column("margin", _COSINE, "from the nearest bound, in units of log odds (8 bits of PDQ); below 0 not met"),
+        Column("path_a", _TEXT, "the best object of the picture"),
+        Column("location_a", _TEXT, "its location"),
+        Column("path_b", _TEXT, "the best object of the picture"),
+        Column("location_b", _TEXT, "its location"),
+        Column("why", _TEXT, "the evidence that decides, and its bound"),
+    ),
+    key=("digest_a", "digest_b"),
+)
+
+HISTOGRAM = TableSchema(
+    "pair histogram",
+    (
+        Column("signal", _TEXT, "pdq (bits of 256) or sscd (the greater cosine of the two models)"),
+        Column("value", pl.Float64(), "bits, or the lower edge of a bin of `SSCD_BIN`"),
+        Column("situation", _TEXT, "plain, unmeasured or page_like"),
+        Column("pairs", pl.Int64(), "pairs; those of pictures with too little information are left out"),
+    ),
+    key=("signal", "value", "situation"),
+)
+
+SSCD_BINS_PER_UNIT = 50
+"""Bins of a cosine are .02 wide."""
+
+_FLOAT32_HALF_DIGIT = 3e-8
+_NAMES = {
+    "phash_distance": ("pHash", 64),
+    "pdq_distance": ("PDQ", 256),
+    "sscd_small": ("small SSCD", 0),
+    "sscd": ("SSCD", 0),
+}
+_PAGE_LIKE = {"plain": False, "unmeasured": None, "page_like": True}
+
+
+def borderline_pairs(
+    regrouper: Regrouper, rule: Rule, limit: int = 12, margins: NDArray[np.float32] | None = None
+) -> pl.DataFrame:
+    """The pairs nearest to the bounds: half of them copies by the rule and half not, more of one where the other lacks.
+
+    Each pair of pictures once, with the best object of each; of equally near ones those with the smaller digests,
+    which is as good as by chance and always the same. Pictures with too little information have no bounds.
+
+    Args:
+        regrouper: The pairs.
+        rule: The bounds.
+        limit: The most rows.
+        margins: `regrouper.margins(rule)`, where the caller has them.
+
+    Returns:
+        BORDERLINE, the clearest copy first.
+    """
+    found = regrouper.margins(rule) if margins is None else margins
+    accepted, rejected = found >= 0, (found < 0) & (found > -np.inf)
+    half = (limit + 1) // 2
+    yes = _nearest(regrouper, np.flatnonzero(accepted), found, limit)
+    no = _nearest(regrouper, np.flatnonzero(rejected), found, limit)
+    yes = yes[: max(half, limit - len(no))]
+    no = no[: limit - len(yes)]
+    return _described(regrouper, rule, np.concatenate([yes[::-1], no]), found)
+
+
+def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
+    """How many pairs there are at each distance and cosine: HISTOGRAM, by signal, value and situation."""
+    evidence, situation = regrouper.edges.evidence, regrouper.situations(rule)
+    cosine = np.fmax(evidence[:, 2], evidence[:, 3])
+    signals = {"pdq": (evidence[:, 1], 1), "sscd": (cosine, SSCD_BINS_PER_UNIT)}
+    parts = [HISTOGRAM.empty()]
+    for signal, (values, bins_per_unit) in signals.items():
+        for number, name in enumerate(SITUATIONS):
+            mine = values[(situation == number) & ~np.isnan(values)].astype(np.float64)
+            # Rounded before the floor, so that .9 stored as .8999999 stays in its bin.
+            bins, pairs = np.unique(np.floor(np.round(mine * bins_per_unit, 4)), return_counts=True)
+            parts.append(
+                pl.DataFrame(
+                    {"signal": [signal] * len(bins), "value": bins / bins_per_unit, "situation": [name] * len(bins),
+                     "pairs": pairs.astype(np.int64)},
+                    schema=HISTOGRAM.polars,
+                )
+            )  # fmt: skip
+    return HISTOGRAM.check(pl.concat(parts).sort("signal", "value", "situation"))
+
+
+def _nearest(
+    regrouper: Regrouper, chosen: NDArray[np.int64], margins: NDArray[np.float32], limit: int
+) -> NDArray[np.int64]:
+    """Of the chosen edges the `limit` nearest to their bounds, the nearest first."""
+    distance = np.abs(margins[chosen])
+    if len(chosen) > limit:
+        near = distance <= np.partition(distance, limit)[limit]
+        chosen, distance = chosen[near], distance[near]
+    place = regrouper.digest_order
+    ends = place[regrouper.edges.left[chosen]], place[regrouper.edges.right[chosen]]
+    order = np.lexsort((np.maximum(*ends), np.minimum(*ends), distance))
+    return chosen[order][:limit]
+
+
+def _described(regrouper: Regrouper, rule: Rule, rows: NDArray[np.int64], margins: NDArray[np.float32]) -> pl.DataFrame:
+    edges = regrouper.edges
+    left, right = edges.left[rows], edges.right[rows]
+    swap = regrouper.digest_order[left] > regrouper.digest_order[right]
+    sides = {"a": np.where(swap, right, left), "b": np.where(swap, left, right)}
+    values = {
+        f"{name}_{end}": regrouper.best[name][side] for end, side in sides.items() for name in regrouper.best.columns
+    }
+    evidence = {name: pl.Series(edges.evidence[rows, at], nan_to_null=True) for at, name in enumerate(EVIDENCE_COLUMNS)}
+    situation = regrouper.situations(rule)[rows]
+    frame = pl.DataFrame(values | evidence).with_columns(
+        pl.col("pdq_distance", "phash_distance").cast(pl.Int32),
+        pl.col("sscd_small", "sscd").cast(pl.Float32),
+        orientation=pl.Series(edges.orientation[rows]).cast(pl.Int32).replace(-1, None),
+        situation=pl.Series([SITUATIONS[number] for number in situation], dtype=pl.String),
+        page_like=pl.Series([_PAGE_LIKE[SITUATIONS[number]] for number in situation], dtype=pl.Boolean),
+        low_information=pl.lit(False),
+        other_shots=pl.Series(regrouper.other_shots[rows], dtype=pl.Boolean),
+        margin=pl.Series(margins[rows], dtype=pl.Float32),
+        accepted=pl.Series(margins[rows] >= 0, dtype=pl.Boolean),
+    )
+    said = [_why(row, rule) for row in frame.iter_rows(named=True)]
+    described = frame.with_columns(scores_of(frame, rule), pl.Series("why", said, dtype=pl.String))
+    return BORDERLINE.check(described.select(BORDERLINE.names))
+
+
+def _why(row: dict[str, object], rule: Rule) -> str:
+    """The bound that decides on a pair: the nearest of the clause that comes nearest to holding."""
+    clauses: Sequence[Clause] = getattr(rule, str(row["situation"]))
+    margin, name, bound = max((_deciding(row, clause, rule) for clause in clauses), key=lambda found: found[0])
+    about = {"page_like": " for page-like pictures", "unmeasured": " where nobody measured what the picture is like"}
+    circumstance = about.get(str(row["situation"]), "")
+    if row["other_shots"] and rule.other_shots is not None:
+        stricter = _deciding(row, rule.other_shots, rule)
+        if stricter[0] < margin:
+            margin, name, bound = stricter
+            circumstance = " where the cameras noted different times"
+    said, bits = _NAMES[name]
+    value = float(str(row[name]))
+    # A cosine is cut, not rounded: 0.8999 must not read as if it met 0.9, but 0.9 of float32 must.
+    found = (
+        f"differs in {value:g} of {bits} bits"
+        if bits
+        else f"cosine is {math.floor((value + _FLOAT32_HALF_DIGIT) * 1000) / 1000:.3f}"
+    )
+    met = "at most" if bits else "at least"
+    verdict = "a copy" if margin >= 0 else "not a copy"
+    return f"{said[0].upper()}{said[1:]} {found}; {met} {bound:g} counts as a copy{circumstance}: {verdict}."
+
+
+def _deciding(row: dict[str, object], clause: Clause, rule: Rule) -> tuple[float, str, float]:
+    """Margin, column and bound of the condition of a clause that is hardest to meet."""
+    from deeplens_kit.matching.regroup_kernels import distance_columns, margin_of
+
+    bounds, widths = bounds_of([clause])[0], widths_of(rule)
+    found = []
+    for at, name in enumerate(EVIDENCE_COLUMNS):
+        if math.isnan(bounds[at]):
+            continue
+        value = row[name]
+        near = (
+            -math.inf if value is None else margin_of(float(str(value)), bounds[at], widths[at], at < distance_columns)
+        )
+        found.append((near, name, float(f"{bounds[at]:.6g}")))
+    return min(found)

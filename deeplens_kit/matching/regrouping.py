@@ -1,0 +1,370 @@
+"""Regrouping: what groups would add up to under other thresholds, fast enough to follow a slider.
+
+Takes objects, pictures and pairs once and turns into numbers all that no threshold changes; then gives, for one rule
+after another, exactly the totals that `group` and `savings` would give. Must not make names, sentences or rows of
+groups, nor decide by anything that `rules`, `policy` and `groups` do not say.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.groups import PROPOSED_RELATIONS, freed_bytes, held_objects
+from deeplens_kit.matching.policy import (
+    ComparedTraits,
+    keeper_order,
+    outdone_by,
+    picture_traits,
+    resolved_pixels,
+    withhold_codes,
+)
+from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
+from deeplens_kit.schemas import Tier
+
+__all__ = ["EVIDENCE_COLUMNS", "PLAIN", "SITUATIONS", "Regrouper", "Regrouping"]
+
+EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd")
+"""Columns of PAIRS in the order of the kernels' evidence; the distances first."""
+
+SITUATIONS = ("plain", "unmeasured", "page_like")
+"""Which clauses of a rule apply, by number; one more is that none does: too little information."""
+
+PLAIN, _UNMEASURED, _PAGE_LIKE, _LOW_INFORMATION = range(4)
+_BOUNDS = ("phash_max", "pdq_max", "sscd_small_min", "sscd_min")
+# Edges at a time while reasons to withhold are looked for: a few hundred MB at most.
+_BLOCK = 1 << 19
+
+
+@dataclass(frozen=True, slots=True)
+class Regrouping:
+    """What groups would add up to.
+
+    Attributes:
+        by_tier: Columns tier, groups, objects (proposed for removal), gross_bytes, realisable_bytes: one row for each
+            tier that was asked for, `bytes` before `copy`.
+        largest_group: Objects of the largest group with its keeper; 0 where there is no group.
+        withheld: Pairs of a keeper and a copy that is not proposed.
+    """
+
+    by_tier: pl.DataFrame
+    largest_group: int
+    withheld: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Edges:
+    """The pairs of pictures that objects hold, by number, the better one left where sizes are of one class.
+
+    Attributes:
+        left: int32 (m,).
+        right: int32 (m,).
+        evidence: float32 (m, 4), EVIDENCE_COLUMNS; NaN where missing.
+        orientation: int8 (m,), -1 where unknown.
+        outdone: uint8 (m,), as `keepers_of` wants it.
+        allowed: uint8 (m,), as `keepers_of` wants it.
+        starts: int64 (n + 1,), where the edges at each picture begin in `incident`.
+        incident: int32 (2 m,).
+    """
+
+    left: NDArray[np.int32]
+    right: NDArray[np.int32]
+    evidence: NDArray[np.float32]
+    orientation: NDArray[np.int8]
+    outdone: NDArray[np.uint8]
+    allowed: NDArray[np.uint8]
+    starts: NDArray[np.int64]
+    incident: NDArray[np.int32]
+
+
+class Regrouper:
+    """Totals of groups by any rule, from frames that were looked at once; safe to use from several threads.
+
+    A picture counts as an upscale only where a copy outdoes it, which a threshold can change; with it change the class
+    of its size, its place in keeper order and the reasons to withhold it. Both answers are kept for each picture, and
+    both orders for each pair.
+
+    Args:
+        objects: As for `group`.
+        pictures: As for `group`.
+        pairs: PAIRS.
+    """
+
+    def __init__(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame) -> None:
+        plain = pictures.with_columns(outdone=pl.lit(False))
+        held = held_objects(objects, plain).rename({"size_class": "plain_class"})
+        # Without the class of size, which is the first key and alone depends on thresholds, this is the order within
+        # every class, and of the objects of every picture.
+        held = keeper_order(held)
+        best = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
+        numbers = best.select("digest", pl.col("number").cast(pl.Int32))
+        held = held.join(numbers, on="digest", maintain_order="left")
+        self.best = best.select("digest", "path", location="location" if "location" in best.columns else "location_id")
+        """One row for each picture, by number: digest, path and location of its best object."""
+        self._facts = _Facts(pictures, best)
+        self._sums = _sums(held, len(best))
+        self._edges = _edges(pairs, numbers, self._facts)
+        context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
+        self._context = best.select("digest").join(
+            pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
+        )
+        self._lock = threading.Lock()
+        self._situations: dict[tuple[float, int], NDArray[np.uint8]] = {}
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that an object holds."""
+        return self.best.height
+
+    @property
+    def edges(self) -> _Edges:
+        """The pairs by number of their pictures."""
+        return self._edges
+
+    @cached_property
+    def digest_order(self) -> NDArray[np.int64]:
+        """int64 (n,), the place of each picture by its digest."""
+        return self.best["digest"].rank("ordinal").to_numpy().astype(np.int64)
+
+    @cached_property
+    def other_shots(self) -> NDArray[np.bool_]:
+        """bool (m,), pairs whose cameras noted different times."""
+        taken = self._context.select("digest", *(c for c in ("taken_at",) if c in self._context.columns))
+        return self._pair_context(picture_context(taken, _ANY))["other_shots"].to_numpy()
+
+    def situations(self, rule: Rule) -> NDArray[np.uint8]:
+        """uint8 (m,), number in SITUATIONS of each pair, or one more where it holds too little information."""
+        key = (rule.page_tone_min, rule.pdq_quality_min)
+        with self._lock:
+            if key not in self._situations:
+                seen = self._pair_context(picture_context(self._context, rule))
+                found = (
+                    pl.when("low_information")
+                    .then(_LOW_INFORMATION)
+                    .when(pl.col("page_like").is_null())
+                    .then(_UNMEASURED)
+                    .when("page_like")
+                    .then(_PAGE_LIKE)
+                    .otherwise(PLAIN)
+                )
+                self._situations = {key: seen.select(found.cast(pl.UInt8).alias("situation"))["situation"].to_numpy()}
+            return self._situations[key]
+
+    def margins(self, rule: Rule) -> NDArray[np.float32]:
+        """float32 (m,), how far each pair is from the bounds of the rule that are nearest to it.
+
+        Not negative where the pair is a copy, in units that are comparable between the signals: the widths of the
+        rule's own score curve, 8 bits of PDQ and .05 of a cosine. -inf where no evidence could make it one.
+        """
+        from deeplens_kit.matching.regroup_kernels import margins
+
+        clauses = (rule.plain, rule.unmeasured, rule.page_like)
+        other = () if rule.other_shots is None else (rule.other_shots,)
+        return margins(
+            self._edges.evidence,
+            self.situations(rule),
+            self.other_shots,
+            bounds_of([clause for some in clauses for clause in some]),
+            np.cumsum([0, *map(len, clauses)]),
+            bounds_of(other),
+            widths_of(rule),
+        )
+
+    def regroup(
+        self, rule: Rule, tiers: Collection[Tier | str] | None = None, margins: NDArray[np.float32] | None = None
+    ) -> Regrouping:
+        """What `group` and `savings` would add up to.
+
+        Args:
+            rule: The bounds.
+            tiers: As for `group`.
+            margins: `margins(rule)`, where the caller has them.
+        """
+        chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
+        keeper, withheld = self._stars(rule, margins) if Tier.COPY in chosen else (self._nobody, 0)
+        from deeplens_kit.matching.regroup_kernels import largest_star
+
+        taken, sums = keeper >= 0, self._sums
+        stars, members = largest_star(keeper, sums.objects)
+        rows: list[tuple[str, int, int, int, int]] = []
+        largest = members + 1 if stars else 0
+        if Tier.BYTES in chosen:
+            again = ~taken & (sums.objects > 1)
+            objects = sums.objects[again]
+            largest = max(largest, int(objects.max(initial=0)))
+            gross, freed = int(sums.again_bytes[again].sum()), int(sums.again_freed[again].sum())
+            rows.append((str(Tier.BYTES), len(objects), int(objects.sum()) - len(objects), gross, freed))
+        if Tier.COPY in chosen:
+            gross, freed = int(sums.bytes[taken].sum()), int(sums.freed[taken].sum())
+            rows.append((str(Tier.COPY), stars, int(sums.objects[taken].sum()), gross, freed))
+        return Regrouping(pl.DataFrame(rows, schema=_BY_TIER, orient="row"), largest, withheld)
+
+    @property
+    def _nobody(self) -> NDArray[np.int32]:
+        return np.full(self.pictures, -1, np.int32)
+
+    def _stars(self, rule: Rule, margins: NDArray[np.float32] | None) -> tuple[NDArray[np.int32], int]:
+        from deeplens_kit.matching.regroup_kernels import keepers_of
+
+        accepted = (self.margins(rule) if margins is None else margins) >= 0
+        edges = self._edges
+        return keepers_of(
+            accepted,
+            edges.left,
+            edges.right,
+            edges.outdone,
+            edges.allowed,
+            edges.starts,
+            edges.incident,
+            self._facts.classes,
+        )
+
+    def _pair_context(self, known: pl.DataFrame) -> pl.DataFrame:
+        ends = known.drop("digest")
+        sides = ends[self._edges.left], ends[self._edges.right].select(pl.all().name.suffix("_other"))
+        return pl.concat(sides, how="horizontal").select(pair_context())
+
+
+_BY_TIER = pl.Schema(
+    {
+        "tier": pl.String(),
+        "groups": pl.Int64(),
+        "objects": pl.Int64(),
+        "gross_bytes": pl.Int64(),
+        "realisable_bytes": pl.Int64(),
+    }
+)
+# Different shots are told by times alone: no bound of a rule matters.
+_ANY = Rule(name="any", version=1, plain=(), unmeasured=(), page_like=(), other_shots=None)
+
+
+def bounds_of(clauses: Collection[Clause]) -> NDArray[np.float64]:
+    """float64 (c, 4), the bounds of each clause in the order of EVIDENCE_COLUMNS, NaN where not set."""
+    found = np.full((len(clauses), len(_BOUNDS)), np.nan)
+    for row, clause in enumerate(clauses):
+        for name, bound in clause.bounds.items():
+            # A cosine of float32 is compared with the bound as float32, as the rule does.
+            found[row, _BOUNDS.index(name)] = int(bound) if name.endswith("_max") else np.float32(bound)
+    return found
+
+
+def widths_of(rule: Rule) -> NDArray[np.float64]:
+    """float64 (4,), one unit of log odds of the rule's score curve in each of EVIDENCE_COLUMNS."""
+    curve = rule.curve
+    return np.array([curve.phash_width, curve.pdq_width, curve.sscd_width, curve.sscd_width], np.float64)
+
+
+class _Facts:
+    """What is known of each picture by number, as it is and as an upscale.
+
+    Attributes:
+        pixels: int64 (n,).
+        resolves: int64 (n,), how many of them carry detail.
+        soft: bool (n,), pictures that measure like upscales: they alone change when a copy outdoes them.
+        classes: int32 (2, n), the class of size as it is and as an upscale.
+        traits: Rows of the pictures, and after them those of the soft ones as upscales.
+        upscaled_row: int64 (n,), the row of each picture as an upscale.
+    """
+
+    def __init__(self, pictures: pl.DataFrame, best: pl.DataFrame) -> None:
+        outdone = picture_traits(pictures.with_columns(outdone=pl.lit(True)))
+        known = best.select("digest").join(resolved_pixels(pictures), on="digest", how="left", maintain_order="left")
+        marked = best.select("digest").join(
+            outdone.select("digest", "upscaled", "detail", "size_class"), on="digest", maintain_order="left"
+        )
+        self.pixels = known["pixels"].to_numpy()
+        self.resolves = known["resolves"].to_numpy()
+        self.soft = marked["upscaled"].to_numpy()
+        classes = [best["plain_class"].to_numpy(), marked["size_class"].to_numpy()]
+        self.classes = np.ascontiguousarray(np.stack(classes), np.int32)
+        as_upscales = best.with_columns(marked["upscaled"], marked["detail"]).filter(marked["upscaled"])
+        self.traits = ComparedTraits.of(pl.concat([best, as_upscales]))
+        self.upscaled_row = np.arange(best.height)
+        self.upscaled_row[self.soft] = best.height + np.arange(as_upscales.height)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sums:
+    """Of each picture int64 (n,): its objects, their bytes and what removing all of them frees; `again_` of all but
+    the best one."""
+
+    objects: NDArray[np.int64]
+    bytes: NDArray[np.int64]
+    freed: NDArray[np.int64]
+    again_bytes: NDArray[np.int64]
+    again_freed: NDArray[np.int64]
+
+
+def _sums(held: pl.DataFrame, pictures: int) -> _Sums:
+    every = np.arange(held.height)
+    again = every[~held["digest"].is_first_distinct().to_numpy()]
+    amounts = held.select("number", bytes="size_bytes").with_columns(
+        freed=pl.Series(freed_bytes(held, every)), again_freed=pl.Series(freed_bytes(held, again))
+    )
+    summed = amounts.group_by("number").agg(
+        objects=pl.len().cast(pl.Int64),
+        again_bytes=pl.col("bytes").sum() - pl.col("bytes").first(),
+        bytes=pl.col("bytes").sum(),
+        freed=pl.col("freed").sum(),
+        again_freed=pl.col("again_freed").sum(),
+    )
+    ordered = summed.sort("number")
+    names = ("objects", "bytes", "freed", "again_bytes", "again_freed")
+    return _Sums(*(np.ascontiguousarray(ordered[name].to_numpy(), np.int64) for name in names))
+
+
+def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
+    from deeplens_kit.matching.regroup_kernels import adjacency
+
+    # 1. Pairs by number.
+    related = pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
+    both = (
+        related.select("digest_a", "digest_b", "orientation", *EVIDENCE_COLUMNS)
+        .join(numbers, left_on="digest_a", right_on="digest")
+        .drop("digest_a")
+        .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
+        .drop("digest_b")
+        .with_columns(left=pl.min_horizontal("number", "number_b"), right=pl.max_horizontal("number", "number_b"))
+        .filter(pl.col("left") != pl.col("right"))
+        .sort("left", "right")
+    )
+    left, right = both["left"].to_numpy(), both["right"].to_numpy()
+    evidence = both.select(pl.col(EVIDENCE_COLUMNS).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
+    starts, incident = adjacency(left, right, numbers.height)
+    # 2. What the order of two pictures, and each of them as an upscale, would come to.
+    outdone, allowed = np.zeros(len(left), np.uint8), np.zeros(len(left), np.uint8)
+    for first in range(0, len(left), _BLOCK):
+        part = slice(first, first + _BLOCK)
+        outdone[part], allowed[part] = _cases(left[part], right[part], facts)
+    orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
+    return _Edges(left, right, evidence, orientation, outdone, allowed, starts, incident)
+
+
+def _cases(
+    left: NDArray[np.int32], right: NDArray[np.int32], facts: _Facts
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """`outdone` and `allowed` of some edges, as `keepers_of` wants them."""
+    ends = [(facts.pixels[end], facts.resolves[end]) for end in (left, right)]
+    outdone = (facts.soft[left] & outdone_by(*ends[0], *ends[1])).astype(np.uint8)
+    outdone |= (facts.soft[right] & outdone_by(*ends[1], *ends[0])).astype(np.uint8) << 1
+    allowed = np.zeros(len(left), np.uint8)
+    for upscaled_left in (0, 1):
+        for upscaled_right in (0, 1):
+            possible = (facts.soft[left] | (upscaled_left == 0)) & (facts.soft[right] | (upscaled_right == 0))
+            classes = facts.classes[upscaled_left][left], facts.classes[upscaled_right][right]
+            rows = (
+                (facts.upscaled_row[left] if upscaled_left else left),
+                (facts.upscaled_row[right] if upscaled_right else right),
+            )
+            for right_keeps, chosen in ((0, classes[0] >= classes[1]), (1, classes[0] < classes[1])):
+                at = np.flatnonzero(possible & chosen)
+                keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
+                free = withhold_codes(facts.traits, keepers, members) == 0
+                allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
+    return outdone, allowed

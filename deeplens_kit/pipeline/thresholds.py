@@ -1,0 +1,168 @@
+"""The threshold lab: what a workspace's pairs come to under one rule after another, answered from memory.
+
+Takes an open workspace, or frames, reads them once, and gives totals, borderline pairs and counts for any thresholds
+above the floor of the stored pairs; must not write, and reads no object.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Self
+
+import polars as pl
+
+from deeplens_kit.errors import UnknownNameError
+from deeplens_kit.matching import (
+    STRICT,
+    GraphFloor,
+    Regrouper,
+    Thresholds,
+    borderline_pairs,
+    count_pairs,
+    graph_floor,
+)
+from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, indexed_files
+from deeplens_kit.pipeline.graph import floor_of, is_current
+from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.schemas import Tier
+from deeplens_kit.settings import MatchSettings
+
+__all__ = ["PROPOSED_TIERS", "ThresholdLab", "ThresholdOutcome"]
+
+PROPOSED_TIERS = (Tier.BYTES, Tier.COPY)
+"""Tiers that groups are proposed from."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThresholdOutcome:
+    """What `list_groups` and `summarise_savings` would add up to by these thresholds.
+
+    Attributes:
+        groups: Keepers with at least one removable object, by tier.
+        objects: Objects proposed for removal.
+        gross_bytes: Their sizes.
+        realisable_bytes: What their removal frees.
+        largest_group: Objects of the largest group with its keeper; 0 where there is no group.
+        withheld: Pairs of a keeper and a copy that is not proposed.
+        by_tier: Columns tier, groups, objects, gross_bytes, realisable_bytes: one row for each tier asked for.
+        seconds: How long it took.
+    """
+
+    groups: int
+    objects: int
+    gross_bytes: int
+    realisable_bytes: int
+    largest_group: int
+    withheld: int
+    by_tier: pl.DataFrame
+    seconds: float
+
+
+class ThresholdLab:
+    """Answers for thresholds, from what the workspace held when this was made; safe to use from several threads.
+
+    Args:
+        workspace: An open workspace; it may be closed afterwards.
+
+    Attributes:
+        floor: The weakest evidence at which pairs are stored.
+        current: False when pictures were indexed after the last matching: index again, and make a new lab.
+    """
+
+    floor: GraphFloor
+    current: bool
+
+    def __init__(self, workspace: Workspace) -> None:
+        pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
+        self._load(indexed_files(workspace), pictures, workspace.catalog.pairs(), floor_of(workspace))
+        self.current = is_current(workspace)
+
+    @classmethod
+    def of(
+        cls, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, *, floor: GraphFloor | None = None
+    ) -> Self:
+        """A lab over frames.
+
+        Args:
+            objects: OBJECTS of indexed files, with the column `location` where names are known.
+            pictures: `digest` and what there is of the columns that grouping looks at.
+            pairs: PAIRS.
+            floor: The weakest evidence among the pairs; None for that of the default settings.
+        """
+        lab = cls.__new__(cls)
+        lab._load(objects, pictures, pairs, floor or graph_floor(MatchSettings(), pictures.height))
+        lab.current = True
+        return lab
+
+    def _load(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, floor: GraphFloor) -> None:
+        self._regrouper = Regrouper(objects, pictures, pairs)
+        self.floor = floor
+
+    @property
+    def pictures(self) -> int:
+        """Pictures that an indexed object holds."""
+        return self._regrouper.pictures
+
+    @property
+    def pairs(self) -> int:
+        """Stored pairs of such pictures."""
+        return len(self._regrouper.edges.left)
+
+    def outcome(self, thresholds: Thresholds, tiers: Collection[Tier | str] | None = None) -> ThresholdOutcome:
+        """What the thresholds come to: the totals of `list_groups(rule=thresholds.rule())`, to the byte.
+
+        Args:
+            thresholds: The bounds.
+            tiers: Tiers to propose from, `bytes` and `copy`; None for both.
+
+        Raises:
+            SettingsError: The thresholds are looser than the floor of the stored pairs, or a tier is unknown.
+        """
+        start = time.perf_counter()
+        chosen = None if tiers is None else [_tier(name) for name in tiers]
+        rule = thresholds.rule()
+        self.floor.refuse_looser(rule)
+        found = self._regrouper.regroup(rule, chosen)
+        sums = found.by_tier.drop("tier").sum().row(0, named=True)
+        return ThresholdOutcome(
+            **sums,
+            largest_group=found.largest_group,
+            withheld=found.withheld,
+            by_tier=found.by_tier,
+            seconds=time.perf_counter() - start,
+        )
+
+    def borderline(self, thresholds: Thresholds, limit: int = 12) -> pl.DataFrame:
+        """The pairs nearest to the bounds, half of them just copies and half just not.
+
+        Args:
+            thresholds: The bounds.
+            limit: The most rows.
+
+        Returns:
+            BORDERLINE, the clearest copy first; page-like pictures are measured against their own bound.
+
+        Raises:
+            SettingsError: The thresholds are looser than the floor of the stored pairs.
+        """
+        rule = thresholds.rule()
+        self.floor.refuse_looser(rule)
+        return borderline_pairs(self._regrouper, rule, limit)
+
+    def histogram(self) -> pl.DataFrame:
+        """How many pairs there are at each PDQ distance and SSCD cosine: HISTOGRAM."""
+        return self._histogram
+
+    @cached_property
+    def _histogram(self) -> pl.DataFrame:
+        return count_pairs(self._regrouper, STRICT)
+
+
+def _tier(name: Tier | str) -> Tier:
+    known = [str(tier) for tier in PROPOSED_TIERS]
+    if str(name) not in known:
+        raise UnknownNameError("tier of proposed groups", str(name), known)
+    return Tier(name)
