@@ -20,6 +20,7 @@ from deeplens_kit.cli import (
     finding_commands,
     index_commands,
     location_commands,
+    search_command,
     status_commands,
     workspace_commands,
 )
@@ -43,6 +44,7 @@ _ORDER = (
     "duplicates",
     "savings",
     "pairs",
+    "search",
     "compare",
     "upgrade",
     "catalog",
@@ -189,6 +191,12 @@ _add(
     "deeplens duplicates --tier bytes --csv duplicates.csv",
 )  # fmt: skip
 _add(app, finding_commands.savings, "savings", "deeplens savings", "deeplens savings --json")
+_add(
+    app, search_command.search, "search",
+    "deeplens search --image picture.jpg",
+    "deeplens search --image https://example.org/picture.jpg --tier bytes --tier copy",
+    "deeplens search --image share:photos/cover.png --format PNG --json",
+)  # fmt: skip
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
 app.add_typer(catalog)
