@@ -195,9 +195,7 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
 
 
 def _among(index: VectorIndex, places: NDArray[np.float32], vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Each vector at the weighted mean of its nearest landmarks: 1 for the nearest, 1/e at their mean distance."""
+    """Each vector at the mean of its nearest landmarks, weighted by the inverse square of their distance (Shepard)."""
     near, far = _table(index.nearest(vectors, _GUIDES, -1.0), len(vectors), _GUIDES)
-    beyond = far - far[:, :1]
-    weights = np.exp(-beyond / np.maximum(beyond.mean(axis=1, keepdims=True), _TINY))
-    weights = np.where(near < 0, 0.0, weights)
+    weights = np.where(near < 0, 0.0, (np.maximum(far[:, :1], _TINY) / np.maximum(far, _TINY)) ** 2)
     return np.asarray((places[near] * (weights / weights.sum(axis=1, keepdims=True))[:, :, None]).sum(axis=1))
