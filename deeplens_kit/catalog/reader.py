@@ -165,14 +165,15 @@ class CatalogReader:
         with translated("read", self.url):
             return self._manifest.vector_specs()
 
-    def versions(self) -> dict[str, int]:
-        """Commits that the tables of objects, pictures and vectors have seen, by table; equal: nothing changed.
+    def versions(self) -> tuple[int, int]:
+        """Commits that the tables of objects and pictures have seen; equal: readers would see the same as before.
 
-        Cheap enough to ask before every answer: no row is read.
+        Cheap enough to ask before every answer, no row is read. Vectors and failures need not be asked for: a batch
+        commits its objects after them.
         """
         with translated("read", self.url):
-            tables = [self._tables["objects"], self._tables["pictures"], *self._vector_tables().values()]
-            return {table.name: int(table.dataset().version) for table in tables}
+            objects, pictures = (int(self._tables[name].dataset().version) for name in ("objects", "pictures"))
+        return objects, pictures
 
     # --- For the writing half ------------------------------------------------------------
 

@@ -6,7 +6,6 @@ vectors that are new are read; frames, which are small, are read again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,6 +14,7 @@ import polars as pl
 from deeplens_kit.features import available
 from deeplens_kit.matching.evidence import VECTOR_COLUMNS
 from deeplens_kit.pipeline.findings import indexed_files
+from deeplens_kit.pipeline.search_cache import CACHED_FROM_VECTORS, SearchCache
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import FeatureSpec
 from deeplens_kit.search import Library, VectorShelf
@@ -25,17 +25,20 @@ __all__ = ["Held", "HeldState", "held_state", "load_held"]
 
 _log = get_logger(__name__)
 
+# Vectors that came or went since an index was kept, as a share of it; beyond, one is made of those there are.
+_STALE_SHARE = 0.2
+
 
 @dataclass(frozen=True, slots=True)
 class HeldState:
     """What a library depends on; equal states mean equal libraries.
 
     Attributes:
-        versions: Of the catalog's tables.
+        versions: Of the catalog, see `CatalogReader.versions`.
         locations: Id, name and address of each active location.
     """
 
-    versions: Mapping[str, int]
+    versions: tuple[int, int]
     locations: tuple[tuple[str, str, str], ...]
 
 
@@ -83,7 +86,8 @@ def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> He
     with span("search.load"):
         places = indexed_files(workspace).select(PLACE_COLUMNS)
         pictures = workspace.catalog.pictures(columns=PICTURE_COLUMNS)
-        shelves = {name: _shelf(workspace, spec, before) for name, spec in _specs(workspace).items()}
+        digests = places["digest"].unique().sort()
+        shelves = {name: _shelf(workspace, spec, before, digests) for name, spec in _specs(workspace).items()}
         library = Library.of(pictures, places, shelves)
     lacking = {vectors.name: vectors.absent for vectors in library.vectors if vectors.absent}
     missing = [
@@ -121,14 +125,27 @@ def _installed_key(workspace: Workspace, name: str) -> str | None:
     return found[name].spec.key if name in found else None
 
 
-def _shelf(workspace: Workspace, spec: FeatureSpec, before: Held | None) -> VectorShelf:
-    known = [item.shelf for item in before.library.vectors if item.shelf.key == spec.key] if before else []
-    if not known:
-        return VectorShelf.of(spec.key, *workspace.catalog.vectors(spec))
-    (shelf,) = known
-    digests = indexed_files(workspace)["digest"].unique()
-    new = digests.filter(~digests.is_in(shelf.digests.implode())).sort()
-    return shelf.extended(*workspace.catalog.vectors(spec, new.to_list())) if len(new) else shelf
+def _shelf(workspace: Workspace, spec: FeatureSpec, before: Held | None, digests: pl.Series) -> VectorShelf:
+    """The vectors of a feature: those held or kept, and beside them those of pictures that are new."""
+    cache = SearchCache(workspace.settings.cache_dir)
+    known = (
+        next((item.shelf for item in before.library.vectors if item.shelf.key == spec.key), None) if before else None
+    )
+    shelf = known or cache.load(spec.key)
+    if shelf is not None:
+        new = digests.filter(~digests.is_in(shelf.digests.implode()))
+        # A running search takes all that comes; a new one starts afresh where much has come or gone.
+        if known is not None or _is_near(shelf, digests, len(new)):
+            return shelf.extended(*workspace.catalog.vectors(spec, new.to_list())) if len(new) else shelf
+    made = VectorShelf.of(spec.key, *workspace.catalog.vectors(spec))
+    if len(made) >= CACHED_FROM_VECTORS:
+        cache.keep(made)
+    return made
+
+
+def _is_near(shelf: VectorShelf, digests: pl.Series, new: int) -> bool:
+    gone = len(shelf) - (len(digests) - new)
+    return max(new, gone) <= _STALE_SHARE * len(shelf)
 
 
 def _why_none(workspace: Workspace) -> str:

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["VectorPart", "built_part"]
+__all__ = ["VectorPart", "built_part", "part_of_bytes"]
 
 _LISTS = 1024
 # Of 1024 lists; a search for one picture can afford four times what matching probes for each of a million.
@@ -39,6 +39,13 @@ class VectorPart(Protocol):
 
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """Vectors of rows, (m, d)."""
+
+    @property
+    def layout(self) -> str:
+        """Kind and version of the index."""
+
+    def to_bytes(self) -> NDArray[np.uint8] | None:
+        """The index for `part_of_bytes`; None where there is none beside the vectors."""
 
 
 def built_part(vectors: NDArray[np.floating], *, flat: bool) -> VectorPart:
@@ -90,6 +97,19 @@ class FaissPart:
             return np.zeros((0, self.index.d), np.float32)
         return np.asarray(self.index.reconstruct_batch(rows), dtype=np.float32)
 
+    @property
+    def layout(self) -> str:
+        """See `VectorPart.layout`."""
+        import faiss
+
+        return f"{_INVERTED if hasattr(self.index, 'nprobe') else _FLAT} of FAISS {faiss.__version__}"
+
+    def to_bytes(self) -> NDArray[np.uint8]:
+        """See `VectorPart.to_bytes`."""
+        import faiss
+
+        return np.asarray(faiss.serialize_index(self.index))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PlainPart:
@@ -115,6 +135,28 @@ class PlainPart:
     def rows(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """See `VectorPart.rows`."""
         return self.vectors[rows].astype(np.float32)
+
+    @property
+    def layout(self) -> str:
+        """See `VectorPart.layout`."""
+        return "plain"
+
+    def to_bytes(self) -> None:
+        """See `VectorPart.to_bytes`."""
+        return None
+
+
+def part_of_bytes(content: NDArray[np.uint8]) -> VectorPart:
+    """The index that `VectorPart.to_bytes` gave.
+
+    Raises:
+        RuntimeError: It cannot be read, or FAISS is not installed.
+    """
+    if importlib.util.find_spec("faiss") is None:
+        raise RuntimeError("FAISS is not installed")
+    import faiss
+
+    return FaissPart(faiss.deserialize_index(content))
 
 
 def _built(vectors: NDArray[np.floating], *, flat: bool) -> Any:

@@ -8,19 +8,21 @@ never changes, so that any number of threads may search it. Without FAISS everyt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.search.vector_index import VectorPart, built_part
+from deeplens_kit.search.vector_index import VectorPart, built_part, part_of_bytes
 
 __all__ = ["FLAT_VECTORS", "VectorShelf"]
 
 FLAT_VECTORS = 250_000
 """Up to so many vectors (inclusive) all are compared: one core does 100,000 of 512 numbers in 4 ms."""
+
+_DIGEST_DIGITS = 64
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -113,3 +115,31 @@ class VectorShelf:
         for here, piece in zip(places, pieces, strict=True):
             together[here] = piece
         return together
+
+    @property
+    def layout(self) -> str:
+        """How the vectors are held, with the version of what holds them; part of a cache's fingerprint."""
+        return "+".join(part.layout for part in self.parts)
+
+    def to_arrays(self) -> dict[str, NDArray[np.uint8]] | None:
+        """Plain arrays of the great part that `from_arrays` makes a shelf of again; None where there is no index."""
+        index = self.parts[0].to_bytes() if self.parts else None
+        if index is None:
+            return None
+        names = "".join(self.digests.head(len(self.parts[0])))
+        return {"digests": np.frombuffer(bytes.fromhex(names), np.uint8), "index": index}
+
+    @classmethod
+    def from_arrays(cls, key: str, arrays: Mapping[str, NDArray[np.uint8]]) -> VectorShelf:
+        """The shelf that `to_arrays` took apart.
+
+        Raises:
+            ValueError: The arrays do not belong together.
+            RuntimeError: FAISS cannot read the index, or is not installed.
+        """
+        text = arrays["digests"].tobytes().hex()
+        digests = [text[at : at + _DIGEST_DIGITS] for at in range(0, len(text), _DIGEST_DIGITS)]
+        part = part_of_bytes(arrays["index"])
+        if len(part) != len(digests):
+            raise ValueError(f"{len(digests)} digests for {len(part)} vectors")
+        return cls(key, pl.Series("digest", digests, pl.String), (part,))
