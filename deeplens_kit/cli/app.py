@@ -21,6 +21,7 @@ from deeplens_kit.cli import (
     index_commands,
     location_commands,
     search_command,
+    serve_command,
     status_commands,
     workspace_commands,
 )
@@ -46,6 +47,7 @@ _ORDER = (
     "pairs",
     "search",
     "compare",
+    "serve",
     "upgrade",
     "catalog",
 )
@@ -198,6 +200,7 @@ _add(
     "deeplens search --image share:photos/cover.png --format PNG --json",
 )  # fmt: skip
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
+_add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
 app.add_typer(catalog)
 _add(catalog, workspace_commands.digest, "digest", "deeplens catalog digest")

@@ -1,8 +1,30 @@
 """The fronts served to browsers.
 
-Takes an open workspace and serves the dashboards on this machine; must not compute anything itself.
+Takes an open workspace and serves the dashboards on this machine; must not compute anything itself. The names below
+load their modules when they are first used.
 """
 
 from __future__ import annotations
 
-__all__: list[str] = []
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deeplens_kit.service.desk import Desk, shared_desk
+    from deeplens_kit.service.faults import open_session
+    from deeplens_kit.service.server import serve
+
+__all__ = ["Desk", "open_session", "serve", "shared_desk"]
+
+_HOMES = {
+    "Desk": "desk",
+    "open_session": "faults",
+    "serve": "server",
+    "shared_desk": "desk",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -10,11 +10,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deeplens_kit.views.state.duplicates_state import DuplicatesState, Findings
+    from deeplens_kit.views.state.search_state import MAX_UPLOAD_BYTES, SearchState
     from deeplens_kit.views.state.selection import SelectionState
 
-__all__ = ["SelectionState"]
+__all__ = ["MAX_UPLOAD_BYTES", "DuplicatesState", "Findings", "SearchState", "SelectionState"]
 
 _HOMES = {
+    "DuplicatesState": "duplicates_state",
+    "Findings": "duplicates_state",
+    "MAX_UPLOAD_BYTES": "search_state",
+    "SearchState": "search_state",
     "SelectionState": "selection",
 }
 

@@ -1,0 +1,28 @@
+export function render({ model }) {
+  const board = document.createElement("div")
+  board.className = "board"
+  const show = () => {
+    board.innerHTML = model.html
+    const target = board.querySelector("[data-focus]")
+    if (target) {
+      target.focus({ preventScroll: true })
+      const { top } = target.getBoundingClientRect()
+      if (top < 0 || top > window.innerHeight * 0.8) target.scrollIntoView({ block: "start" })
+    }
+  }
+  const rest = () => {
+    board.classList.toggle("busy", model.busy)
+    board.setAttribute("aria-busy", String(model.busy))
+  }
+  board.addEventListener("click", (event) => {
+    const pressed = event.target.closest("[data-act]")
+    if (!pressed || model.busy) return
+    event.preventDefault()
+    model.send_msg({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
+  })
+  model.on("html", show)
+  model.on("busy", rest)
+  show()
+  rest()
+  return board
+}

@@ -1,0 +1,49 @@
+"""A board: HTML that Panel shows, whose buttons are heard.
+
+Takes HTML that was escaped by whoever made it, gives a component that tells which button was pressed; must not hold
+state. A button says what it does by `data-act` and with what by `data-value`; an element with `data-focus` is given the
+focus when it appears, so that who uses the keyboard stays where something happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import param
+from panel.custom import JSComponent
+
+from deeplens_kit.views.theme import viewer_style
+
+__all__ = ["Board"]
+
+
+class Board(JSComponent):
+    """HTML with buttons.
+
+    Args:
+        on_act: Told the `data-act` and the `data-value` of a button that was pressed; may be a coroutine function.
+
+    Attributes:
+        html: What is shown.
+        busy: Something is under way: what is shown is dimmed and its buttons rest.
+    """
+
+    html = param.String(default="")
+    busy = param.Boolean(default=False)
+
+    _esm = Path(__file__).with_name("board.js")
+
+    def __init__(self, on_act: Callable[[str, str], Any] | None = None, **params: Any) -> None:
+        params = {"stylesheets": [viewer_style()], "sizing_mode": "stretch_width"} | params
+        super().__init__(**params)  # type: ignore[no-untyped-call]
+        self._on_act = on_act
+
+    def _handle_msg(self, data: Any) -> None:
+        """Tell of a button; what is no message of ours is passed over, for a page can send anything."""
+        if self._on_act is None or not isinstance(data, dict):
+            return
+        act, value = data.get("act"), data.get("value", "")
+        if isinstance(act, str) and isinstance(value, str):
+            self._on_act(act, value)

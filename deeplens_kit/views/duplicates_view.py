@@ -1,0 +1,159 @@
+"""The page of duplicates: the groups by the bytes they would free, a page at a time, each with its evidence.
+
+Takes the state of what is looked at, gives Panel components; must not group, rank or remove anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import panel as pn
+
+from deeplens_kit.reporting.words import format_bytes, plural
+from deeplens_kit.views.board import Board
+from deeplens_kit.views.cards import message
+from deeplens_kit.views.group_cards import group_card
+from deeplens_kit.views.state.duplicates_state import DuplicatesState, GroupsPage
+from deeplens_kit.views.theme import viewer_style
+
+__all__ = ["DuplicatesView"]
+
+# What frees most is seen at once; the others fold, or the page would be a mile long.
+_UNFOLDED = 1
+
+
+class DuplicatesView:
+    """Totals at the top, filters beside, groups beneath.
+
+    Args:
+        state: What is looked at.
+        src: Gives the address of a thumbnail for a digest and a side in pixels.
+
+    Attributes:
+        summary: What all groups add up to, and how much of what was found it speaks of.
+        filters: By location and tier.
+        groups: A page of them, or a single one.
+    """
+
+    def __init__(self, state: DuplicatesState, src: Callable[[str, int], str]) -> None:
+        self._state, self._src = state, src
+        sheet = [viewer_style()]
+        self.summary = Board(html=self._summary_html())
+        self.groups = Board(self._act)
+        boxes = []
+        for name in ("locations", "tiers"):
+            parameter = state.param[name]
+            if len(parameter.objects) > 1:
+                label = f'<p class="label">{parameter.label}</p>'
+                boxes += [
+                    pn.pane.HTML(label, stylesheets=sheet, sizing_mode="stretch_width", margin=0),
+                    pn.widgets.CheckBoxGroup.from_param(
+                        parameter,
+                        css_classes=["checks", name],
+                        stylesheets=sheet,
+                        sizing_mode="stretch_width",
+                        margin=(4, 0, 12, 0),
+                    ),
+                ]
+        self.filters = pn.Column(*boxes, sizing_mode="stretch_width")
+        state.param.watch(self._show, ["locations", "tiers", "page", "group"])
+        self._show()
+
+    def _act(self, act: str, value: str) -> None:
+        if act == "page" and value.isdecimal():
+            self._state.turn_to(int(value))
+        elif act == "list":
+            self._state.open_group("")
+        elif act == "all":
+            self._state.param.update(locations=[], tiers=[])
+
+    def _show(self, *_events: object) -> None:
+        self.groups.html = self._single_html() if self._state.group else self._list_html()
+
+    def _summary_html(self) -> str:
+        findings = self._state.findings
+        totals, coverage = findings.totals, findings.coverage
+        notes = "".join(message(note, kind="note") for note in findings.notes)
+        of = f"{coverage.analysed_objects:,} of {plural(coverage.objects, 'file')}"
+        if totals.objects:
+            links = "all of it can be freed"
+            if totals.gross_bytes != totals.realisable_bytes:
+                links = "hard links free nothing"
+            return (
+                f'<div class="totals"><div><h1><b>{format_bytes(totals.realisable_bytes)}</b> could be freed</h1>'
+                '<p class="small quiet">Nothing has been removed: this page shows what was found, and why.</p></div>'
+                f'<dl class="figures"><div><dt>Size of the copies</dt><dd>{format_bytes(totals.gross_bytes)}</dd>'
+                f"<dd>{links}</dd></div><div><dt>Files that could go</dt><dd>{totals.objects:,}</dd>"
+                f"<dd>in {plural(totals.groups, 'group')}</dd></div>"
+                f"<div><dt>Analysed</dt><dd>{coverage.share}</dd><dd>{of}</dd></div></dl></div>{notes}"
+            )
+        if coverage.analysed_objects:
+            heading = "No duplicates found"
+            text = f"Among the files that could be analysed ({of}) none is proposed as a copy of another."
+        elif coverage.objects:
+            heading = "Nothing could be analysed"
+            text = (
+                f"{plural(coverage.objects, 'file was', 'files were')} found and none could be read as a picture. That "
+                "says nothing about duplicates among them. `deeplens failures` lists each with the reason."
+            )
+        else:
+            heading = "Nothing indexed yet"
+            text = (
+                "This workspace holds no files. Add a location with `deeplens locations add`, run `deeplens index`, "
+                "then reload this page."
+            )
+        return notes + message(heading, text)
+
+    def _list_html(self) -> str:
+        page = self._state.current_page()
+        if not page.groups:
+            if not self._state.is_narrowed:
+                return ""
+            everything = '<p class="acts"><button type="button" data-act="all">Show all groups</button></p>'
+            return message("No group fits the filters", "Take a filter back to see more.") + everything
+        cards = "".join(
+            group_card(
+                group, self._src, opened=page.first == 1 and number < _UNFOLDED, focus=number == 0 and page.first > 1
+            )
+            for number, group in enumerate(page.groups)
+        )
+        return f"{self._head_html(page)}{cards}{self._pager_html(page)}"
+
+    def _head_html(self, page: GroupsPage) -> str:
+        heading = plural(page.matching, "group")
+        if page.pages > 1:
+            heading = f"Groups {page.first:,} to {page.first + len(page.groups) - 1:,} of {page.matching:,}"
+        said = "Those that free most come first. In each, one file stays and every other one matches that very file."
+        if self._state.is_narrowed:
+            said = (
+                f"By these filters {plural(page.objects, 'file')} could go, {format_bytes(page.frees_bytes)} of bytes "
+                "freed; groups come by what of theirs that is."
+            )
+        return f'<div class="head"><h2>{heading}</h2><p class="small quiet">{said}</p></div>'
+
+    def _pager_html(self, page: GroupsPage) -> str:
+        if page.pages == 1:
+            return ""
+        present = min(self._state.page, page.pages)
+
+        def button(label: str, number: int, *, possible: bool) -> str:
+            off = "" if possible else " disabled"
+            return f'<button type="button" class="second" data-act="page" data-value="{number}"{off}>{label}</button>'
+
+        return (
+            '<nav class="pager" aria-label="Pages">'
+            + button("First", 1, possible=present > 1)
+            + button("Previous", present - 1, possible=present > 1)
+            + f'<span class="small quiet">Page {present:,} of {page.pages:,}</span>'
+            + button("Next", present + 1, possible=present < page.pages)
+            + button("Last", page.pages, possible=present < page.pages)
+            + "</nav>"
+        )
+
+    def _single_html(self) -> str:
+        group = self._state.single()
+        back = '<p class="back"><button type="button" class="second" data-act="list">&larr; All groups</button></p>'
+        if group is None:
+            text = "It may have gone with its files, or another rule was used when the link was made."
+            return back + message("There is no such group now", text)
+        return back + group_card(group, self._src)

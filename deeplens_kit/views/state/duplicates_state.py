@@ -1,0 +1,211 @@
+"""Which of the groups are looked at: one page of them, narrowed by location and tier, or a single one.
+
+Takes what was found, holds the choice as parameters and describes the groups of a page; must not import Panel, open a
+store or group anything by itself. Described are only the groups that show: ten thousand cost as little as ten.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+import param
+import polars as pl
+
+from deeplens_kit.reporting import DuplicatesFrames, describe_duplicates
+from deeplens_kit.reporting.duplicates_view import GroupView, WithheldView
+from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups
+from deeplens_kit.storage.paths import display_path
+
+__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupsPage"]
+
+PAGE_GROUPS = 25
+"""Groups on a page: a screen or two when folded, and little enough to be sent and drawn at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What was found in a workspace, made ready to be leafed through; shared by all who look at it.
+
+    Attributes:
+        frames: The answer.
+        notes: Sentences on what limits it.
+        totals: What all groups add up to.
+        coverage: How much of what was found could be analysed.
+        removals: A row for each object that a group would remove: group_id, object_id, location, tier, frees_bytes,
+            size_bytes. An object that several groups propose has a row for each.
+    """
+
+    frames: DuplicatesFrames
+    notes: tuple[str, ...]
+    totals: Totals
+    coverage: CoverageTotals
+    removals: pl.DataFrame
+
+    @classmethod
+    def of(cls, frames: DuplicatesFrames, notes: Sequence[str] = ()) -> Findings:
+        """Make an answer ready."""
+        removals = frames.groups.filter(~pl.col("is_keeper")).select(
+            "group_id", "object_id", "location", "tier", "frees_bytes", "size_bytes"
+        )
+        return cls(frames, tuple(notes), add_up_groups(frames.groups), add_up_coverage(frames.coverage), removals)
+
+    def describe(self, group_ids: Sequence[str]) -> tuple[GroupView, ...]:
+        """The groups with these names, in this order; those that are not there are passed over."""
+        rows = self.frames.groups.filter(pl.col("group_id").is_in(list(group_ids)))
+        if rows.is_empty():
+            return ()
+        digests = rows["digest"].unique().implode()
+        part = replace(
+            self.frames,
+            groups=rows,
+            withheld=self.frames.withheld.clear(),
+            pictures=self.frames.pictures.filter(pl.col("digest").is_in(digests)),
+            coverage=self.frames.coverage.clear(),
+            failures=self.frames.failures.clear(),
+        )
+        view = describe_duplicates(
+            part, workspace="", made_at=datetime.now(UTC), version="", max_groups=rows["group_id"].n_unique()
+        )
+        by_id = {group.group_id: group for group in view.groups}
+        return tuple(by_id[group_id] for group_id in group_ids if group_id in by_id)
+
+    def groups_of(self, digest: str) -> tuple[GroupView, ...]:
+        """The groups that hold a picture; where it is kept or frees most first."""
+        rows = self.frames.groups.filter(pl.col("digest") == digest)
+        order = (
+            rows.group_by("group_id")
+            .agg(keeps=pl.col("is_keeper").any(), frees=pl.col("frees_bytes").sum())
+            .sort("keeps", "frees", "group_id", descending=[True, True, False])
+        )
+        return self.describe(order["group_id"].to_list())
+
+    def withheld_of(self, digest: str) -> tuple[WithheldView, ...]:
+        """Matches of a picture that are not proposed, with the reason."""
+        of_it = (pl.col("digest") == digest) | (pl.col("keeper_digest") == digest)
+        rows = self.frames.withheld.filter(of_it)
+        if rows.is_empty():
+            return ()
+        named = pl.concat([rows["digest"], rows["keeper_digest"]]).unique().implode()
+        part = replace(
+            self.frames,
+            groups=self.frames.groups.clear(),
+            withheld=rows,
+            pictures=self.frames.pictures.clear(),
+            places=self.frames.places.filter(pl.col("digest").is_in(named)),
+            coverage=self.frames.coverage.clear(),
+            failures=self.frames.failures.clear(),
+        )
+        return describe_duplicates(part, workspace="", made_at=datetime.now(UTC), version="").withheld
+
+
+@dataclass(frozen=True, slots=True)
+class GroupsPage:
+    """The groups that show.
+
+    Attributes:
+        groups: Described, in order.
+        matching: Groups that the filters leave.
+        pages: Pages that they fill, 1 at least.
+        objects: Objects that could go by the filters, in all of these groups.
+        frees_bytes: What removing them would free.
+        first: Number of the first group that shows, from 1; 0 where none does.
+    """
+
+    groups: tuple[GroupView, ...]
+    matching: int
+    pages: int
+    objects: int
+    frees_bytes: int
+    first: int
+
+
+class DuplicatesState(param.Parameterized):
+    """What is looked at.
+
+    Args:
+        findings: What was found.
+
+    Attributes:
+        locations: Names of locations: only groups with an object there that could go; none for all.
+        tiers: Only groups with evidence of this strength; none for all.
+        page: Number of the page, from 1.
+        group: Name of the one group that is looked at; empty for the list.
+    """
+
+    locations = param.ListSelector(default=[], objects=[], label="Could go from")
+    tiers = param.ListSelector(default=[], objects=[], label="Evidence")
+    page = param.Integer(default=1, bounds=(1, None))
+    group = param.String(default="")
+
+    def __init__(self, findings: Findings) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.findings = findings
+        for name, column in (("locations", "location"), ("tiers", "tier")):
+            counts = findings.removals.group_by(column).agg(pl.col("group_id").n_unique()).sort(column)
+            objects = {f"{display_path(value)} ({count:,})": value for value, count in counts.iter_rows()}
+            self.param[name].objects = objects
+
+    @param.depends("locations", "tiers", watch=True)
+    def _start_over(self) -> None:
+        self.param.update(page=1, group="")
+
+    def open_group(self, group_id: str) -> None:
+        """Look at one group alone."""
+        self.group = group_id
+
+    def turn_to(self, page: int) -> None:
+        """Show another page of the list; the nearest where there is no such."""
+        self.page = min(max(1, page), self._pages(self._removals()["group_id"].n_unique()))
+
+    def current_page(self) -> GroupsPage:
+        """The groups that show now."""
+        removals = self._removals()
+        ranked = _ranked(removals)
+        # An object that several groups propose can be removed once.
+        once = removals.sort("frees_bytes", descending=True).unique("object_id", keep="first")
+        pages = self._pages(ranked.height)
+        page = min(self.page, pages)
+        start = (page - 1) * PAGE_GROUPS
+        shown = ranked.slice(start, PAGE_GROUPS)
+        return GroupsPage(
+            groups=self.findings.describe(shown["group_id"].to_list()),
+            matching=ranked.height,
+            pages=pages,
+            objects=once.height,
+            frees_bytes=int(once["frees_bytes"].sum()),
+            first=start + 1 if shown.height else 0,
+        )
+
+    def single(self) -> GroupView | None:
+        """The one group that is looked at; None where there is no such group, or none is chosen."""
+        found = self.findings.describe([self.group]) if self.group else ()
+        return found[0] if found else None
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether a filter is set."""
+        return bool(self.locations or self.tiers)
+
+    def _removals(self) -> pl.DataFrame:
+        """What the filters leave of what could go."""
+        removals = self.findings.removals
+        if self.locations:
+            removals = removals.filter(pl.col("location").is_in(self.locations))
+        if self.tiers:
+            removals = removals.filter(pl.col("tier").is_in(self.tiers))
+        return removals
+
+    @staticmethod
+    def _pages(groups: int) -> int:
+        return max(1, -(-groups // PAGE_GROUPS))
+
+
+def _ranked(removals: pl.DataFrame) -> pl.DataFrame:
+    """Groups by the bytes that these objects of theirs would free."""
+    return (
+        removals.group_by("group_id")
+        .agg(frees=pl.col("frees_bytes").sum(), gross=pl.col("size_bytes").sum())
+        .sort("frees", "gross", "group_id", descending=[True, True, False])
+    )
