@@ -157,7 +157,6 @@ class Workbench:
             quiet: Show no lines of progress where neither a notebook nor a terminal is.
 
         Raises:
-            UnknownNameError: A location that does not exist.
             LocationError: One cannot be listed; the others were indexed, `reports` on the error tells of them.
             LeaseHeldError: Another run works on one; as above.
             Interrupted: It was stopped; what was read is kept.
@@ -189,8 +188,8 @@ class Workbench:
         """Every object with its location and its picture's facts; `private` adds where it was taken (GPS).
 
         Example:
-            >>> workbench.objects().filter(location="share", path="mail/astronaut.jpg").height
-            0
+            >>> workbench.objects().filter(location="share", path="photos/portraits/astronaut.png")["format"][0]
+            'PNG'
         """
         return pipeline.list_objects(self.workspace, private=private)
 
@@ -225,8 +224,7 @@ class Workbench:
             tiers: Tiers to propose from; None for those of the rule.
 
         Example:
-            >>> groups = workbench.groups()
-            >>> groups["is_keeper"].sum() == groups["group_id"].n_unique()
+            >>> workbench.groups(Thresholds(pdq_max=0)).height <= workbench.groups().height
             True
         """
         return self._grouped(rule, tiers).groups
@@ -249,7 +247,7 @@ class Workbench:
 
         Example:
             >>> workbench.savings().filter(tier="bytes").select("location", "objects").rows()
-            []
+            [('laptop', 1), ('share', 1)]
         """
         return pipeline.summarise_savings(self.workspace, tiers, rule=_rule(rule))
 
@@ -257,8 +255,7 @@ class Workbench:
         """What became of every object found, by location, outcome and reason: objects, bytes.
 
         Example:
-            >>> coverage = workbench.coverage()
-            >>> coverage["objects"].sum() == workbench.objects().height
+            >>> workbench.coverage()["objects"].sum() == workbench.objects().height
             True
         """
         return pipeline.coverage(self.workspace)
@@ -268,7 +265,7 @@ class Workbench:
 
         Example:
             >>> sorted(workbench.failures()["code"].unique())
-            []
+            ['corrupt', 'empty', 'too_large', 'unsupported']
         """
         return pipeline.list_failures(self.workspace)
 
@@ -289,8 +286,7 @@ class Workbench:
             side_px: 150, 300 or 600, the longer side.
 
         Example:
-            >>> digest = workbench.pictures()["digest"][0]
-            >>> workbench.thumbnail(digest)[8:12]
+            >>> workbench.thumbnail(workbench.pictures()["digest"][0])[8:12]
             b'WEBP'
         """
         return pipeline.thumbnail(self.workspace, digest, side_px)
@@ -313,9 +309,11 @@ class Workbench:
             >>> answer.results.select("rank", "score", "tier").row(0)
             (1, 1.0, 'bytes')
         """
+        from deeplens_kit.search import SearchFilters
+
         if self._searcher is None:
             self._searcher = pipeline.Searcher(self.workspace)
-        return self._searcher.search(image, limit=limit, **({} if filters is None else {"filters": filters}))
+        return self._searcher.search(image, filters=filters or SearchFilters(), limit=limit)
 
     def map(
         self,
@@ -338,13 +336,17 @@ class Workbench:
             >>> points.height == workbench.pictures().height
             True
         """
-        return pipeline.map_pictures(self.workspace, feature, seed=seed, neighbours=neighbours, rule=_rule(rule))
+        from deeplens_kit.views.index_progress import progress_listener
+
+        with progress_listener(quiet=True) as listener:
+            return pipeline.map_pictures(
+                self.workspace, feature, seed=seed, neighbours=neighbours, rule=_rule(rule), progress=listener
+            )
 
     def thresholds(self) -> ThresholdLab:
         """Everything that moving a threshold needs, loaded once: what it would find, and the borderline pairs.
 
         Example:
-            >>> from deeplens_kit.matching import Thresholds
             >>> outcome = workbench.thresholds().outcome(Thresholds())
             >>> outcome.groups == workbench.groups()["group_id"].n_unique()
             True

@@ -65,7 +65,8 @@ def list_locations(workspace: Workspace) -> pl.DataFrame:
     rows = [
         (
             item.name,
-            item.url.partition("://")[0],
+            # An address without a scheme is a folder of this machine, as in `open_location`.
+            item.url.partition("://")[0] if "://" in item.url else "file",
             item.url,
             json.dumps(dict(item.options)),
             item.active,

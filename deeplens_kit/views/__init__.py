@@ -11,12 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.views.gallery import Gallery
+    from deeplens_kit.views.notebook import load_viewers
+    from deeplens_kit.views.selection_view import SelectionView
     from deeplens_kit.views.theme import viewer_style
 
-__all__ = ["Gallery", "viewer_style"]
+__all__ = ["Gallery", "SelectionView", "load_viewers", "viewer_style"]
 
 _HOMES = {
     "Gallery": "gallery",
+    "SelectionView": "selection_view",
+    "load_viewers": "notebook",
     "viewer_style": "theme",
 }
 

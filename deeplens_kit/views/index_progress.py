@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["PlainProgress", "figures", "in_notebook", "progress_listener", "say_signal", "title"]
 
-_STAGES = {"scan": "listing", "index": "reading", "match": "matching", "detail": "measuring detail"}
+_STAGES = {
+    "scan": "listing",
+    "index": "reading",
+    "match": "matching",
+    "detail": "measuring detail",
+    "map": "laying out the map",
+}
 _SAID_ON_SIGNAL = {
     1: b"\nStopping: what was read is being committed. Press Ctrl-C again to abort.\n",
     2: b"\nAborting. What was committed is kept.\n",

@@ -22,7 +22,7 @@ _ROW = {"flex_flow": "row wrap", "align_items": "center"}
 
 
 class NotebookProgress:
-    """A bar per stage: use it as a context manager, so that the end is shown too.
+    """A bar per stage: use it as a context manager, so that the end is shown too. Nothing to tell shows nothing.
 
     Attributes:
         box: The widget that holds the bars and the closing words.
@@ -32,13 +32,10 @@ class NotebookProgress:
         import ipywidgets
 
         self._bars: dict[tuple[str, str], Any] = {}
-        self._words = ipywidgets.Label("Interrupt the kernel (■) to stop; what was read is kept.")
+        self._words = ipywidgets.Label("To stop, interrupt the kernel (■): what was done so far is kept.")
         self.box = ipywidgets.VBox([self._words])
 
     def __enter__(self) -> Self:
-        from IPython.display import display
-
-        display(self.box)  # type: ignore[no-untyped-call]
         return self
 
     def __exit__(
@@ -49,12 +46,14 @@ class NotebookProgress:
         if error is None:
             self._words.value = "Done."
         elif isinstance(error, Interrupted | KeyboardInterrupt):
-            self._words.value = "Stopped; what was read is kept. Run the cell again to go on."
+            self._words.value = "Stopped; what was done so far is kept. Run the cell again to go on."
         else:
             self._words.value = "Ended early; see below."
 
     def update(self, snapshot: ProgressSnapshot) -> None:
         """Move the bar of the snapshot's stage; the one before it stands still."""
+        from IPython.display import display
+
         key = (snapshot.location, snapshot.stage)
         row = self._bars.get(key)
         if row is None:
@@ -62,6 +61,8 @@ class NotebookProgress:
                 _settle(earlier)
             row = self._bars[key] = _row(title(snapshot))
             self.box.children = (*self._bars.values(), self._words)
+            if len(self._bars) == 1:
+                display(self.box)  # type: ignore[no-untyped-call]
         _, bar, words = row.children
         if snapshot.total is not None:
             # A stage of nothing is a full bar.
