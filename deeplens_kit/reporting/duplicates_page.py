@@ -6,14 +6,12 @@ must not make a page that asks for anything outside itself: no script, no reques
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Iterator
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 
 from deeplens_kit.reporting.duplicates_view import DuplicatesView
-from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, plural
+from deeplens_kit.reporting.templating import page_environment, picture_data
 
 __all__ = ["THUMBNAIL_SIDE_PX", "render_duplicates_page"]
 
@@ -31,22 +29,12 @@ def render_duplicates_page(view: DuplicatesView, thumbnail: Callable[[str], byte
         view: What to show.
         thumbnail: Gives WebP bytes for a digest, or None: then the page says that there is no preview.
     """
-    environment = Environment(
-        loader=PackageLoader("deeplens_kit.reporting"),
-        autoescape=select_autoescape(enabled_extensions=("jinja",)),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        auto_reload=False,
-    )
-    environment.filters.update(size=format_bytes, count=format_count, score=format_score)
-    environment.globals.update(plural=plural, percent=format_percent)
+    environment = page_environment()
     # The style sheet is ours, so it goes in as it is; every other value is escaped.
     style = Markup(environment.get_template(_STYLE).render())
 
     def picture(digest: str) -> str:
-        data = thumbnail(digest)
-        return f"data:image/webp;base64,{base64.b64encode(data).decode('ascii')}" if data else ""
+        return picture_data(thumbnail(digest))
 
     for piece in environment.get_template(_TEMPLATE).generate(view=view, style=style, picture=picture):
         # A lone surrogate cannot be written as UTF-8; paths hold none, but a name from a command line might.

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import stat
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from deeplens_kit.errors import SettingsError
 
-__all__ = ["CSV_ENDINGS", "PAGE_ENDINGS", "check_target", "refuse_within", "write_atomically"]
+__all__ = ["CSV_ENDINGS", "PAGE_ENDINGS", "check_target", "refuse_within", "write_atomically", "write_together"]
 
 CSV_ENDINGS = (".csv",)
 PAGE_ENDINGS = (".html", ".htm")
@@ -105,24 +106,75 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> int:
     Raises:
         SettingsError: The file cannot be written; the old one, where there was one, is as it was.
     """
-    target = check_target(path)
-    temporary: Path | None = None
-    size = 0
+    return write_together([(path, chunks)])
+
+
+def write_together(parts: Sequence[tuple[Path, Iterable[bytes]]]) -> int:
+    """Write several files that belong together: none appears before all are whole, and the last one appears last.
+
+    Args:
+        parts: Where, and what goes there.
+
+    Returns:
+        Bytes written.
+
+    Raises:
+        SettingsError: One cannot be written; the old ones, where there were any, are as they were.
+    """
+    targets = [check_target(path) for path, _ in parts]
+    temporaries: list[Path] = []
+    replaced: list[tuple[Path, Path | None]] = []
+    size, at = 0, 0
     try:
-        unique = target.with_name(f".deeplens-{os.getpid()}-{secrets.token_hex(8)}")
-        descriptor = os.open(unique, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_FILE_MODE)
-        temporary = unique
-        with os.fdopen(descriptor, "wb") as stream:
-            for chunk in chunks:
-                size += stream.write(chunk)
-            stream.flush()
-            os.fsync(stream.fileno())
-        if target.exists():
-            temporary.chmod(target.stat().st_mode & 0o777)
-        temporary.replace(target)
-    except OSError as error:
-        raise SettingsError(f"Cannot write {str(path)!r}: {error.strerror or error}; name another file.") from error
+        for at, (_, chunks) in enumerate(parts):
+            size += _write_temporary(targets[at], chunks, temporaries)
+        for at, target in enumerate(targets):
+            # A rename replaces whole: one file by itself needs no way back.
+            replaced.append((target, _spare(target) if len(targets) > 1 else target))
+            temporaries[at].replace(target)
+    except BaseException as error:
+        for target, spare in replaced:
+            if spare is None:
+                target.unlink(missing_ok=True)
+            elif spare != target:
+                spare.replace(target)
+        if isinstance(error, OSError):
+            path = str(parts[at][0])
+            raise SettingsError(f"Cannot write {path!r}: {error.strerror or error}; name another file.") from error
+        raise
     finally:
-        if temporary is not None:
-            temporary.unlink(missing_ok=True)
+        spares = [spare for target, spare in replaced if spare is not None and spare != target]
+        for leftover in (*temporaries, *spares):
+            leftover.unlink(missing_ok=True)
     return size
+
+
+def _write_temporary(target: Path, chunks: Iterable[bytes], temporaries: list[Path]) -> int:
+    """Write what will become `target` beside it; its name is added to `temporaries` as soon as it exists."""
+    temporary = _unused_name(target)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _NEW_FILE_MODE)
+    temporaries.append(temporary)
+    with os.fdopen(descriptor, "wb") as stream:
+        size = sum(stream.write(chunk) for chunk in chunks)
+        stream.flush()
+        os.fsync(stream.fileno())
+    if target.exists():
+        temporary.chmod(target.stat().st_mode & 0o777)
+    return size
+
+
+def _spare(target: Path) -> Path | None:
+    """A second name of the file that is about to be replaced; None where there is none."""
+    if not target.exists():
+        return None
+    spare = _unused_name(target)
+    try:
+        spare.hardlink_to(target)
+    except OSError:
+        # A file system without hard links.
+        shutil.copy2(target, spare)
+    return spare
+
+
+def _unused_name(target: Path) -> Path:
+    return target.with_name(f".deeplens-{os.getpid()}-{secrets.token_hex(8)}")

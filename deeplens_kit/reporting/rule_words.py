@@ -1,0 +1,36 @@
+"""A rule's bounds as sentences.
+
+Takes a rule, gives a line for each kind of picture; must not judge a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from deeplens_kit.matching import Clause, Rule
+
+__all__ = ["rule_lines"]
+
+_BOUNDS = {
+    "phash_max": "pHash differs in at most {:g} of 64 bits",
+    "pdq_max": "PDQ differs in at most {:g} of 256 bits",
+    "sscd_small_min": "the cosine of SSCD small is at least {:g}",
+    "sscd_min": "the cosine of SSCD is at least {:g}",
+}
+
+
+def rule_lines(rule: Rule) -> tuple[str, ...]:
+    """When a pair is a copy, by what is known of its pictures."""
+    kinds = (
+        ("Pictures", rule.plain),
+        ("Where nobody measured whether a picture is a page", rule.unmeasured),
+        ("Pages and icons", rule.page_like),
+        ("Where the cameras noted different times, also", (rule.other_shots,) if rule.other_shots else ()),
+    )
+    return tuple(f"{kind}: {_alternatives(clauses)}." for kind, clauses in kinds if clauses)
+
+
+def _alternatives(clauses: Sequence[Clause]) -> str:
+    return ", or ".join(
+        " and ".join(_BOUNDS[name].format(bound) for name, bound in clause.bounds.items()) for clause in clauses
+    )

@@ -1,0 +1,121 @@
+"""What the savings report is made of, asked of an open workspace once.
+
+Takes an open workspace, tiers and a rule, gives frames and the report described from them; must not open a store, draw
+or write. The sums come from the same functions as those of `deeplens savings`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.matching import STRICT, Rule
+from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
+from deeplens_kit.savings import savings
+from deeplens_kit.schemas import Tier
+from deeplens_kit.storage.paths import display_path
+
+if TYPE_CHECKING:
+    from deeplens_kit.pipeline import Workspace
+
+__all__ = ["gather_savings", "report_savings"]
+
+_PROPOSED = (Tier.BYTES, Tier.PIXELS, Tier.COPY)
+_FACTS = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
+_RUNS: dict[str, pl.DataType] = {
+    "kind": pl.String(),
+    "location": pl.String(),
+    "run_id": pl.String(),
+    "state": pl.String(),
+    "started_at": pl.Datetime("us", "UTC"),
+    "finished_at": pl.Datetime("us", "UTC"),
+}
+
+
+def report_savings(
+    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT, max_groups: int = MAX_GROUPS
+) -> SavingsReport:
+    """The savings of a workspace as they are now, described.
+
+    Args:
+        workspace: An open workspace.
+        tiers: Tiers to count: bytes, pixels, copy; none for those of the rule.
+        rule: When a pair is a copy.
+        max_groups: Groups that are shown with their pictures, from 0.
+
+    Raises:
+        SettingsError: `max_groups` is below 0, or a tier is no tier that is proposed.
+    """
+    from deeplens_kit import __version__
+    from deeplens_kit.pipeline import caveats
+
+    if max_groups < 0:
+        raise SettingsError(f"max_groups is {max_groups}; it must be at least 0.")
+    frames = gather_savings(workspace, tiers=tiers, rule=rule)
+    return describe_savings(
+        frames,
+        workspace=display_path(workspace.directory.name),
+        made_at=datetime.now().astimezone(),
+        version=__version__,
+        rule=rule,
+        notes=caveats(workspace, current=frames.current),
+        max_groups=max_groups,
+    )
+
+
+def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT) -> SavingsFrames:
+    """The frames of a report on savings.
+
+    Args:
+        workspace: An open workspace.
+        tiers: Tiers to count; none for those of the rule.
+        rule: When a pair is a copy.
+
+    Raises:
+        UnknownNameError: A tier that does not exist, or that is never proposed.
+    """
+    from deeplens_kit import pipeline
+
+    for tier in tiers:
+        if tier not in _PROPOSED:
+            raise UnknownNameError("tier", tier, map(str, _PROPOSED))
+    view = pipeline.list_groups(workspace, list(tiers) or None, rule=rule)
+    named = view.groups["digest"].unique()
+    amounts = savings(view.groups.drop("location"))
+    return SavingsFrames(
+        groups=view.groups,
+        withheld=view.withheld,
+        pairs=workspace.catalog.pairs(),
+        pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
+        coverage=pipeline.of_active_locations(workspace, pipeline.coverage(workspace)),
+        failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
+        savings=amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier"),
+        runs=_runs(workspace),
+        features=_features(workspace),
+        current=view.current,
+    )
+
+
+def _runs(workspace: Workspace) -> pl.DataFrame:
+    """The runs that the answer rests on: the last index run at each location, and the last matching."""
+    from deeplens_kit.pipeline import last_runs
+
+    names = {item.location_id: item.name for item in workspace.ledger.locations()}
+    indexed = last_runs(workspace)
+    matched = [run for run in workspace.ledger.runs() if run.kind == "match" and run.state == "finished"]
+    last = [indexed[key] for key in names if key in indexed]
+    last += sorted(matched, key=lambda run: run.started_at)[-1:]
+    rows = [
+        (run.kind, names.get(run.location_id or "", ""), run.run_id, str(run.state), run.started_at, run.finished_at)
+        for run in last
+    ]
+    return pl.DataFrame(rows, schema=pl.Schema(_RUNS), orient="row").sort("started_at", "run_id")
+
+
+def _features(workspace: Workspace) -> tuple[str, ...]:
+    lists = workspace.catalog.pictures(columns=["features"])["features"].unique()
+    return tuple(sorted({key for text in lists for key in text.split(",") if key}))

@@ -1,0 +1,38 @@
+"""How pages are made from templates: every value is escaped, and a missing one is an error.
+
+Takes nothing, gives the environment of templates and the pictures of a page; must not decide what a page shows.
+"""
+
+from __future__ import annotations
+
+import base64
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, plural
+
+__all__ = ["page_environment", "picture_data"]
+
+
+def page_environment() -> Environment:
+    """The templates of this package with the words that they use."""
+    environment = Environment(
+        loader=PackageLoader("deeplens_kit.reporting"),
+        autoescape=select_autoescape(enabled_extensions=("jinja",)),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    environment.filters.update(size=format_bytes, count=format_count, score=format_score)
+    environment.globals.update(plural=plural, percent=format_percent)
+    return environment
+
+
+def picture_data(content: bytes | None) -> str:
+    """A picture as the address of an image that is within the page; empty where there is none.
+
+    Args:
+        content: WebP.
+    """
+    return f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}" if content else ""
