@@ -12,6 +12,8 @@ from deeplens_kit.views.state import SearchState
 
 desk = shared_desk()
 open_session(pn)
-state = SearchState(desk.searcher.search, desk.searcher.facets(), fetch=desk.fetch, preview=desk.preview)
+state = SearchState(
+    desk.searcher.search, desk.searcher.facets(), fetch=desk.fetch, preview=desk.preview, keepers=desk.keepers
+)
 view = SearchView(state, desk.findings, desk.image_source)
 served_page("search", desk.name, {"ask": view.question, "filters": view.filters, "main": view.answer}).servable()

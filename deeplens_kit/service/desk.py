@@ -67,6 +67,10 @@ class Desk:
                 self._findings = (state, self._read())
             return self._findings[1]
 
+    def keepers(self) -> frozenset[str]:
+        """Ids of the objects that stay when copies go."""
+        return self.findings().keepers
+
     def image_source(self, digest: str, side_px: int) -> str:
         """The address of a thumbnail: a path on this server where it has them, else the picture itself."""
         if self._has_route:

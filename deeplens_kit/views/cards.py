@@ -52,7 +52,15 @@ def picture_frame(*, src: str, alt: str, side_px: int = 150, over: str = "") -> 
 
 
 def picture_card(
-    *, src: str, title: str, lines: Sequence[str], badge: str = "", alt: str, side_px: int = 150, more: str = ""
+    *,
+    src: str,
+    title: str,
+    lines: Sequence[str],
+    badge: str = "",
+    alt: str,
+    side_px: int = 150,
+    more: str = "",
+    kept: bool = False,
 ) -> str:
     """One picture with what is said of it.
 
@@ -64,10 +72,12 @@ def picture_card(
         alt: What it shows, for those who do not see it.
         side_px: Height that the picture may fill.
         more: HTML that goes beneath the lines, escaped by whoever made it.
+        kept: It is a keeper besides what the badge says.
     """
-    frame = picture_frame(src=src, alt=alt, side_px=side_px, over=chip(badge) if badge else "")
+    over = (chip(badge) if badge else "") + (chip("keeper") if kept else "")
+    frame = picture_frame(src=src, alt=alt, side_px=side_px, over=f'<div class="chips">{over}</div>' if over else "")
     said = "".join(f'<p class="small quiet">{escape(line)}</p>' for line in lines)
-    kind = " keeper" if badge == "keeper" else ""
+    kind = " keeper" if kept or badge == "keeper" else ""
     return (
         f'<article class="picture{kind}">{frame}<div class="text">'
         f"<div><h4><bdi>{escape(title)}</bdi></h4>{said}</div>{more}</div></article>"

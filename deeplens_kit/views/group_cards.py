@@ -75,7 +75,10 @@ def withheld_list(matches: Iterable[WithheldView]) -> str:
 def _picture(picture: PictureView, src: ImageSource) -> str:
     over = chip("keeper") if picture.has_keeper else chip(picture.tier)
     frame = picture_frame(
-        src=src(picture.digest, _SIDE_PX), alt=f"Preview of {picture.title}", side_px=_FRAME_PX, over=over
+        src=src(picture.digest, _SIDE_PX),
+        alt=f"Preview of {picture.title}",
+        side_px=_FRAME_PX,
+        over=f'<div class="chips">{over}</div>',
     )
     facts = f'<p class="small quiet">{escape(picture.facts)}</p>' if picture.facts else ""
     reasons = picture.has_keeper or not picture.evidence

@@ -28,11 +28,11 @@ def result_card(row: Mapping[str, Any], places: Sequence[Mapping[str, Any]], src
     """One picture that was found.
 
     Args:
-        row: Of SEARCH_RESULTS.
+        row: Of SEARCH_RESULTS, with `stays` where it is known: its copies could go, it stays.
         places: Rows with location, path and size_bytes of every object that holds the picture, the best first.
         src: Gives the address of a thumbnail for a digest and a side in pixels.
     """
-    title = display_path(row["path"].rpartition("/")[2])
+    title = display_path(places[0]["path"].rpartition("/")[2])
     more = (
         f"{score_meter(row['score'], row['tier'])}"
         f'<p class="small">{escape(_meaning(row["score"], row["tier"]))}</p>'
@@ -43,6 +43,7 @@ def result_card(row: Mapping[str, Any], places: Sequence[Mapping[str, Any]], src
         src=src(row["digest"], _SIDE_PX),
         title=title,
         lines=_facts(row),
+        kept=row.get("stays", False),
         badge=row["tier"],
         alt=f"Preview of {title}",
         side_px=_FRAME_PX,

@@ -182,12 +182,14 @@ class SearchView:
         cards = []
         for row in answer.results.iter_rows(named=True):
             places = of_digest.get(row["digest"], [])
-            best = (row["location"], row["path"])
-            places.sort(key=lambda item, best=best: (item["location"], item["path"]) != best)  # type: ignore[misc]
+            # What stays names the picture; else what the search named it by.
+            first = (row["location"], row["path"])
+            places.sort(key=lambda at, first=first: (not at["stays"], (at["location"], at["path"]) != first))  # type: ignore[misc]
             cards.append(result_card(row, places, self._src))
         shown = f"{plural(len(cards), 'picture')}"
         if answer.found > len(cards):
-            shown = f"The best {len(cards):,} of {plural(answer.found, 'picture')}"
+            least = "" if answer.found_all else "at least "
+            shown = f"The best {len(cards):,} of {least}{plural(answer.found, 'picture')}"
         head = (
             f'<div class="head"><h2 tabindex="-1"{" data-focus" if new else ""}>{shown}</h2><p class="small quiet">'
             f"{plural(answer.searched, 'picture')} compared in {_duration(answer.seconds)}</p></div>"

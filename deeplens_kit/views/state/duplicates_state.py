@@ -33,6 +33,7 @@ class Findings:
         notes: Sentences on what limits it.
         totals: What all groups add up to.
         coverage: How much of what was found could be analysed.
+        keepers: Ids of the objects that stay.
         removals: A row for each object that a group would remove: group_id, object_id, location, tier, frees_bytes,
             size_bytes. An object that several groups propose has a row for each.
     """
@@ -41,6 +42,7 @@ class Findings:
     notes: tuple[str, ...]
     totals: Totals
     coverage: CoverageTotals
+    keepers: frozenset[str]
     removals: pl.DataFrame
 
     @classmethod
@@ -49,7 +51,9 @@ class Findings:
         removals = frames.groups.filter(~pl.col("is_keeper")).select(
             "group_id", "object_id", "location", "tier", "frees_bytes", "size_bytes"
         )
-        return cls(frames, tuple(notes), add_up_groups(frames.groups), add_up_coverage(frames.coverage), removals)
+        keepers = frozenset(frames.groups.filter("is_keeper")["object_id"])
+        totals, coverage = add_up_groups(frames.groups), add_up_coverage(frames.coverage)
+        return cls(frames, tuple(notes), totals, coverage, keepers, removals)
 
     def describe(self, group_ids: Sequence[str]) -> tuple[GroupView, ...]:
         """The groups with these names, in this order; those that are not there are passed over."""

@@ -7,18 +7,17 @@ several that overlap, the one begun last is the one that shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import param
+import polars as pl
 
 from deeplens_kit.errors import DeepLensError, QueryError
 from deeplens_kit.reporting.words import format_bytes
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from deeplens_kit.pipeline.searching import SearchAnswer
     from deeplens_kit.search import SearchFilters
 
@@ -32,8 +31,12 @@ __all__ = [
     "SearchState",
 ]
 
-DEFAULT_THRESHOLD = 0.2
-"""Inclusive. Copies score 0.5 and more; down to here come pictures that are alike, below it hardly any is."""
+DEFAULT_THRESHOLD = 0.0
+"""Inclusive. Whatever is near enough to be compared shows: a picture that holds little information scores low against
+its very copies, and who asks whether it is there must not be told that it is not."""
+
+SAME_SCORE = 0.01
+"""Scores that differ by less say the same: among copies of one picture it is the noise of a re-encoding."""
 
 MAX_UPLOAD_BYTES = 100 * 1000**2
 """Inclusive. Above any JPEG, PNG or HEIC that a camera writes; an upload is held in memory while its page is open. What
@@ -102,6 +105,7 @@ class SearchState(param.Parameterized):
         facets: As `Searcher.facets()`: what the filters can choose from.
         fetch: Gives the bytes behind a link and what to call them; None: links are handed to `search` as they are.
         preview: Gives a picture as WebP, or None where it cannot.
+        keepers: Gives the ids of the objects that stay when copies go.
         max_upload_bytes: Larger pictures are refused before they are looked at.
 
     Attributes:
@@ -142,10 +146,11 @@ class SearchState(param.Parameterized):
         *,
         fetch: Callable[[str], tuple[bytes, str]] | None = None,
         preview: Callable[[bytes], bytes | None] = lambda _content: None,
+        keepers: Callable[[], Collection[str]] = tuple,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._search, self._fetch, self._preview = search, fetch, preview
+        self._search, self._fetch, self._preview, self._keepers = search, fetch, preview, keepers
         self.max_upload_bytes = max_upload_bytes
         self._number = 0
         self.has_pictures = True
@@ -225,6 +230,7 @@ class SearchState(param.Parameterized):
             if isinstance(query.image, str) and self._fetch is not None and is_link(query.image):
                 query = Query(*self._fetch(query.image))
             answer = self._search(query.image, filters=request.filters, limit=request.limit, name=query.name)
+            answer = originals_first(answer, self._keepers())
             if isinstance(query.image, bytes):
                 preview = self._preview(query.image)
         except DeepLensError as error:
@@ -262,6 +268,36 @@ class SearchState(param.Parameterized):
             raise
         self.finish(request, outcome)
         return outcome.answer
+
+
+def originals_first(answer: SearchAnswer, keepers: Collection[str]) -> SearchAnswer:
+    """The answer with pictures that stay before others that score the same; of an original and its copies, which all
+    match a further copy, the original is what a person looks for.
+
+    Args:
+        answer: Results, the best first.
+        keepers: Ids of the objects that stay when copies go.
+
+    Returns:
+        The answer with a column `stays` (Boolean) in results and places.
+    """
+    places = answer.places.with_columns(stays=pl.col("object_id").is_in(list(keepers)))
+    stays = places.filter("stays")["digest"].unique().implode()
+    results = answer.results.with_columns(stays=pl.col("digest").is_in(stays))
+    if answer.results.is_empty():
+        return replace(answer, results=results, places=places)
+    best, number, ranks = 2.0, 0, []
+    for score in answer.results["score"]:
+        if best - score > SAME_SCORE:
+            best, number = score, number + 1
+        ranks.append(number)
+    order = results.select("stays", "rank", "tier").with_columns(number=pl.Series(ranks))
+    order = order.select(
+        at=pl.int_range(pl.len()).sort_by(
+            pl.col("tier") != "bytes", "number", "stays", "rank", descending=[False, False, True, False]
+        )
+    )
+    return replace(answer, results=results[order["at"]], places=places)
 
 
 def too_large(name: str, size_bytes: int, limit_bytes: int) -> str:
