@@ -32,8 +32,6 @@ def notebook_page(notebook: Any) -> str:
         from nbconvert.filters import markdown2html
     except ModuleNotFoundError as error:
         raise ExtraMissingError("A report", "workbench") from error
-    from deeplens_kit import __version__
-
     exporter = TemplateExporter(  # type: ignore[no-untyped-call]
         template_name="deeplens",
         extra_template_basedirs=[str(_TEMPLATES)],
@@ -44,7 +42,6 @@ def notebook_page(notebook: Any) -> str:
     page = {
         "style": "\n".join(environment.get_template(name).render() for name in _STYLES),
         "title": f"{notebook.metadata.get('title', 'Report')}: DeepLens",
-        "generator": f"DeepLens {__version__}",
     }
     text, _ = exporter.from_notebook_node(notebook, resources={"page": page})
     return str(text)

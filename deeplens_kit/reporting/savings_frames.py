@@ -6,6 +6,7 @@ or write. The sums come from the same functions as those of `deeplens savings`.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -37,7 +38,11 @@ _RUNS: dict[str, pl.DataType] = {
 
 
 def report_savings(
-    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT, max_groups: int = MAX_GROUPS
+    workspace: Workspace,
+    *,
+    tiers: Sequence[str] = (),
+    rule: Rule = STRICT,
+    max_groups: int = MAX_GROUPS,
 ) -> SavingsReport:
     """The savings of a workspace as they are now, described.
 
@@ -50,7 +55,6 @@ def report_savings(
     Raises:
         SettingsError: `max_groups` is below 0, or a tier is no tier that is proposed.
     """
-    from deeplens_kit import __version__
     from deeplens_kit.pipeline import caveats
 
     if max_groups < 0:
@@ -60,7 +64,7 @@ def report_savings(
         frames,
         workspace=display_path(workspace.directory.name),
         made_at=datetime.now().astimezone(),
-        version=__version__,
+        version=_version(),
         rule=rule,
         notes=caveats(workspace, current=frames.current),
         max_groups=max_groups,
@@ -78,12 +82,12 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
     Raises:
         UnknownNameError: A tier that does not exist, or that is never proposed.
     """
-    from deeplens_kit import pipeline
+    from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations
 
     for tier in tiers:
         if tier not in _PROPOSED:
             raise UnknownNameError("tier", tier, map(str, _PROPOSED))
-    view = pipeline.list_groups(workspace, list(tiers) or None, rule=rule)
+    view = list_groups(workspace, list(tiers) or None, rule=rule)
     named = view.groups["digest"].unique()
     amounts = savings(view.groups.drop("location"))
     return SavingsFrames(
@@ -91,13 +95,18 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
         withheld=view.withheld,
         pairs=workspace.catalog.pairs(),
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
-        coverage=pipeline.of_active_locations(workspace, pipeline.coverage(workspace)),
-        failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
+        coverage=of_active_locations(workspace, coverage(workspace)),
+        failures=of_active_locations(workspace, list_failures(workspace)),
         savings=amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier"),
         runs=_runs(workspace),
         features=_features(workspace),
         current=view.current,
     )
+
+
+def _version() -> str:
+    # The package is loaded, or this would not run; to import it from here would import all that it names.
+    return str(sys.modules[__name__.partition(".")[0]].__version__)
 
 
 def _runs(workspace: Workspace) -> pl.DataFrame:
