@@ -1,0 +1,250 @@
+"""The map: pictures as points, alike beside alike; point at one to see it, draw around some to select them.
+
+Takes the state of a map and a source of thumbnails, gives something that Panel draws in a notebook or a page; must not
+compute places or decide anything. The points are one image, so the pointer's place comes back and the picture there is
+looked up: a million points send no more to the browser than fifty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from deeplens_kit.errors import ExtraMissingError
+from deeplens_kit.views.cards import picture_src
+from deeplens_kit.views.map_raster import MapRaster, Window
+from deeplens_kit.views.map_words import (
+    card_html,
+    legend_html,
+    notes_html,
+    nothing_html,
+    selection_html,
+    waiting_html,
+)
+from deeplens_kit.views.state.map_state import MapState
+from deeplens_kit.views.theme import viewer_style
+
+if TYPE_CHECKING:
+    from panel.viewable import Viewable
+
+__all__ = ["MapView"]
+
+_HEIGHT_PX, _USUAL_WIDTH_PX = 560, 900
+# A window as large as a wall of screens is drawn coarser.
+_MOST_PX = 2400
+# Room around the outermost points, as a share of the whole; and what a map of one place spans.
+_MARGIN, _LEAST_SPAN = 0.06, 1.0
+# How near the pointer must be to a point.
+_REACH_PX = 14.0
+_SIDE_PX = 300
+_FRAME_COLOUR, _RING_COLOUR = "#9aa0aa", "#d02f2f"
+
+
+class MapView:
+    """A map of pictures.
+
+    Args:
+        state: What is shown and chosen; while its `picture_map` is None the view says that it is being made.
+        thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+
+    Raises:
+        ExtraMissingError: HoloViews, Datashader or Panel is not installed.
+    """
+
+    def __init__(self, state: MapState, thumbnail: Callable[[str, int], bytes | None]) -> None:
+        try:
+            import datashader  # noqa: F401 - drawn with later, looked for now
+            import holoviews
+            import panel
+        except ImportError as error:
+            raise ExtraMissingError("The map", "workbench") from error
+        holoviews.renderer("bokeh")  # loads it; as an extension it would write into the notebook
+        self._state = state
+        self._thumbnail = thumbnail
+        self._layout = panel.Column(sizing_mode="stretch_width")
+        state.param.watch(lambda _: self._show(), ["picture_map"])
+        self._show()
+
+    def __panel__(self) -> Viewable:
+        return self._layout
+
+    def _show(self) -> None:
+        found = self._state.picture_map
+        if found is None:
+            self._layout[:] = [_html(waiting_html())]
+        elif found.points.is_empty():
+            self._layout[:] = [_html(nothing_html(found))]
+        else:
+            self._layout[:] = _Board(self._state, self._thumbnail).parts()
+
+
+class _Board:
+    """The parts of a map that has points."""
+
+    def __init__(self, state: MapState, thumbnail: Callable[[str, int], bytes | None]) -> None:
+        self._state = state
+        self._thumbnail = thumbnail
+        self._raster: tuple[str, MapRaster] | None = None
+        self._whole = _whole(state.places)
+        self._window = Window(*self._whole, _USUAL_WIDTH_PX, _HEIGHT_PX)
+        self._legend, self._card, self._sum = _html(""), _html(""), _html("")
+
+    def parts(self) -> list[Any]:
+        import panel as pn
+
+        found = self._state.picture_map
+        assert found is not None, "a board without a map"
+        self._follow()
+        side = pn.Column(
+            self._controls(), self._legend, self._card, self._sum, self._acts(),
+            sizing_mode="stretch_width", styles={"flex": "1 1 260px", "max-width": "420px"},
+        )  # fmt: skip
+        plot = pn.pane.HoloViews(
+            self._plot(), backend="bokeh", linked_axes=False, sizing_mode="stretch_width", height=_HEIGHT_PX,
+            styles={"flex": "4 1 340px", "min-width": "0"},
+        )  # fmt: skip
+        return [pn.FlexBox(plot, side, gap="16px", align_items="flex-start"), _html(notes_html(found))]
+
+    def _controls(self) -> Any:
+        import panel as pn
+
+        group = pn.widgets.RadioButtonGroup.from_param(
+            self._state.param.colour_by, name="", sizing_mode="stretch_width", margin=(4, 0, 10, 0),
+            stylesheets=_sheets(),
+        )  # fmt: skip
+        return pn.Column(_html('<p class="small quiet">Coloured by</p>'), group, sizing_mode="stretch_width")
+
+    def _acts(self) -> Any:
+        import panel as pn
+
+        shown = pn.widgets.Button(name="Select what is shown", margin=(6, 8, 0, 0), stylesheets=_sheets())
+        clear = pn.widgets.Button(name="Clear selection", margin=(6, 0, 0, 0), stylesheets=_sheets())
+        shown.on_click(lambda _: self._state.select_box(self._window.low, self._window.high))
+        clear.on_click(lambda _: self._state.selection.clear())
+        return pn.FlexBox(shown, clear, flex_wrap="wrap")
+
+    def _follow(self) -> None:
+        """Say what the state says, now and whenever it changes."""
+        state = self._state
+
+        def legend(*_: Any) -> None:
+            self._legend.object = legend_html(state.colouring)
+
+        def card(*_: Any) -> None:
+            pointed = state.pointed_points
+            content = self._thumbnail(state.pointed, _SIDE_PX) if pointed.height else None
+            self._card.object = card_html(pointed, picture_src(content))
+
+        def total(*_: Any) -> None:
+            self._sum.object = selection_html(state.points.filter(state.selected))
+
+        state.param.watch(legend, ["colour_by"])
+        state.param.watch(card, ["pointed"])
+        state.selection.param.watch(total, ["digests"])
+        for say in (legend, card, total):
+            say()
+
+    def _plot(self) -> Any:
+        import holoviews as hv
+
+        streams = hv.streams
+        window = [streams.RangeXY(), streams.PlotSize()]
+        chosen = [
+            streams.Params(self._state, ["colour_by"]),
+            streams.Params(self._state.selection, ["digests"]),
+        ]
+        points = hv.DynamicMap(self._drawn, streams=[*window, *chosen])
+        ring = hv.DynamicMap(self._ringed, streams=[streams.Params(self._state, ["pointed"])])
+        # Kept: HoloViews holds streams weakly.
+        self._streams = [
+            streams.PointerXY(source=points), streams.Tap(source=points),
+            streams.BoundsXY(source=points), streams.Lasso(source=points),
+        ]  # fmt: skip
+        for stream in self._streams[:2]:
+            stream.add_subscriber(self._point)
+        self._streams[2].add_subscriber(self._box)
+        self._streams[3].add_subscriber(self._lasso)
+        (x0, y0), (x1, y1) = self._whole
+        return (points * ring).opts(
+            hv.opts.RGB(
+                responsive=True, min_height=_HEIGHT_PX, xlim=(x0, x1), ylim=(y0, y1), xaxis=None, yaxis=None,
+                tools=["lasso_select", "box_select"], default_tools=["pan", "wheel_zoom", "reset"],
+                active_tools=["lasso_select", "wheel_zoom"], toolbar="above", hooks=[_plain], backend="bokeh",
+            ),
+            hv.opts.Points(
+                size=20, color=None, fill_alpha=0, line_color=_RING_COLOUR, line_width=2.5, backend="bokeh",
+            ),
+        )  # fmt: skip
+
+    def _drawn(self, x_range: Any = None, y_range: Any = None, width: Any = None, height: Any = None, **_: Any) -> Any:
+        import holoviews as hv
+
+        (x0, y0), (x1, y1) = self._whole
+        x_range, y_range = x_range or (x0, x1), y_range or (y0, y1)
+        self._window = Window(
+            (float(x_range[0]), float(y_range[0])),
+            (float(x_range[1]), float(y_range[1])),
+            min(int(width or _USUAL_WIDTH_PX), _MOST_PX),
+            min(int(height or _HEIGHT_PX), _MOST_PX),
+        )
+        if self._raster is None or self._raster[0] != self._state.colour_by:
+            self._raster = self._state.colour_by, MapRaster(self._state.places, self._state.colouring)
+        samples = self._raster[1].draw(self._window, self._state.selected)
+        bounds = (x_range[0], y_range[0], x_range[1], y_range[1])
+        return hv.RGB(samples, bounds=bounds, vdims=["red", "green", "blue", "alpha"])
+
+    def _ringed(self, pointed: str = "") -> Any:
+        import holoviews as hv
+
+        found = self._state.pointed_points.head(1)
+        return hv.Points(found.select("x", "y").to_numpy().reshape(-1, 2))
+
+    def _point(self, x: Any = None, y: Any = None) -> None:
+        if x is None or y is None:
+            return
+        window = self._window
+        reach = (
+            _REACH_PX * (window.high[0] - window.low[0]) / window.width_px,
+            _REACH_PX * (window.high[1] - window.low[1]) / window.height_px,
+        )
+        self._state.point_at(float(x), float(y), reach)
+
+    def _box(self, bounds: Any = None) -> None:
+        if bounds is not None:
+            self._state.select_box((bounds[0], bounds[1]), (bounds[2], bounds[3]))
+
+    def _lasso(self, geometry: Any = None) -> None:
+        if geometry is not None:
+            self._state.select_polygon(np.asarray(geometry))
+
+
+def _whole(places: Any) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The window of all places, with room around them."""
+    low, high = places.min(axis=0).astype(float), places.max(axis=0).astype(float)
+    middle, span = (low + high) / 2, np.maximum(high - low, _LEAST_SPAN) * (0.5 + _MARGIN)
+    return tuple((middle - span).tolist()), tuple((middle + span).tolist())
+
+
+def _plain(plot: Any, _: Any) -> None:
+    """Let the ground of the page show through, light or dark."""
+    figure = plot.state
+    figure.background_fill_alpha = figure.border_fill_alpha = 0
+    figure.outline_line_color = _FRAME_COLOUR
+    figure.outline_line_alpha = 0.5
+    # One ring is drawn beside the image: not worth a context of the graphics card for every map of a notebook.
+    figure.output_backend = "canvas"
+    figure.toolbar.logo = None
+    figure.toolbar.autohide = False
+
+
+def _sheets() -> list[str]:
+    return [viewer_style(), files("deeplens_kit.views").joinpath("map.css").read_text(encoding="utf-8")]
+
+
+def _html(text: str) -> Any:
+    from panel.pane import HTML
+
+    return HTML(text, stylesheets=_sheets(), sizing_mode="stretch_width", margin=(0, 0, 10, 0))

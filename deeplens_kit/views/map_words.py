@@ -1,0 +1,90 @@
+"""What the map says besides its points: the legend, the card of a picture, what is missing, in HTML.
+
+Takes values of the map's state, gives HTML strings with every text escaped; must not know Panel or read a store.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+import polars as pl
+
+from deeplens_kit.pipeline.mapping import PictureMap
+from deeplens_kit.reporting.selection_words import add_up_selection, describe_selected
+from deeplens_kit.reporting.words import format_bytes, plural
+from deeplens_kit.storage.paths import display_path
+from deeplens_kit.views.cards import message, picture_card
+from deeplens_kit.views.state.map_colours import RAMP, Colouring
+
+__all__ = ["CAUTION", "card_html", "legend_html", "notes_html", "nothing_html", "selection_html", "waiting_html"]
+
+CAUTION = "Distances on this map are no evidence: groups come from pairs."
+
+_HOW = "Point at the map to see a picture. Draw a lasso or a box around some to select them."
+
+
+def waiting_html() -> str:
+    """Stands where the map will be."""
+    return message("The map is being made", "The first time this takes about half a minute.", kind="busy")
+
+
+def nothing_html(found: PictureMap) -> str:
+    """Stands where a map without points would be: what is missing and what to do."""
+    if not found.pictures:
+        return message("No picture is indexed yet", "Run `deeplens index`, then make the map again.")
+    return message(
+        f"None of the {plural(found.pictures, 'picture')} has vectors of {found.feature}",
+        f"Enable {found.feature} under [features] in workspace.toml, with its model installed, and run "
+        "`deeplens index`; or make the map of another feature.",
+    )
+
+
+def legend_html(colouring: Colouring) -> str:
+    """The colours with what they say and how many pictures have them."""
+    items = "".join(
+        f'<li><i style="background: {escape(entry.colour)}"></i>'
+        f"<span><bdi>{escape(display_path(entry.name))}</bdi></span><b>{entry.pictures:,}</b></li>"
+        for entry in colouring.entries
+    )
+    scale = ""
+    if colouring.span is not None:
+        low, high = (format_bytes(size) for size in colouring.span)
+        scale = (
+            f'<div class="scale"><i style="background: linear-gradient(90deg, {", ".join(RAMP)})"></i>'
+            f"<p><span>{low}</span><span>{high}</span></p></div>"
+        )
+    return f'<div class="legend">{scale}<ul role="list" aria-label="Colours">{items}</ul></div>'
+
+
+def card_html(pointed: pl.DataFrame, src: str) -> str:
+    """The picture that is pointed at; how to point where none is.
+
+    Args:
+        pointed: MAP_POINTS of it, then of others that lie exactly there.
+        src: Address of its image.
+    """
+    if pointed.is_empty():
+        return message("", _HOW, kind="note hint").replace("<h3></h3>", "")
+    described = describe_selected(pointed.head(1)).row(0, named=True)
+    lines = list(described["lines"])
+    if pointed.height > 1:
+        lines.append(f"and {plural(pointed.height - 1, 'other picture')} exactly here")
+    return picture_card(
+        src=src, title=described["title"], lines=lines, badge=described["badge"],
+        alt=f"Preview of {described['title']}", side_px=190,
+    )  # fmt: skip
+
+
+def selection_html(selected: pl.DataFrame) -> str:
+    """What is selected, added up, read out when it changes."""
+    said = f"Selected: {add_up_selection(selected).sentence}" if selected.height else "Nothing is selected."
+    return f'<p class="small" role="status" aria-live="polite">{escape(said)}</p>'
+
+
+def notes_html(found: PictureMap) -> str:
+    """The caution, and how much the map does not show."""
+    missing = ""
+    if found.without_vector:
+        some = plural(found.without_vector, "picture has", "pictures have")
+        missing = f" {some} no vectors of {found.feature} and cannot be shown."
+    return f'<p class="small quiet">{escape(CAUTION + missing)}</p>'
