@@ -14,12 +14,14 @@ if TYPE_CHECKING:
     from deeplens_kit.views.notebook import load_viewers
     from deeplens_kit.views.selection_view import SelectionView
     from deeplens_kit.views.theme import viewer_style
+    from deeplens_kit.views.threshold_view import ThresholdView
 
-__all__ = ["Gallery", "SelectionView", "load_viewers", "viewer_style"]
+__all__ = ["Gallery", "SelectionView", "ThresholdView", "load_viewers", "viewer_style"]
 
 _HOMES = {
     "Gallery": "gallery",
     "SelectionView": "selection_view",
+    "ThresholdView": "threshold_view",
     "load_viewers": "notebook",
     "viewer_style": "theme",
 }

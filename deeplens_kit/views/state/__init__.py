@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from deeplens_kit.views.state.duplicates_state import DuplicatesState, Findings
     from deeplens_kit.views.state.search_state import MAX_UPLOAD_BYTES, SearchState
     from deeplens_kit.views.state.selection import SelectionState
+    from deeplens_kit.views.state.threshold_state import ThresholdState
 
-__all__ = ["MAX_UPLOAD_BYTES", "DuplicatesState", "Findings", "SearchState", "SelectionState"]
+__all__ = ["MAX_UPLOAD_BYTES", "DuplicatesState", "Findings", "SearchState", "SelectionState", "ThresholdState"]
 
 _HOMES = {
     "DuplicatesState": "duplicates_state",
@@ -22,6 +23,7 @@ _HOMES = {
     "MAX_UPLOAD_BYTES": "search_state",
     "SearchState": "search_state",
     "SelectionState": "selection",
+    "ThresholdState": "threshold_state",
 }
 
 

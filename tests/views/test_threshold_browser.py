@@ -1,0 +1,261 @@
+"""The viewer of thresholds in a real browser: the figures follow the slider, by keyboard and while it is dragged."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from data.make_sample_library import LOCATIONS, make
+from deeplens_kit.matching import Thresholds
+from deeplens_kit.pipeline import Workspace, index, list_groups, summarise_savings
+from deeplens_kit.reporting.words import format_bytes
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Locator, Page
+
+pytestmark = pytest.mark.browser
+
+PAGE_LABEL, PLAIN_LABEL = "PDQ of pages and icons", "PDQ: bits that may differ"
+
+
+@dataclasses.dataclass(frozen=True)
+class Served:
+    """Addresses of the pages: of the sample library, of a workspace without pairs, of an empty one."""
+
+    sample: str
+    unpaired: str
+    empty: str
+    workspace: Path
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    folder = tmp_path_factory.mktemp("served")
+    library = make(folder / "library").folder
+    with Workspace.create(folder / "workspace") as workspace:
+        for location in LOCATIONS:
+            workspace.ledger.add_location(location, str(library / location), {})
+        index(workspace)
+    single = folder / "single"
+    single.mkdir()
+    shutil.copy(library / "share" / "photos" / "portraits" / "astronaut.png", single)
+    with Workspace.create(folder / "unpaired") as workspace:
+        workspace.ledger.add_location("single", str(single), {})
+        index(workspace)
+    Workspace.create(folder / "empty").close()
+    log = folder / "server.log"
+    folders = [folder / name for name in ("workspace", "unpaired", "empty")]
+    with log.open("w") as errors:
+        script = Path(__file__).with_name("serve_thresholds.py")
+        root = Path(__file__).parent.parent.parent
+        server = subprocess.Popen(
+            [sys.executable, str(script), *map(str, folders)],
+            stdout=subprocess.PIPE, stderr=errors, text=True, cwd=root,
+            env={**os.environ, "PYTHONPATH": str(root)},
+        )  # fmt: skip
+        try:
+            assert server.stdout is not None
+            address = next((line.strip() for line in server.stdout if line.startswith("http://")), None)
+            assert address, log.read_text()
+            yield Served(f"{address}/0", f"{address}/1", f"{address}/2", folder / "workspace")
+        finally:
+            server.terminate()
+            server.communicate(timeout=30)
+    # An exception in a callback leaves the page alive and silent: the log has it.
+    said = log.read_text()
+    assert "Traceback" not in said and "ERROR" not in said and "never retrieved" not in said, said
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "Chromium is not installed: apt-get install chromium"
+        if os.environ.get("DEEPLENS_REQUIRE_SERVERS") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        started = driver.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()
+
+
+@pytest.fixture
+def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
+    """A page of the size and colours that a test asks for; what its console complains of fails the test."""
+    width, height, scheme = getattr(request, "param", (1440, 900, "light"))
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+    opened = context.new_page()
+    said: list[str] = []
+    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    opened.on("pageerror", lambda error: said.append(str(error)))
+    yield opened
+    context.close()
+    assert said == []
+
+
+@pytest.fixture(scope="module")
+def workspace(served: Served) -> Iterator[Workspace]:
+    with Workspace.open(served.workspace) as opened:
+        yield opened
+
+
+def expected(workspace: Workspace, moved: Thresholds) -> dict[str, str]:
+    """The figures as they must read, from groups and savings."""
+    groups = list_groups(workspace, rule=moved.rule()).groups
+    amounts = summarise_savings(workspace, rule=moved.rule())
+    return {
+        "Could be freed": format_bytes(int(amounts["realisable_bytes"].sum())),
+        "Files that could go": f"{int(amounts['objects'].sum()):,}",
+        "Groups": f"{groups['group_id'].n_unique():,}",
+    }
+
+
+def wait_for_figures(page: Page, figures: dict[str, str]) -> None:
+    from playwright.sync_api import expect
+
+    for name, value in figures.items():
+        figure = page.locator(".figures > div", has=page.locator("dt", has_text=re.compile(f"^{name}$")))
+        expect(figure.locator("dd").first).to_have_text(value)
+
+
+def handle(page: Page, label: str) -> Locator:
+    return page.locator(".bk-Slider", has_text=label).locator(".noUi-handle")
+
+
+def value_of(page: Page, label: str) -> int:
+    title = page.locator(".bk-Slider", has_text=label).locator(".bk-slider-title").inner_text()
+    return int(title.rsplit(":", 1)[1])
+
+
+def open_page(page: Page, address: str) -> None:
+    page.goto(address)
+    page.locator(".pairing").first.wait_for()
+
+
+def test_by_keyboard_the_figures_follow_every_key(page: Page, served: Served, workspace: Workspace) -> None:
+    open_page(page, served.sample)
+    wait_for_figures(page, expected(workspace, Thresholds()))
+    # Reached by the keyboard alone.
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate(
+            "(() => { let at = document.activeElement; while (at?.shadowRoot?.activeElement) at = "
+            "at.shadowRoot.activeElement; return at?.classList.contains('noUi-handle'); })()"
+        ):
+            break
+    # Down to where copies begin to be missed, key by key.
+    for bits in range(23, 3, -1):
+        page.keyboard.press("ArrowLeft")
+        if bits in (17, 12, 8, 4):
+            wait_for_figures(page, expected(workspace, Thresholds(pdq_max=bits)))
+            assert value_of(page, PLAIN_LABEL) == bits
+    assert page.locator(".less-than").count() > 0
+    assert page.locator(".message.warning").count() == 0
+    page.get_by_role("button", name="Back to the strict rule").click()
+    wait_for_figures(page, expected(workspace, Thresholds()))
+
+
+def test_while_it_is_dragged_the_figures_are_those_of_where_it_is(
+    page: Page, served: Served, workspace: Workspace
+) -> None:
+    open_page(page, served.sample)
+    box = handle(page, PLAIN_LABEL).bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    seen = set()
+    for step in (-45, -60, -75, 30):
+        # Quickly over many values, then held: the button stays down.
+        page.mouse.move(x + step, y, steps=25)
+        bits = value_of(page, PLAIN_LABEL)
+        wait_for_figures(page, expected(workspace, Thresholds(pdq_max=bits)))
+        seen.add(bits)
+    assert len(seen) == 4
+    page.mouse.up()
+    assert bits > 24
+    assert "nothing beyond it is proven" in page.locator(".message.warning").inner_text()
+
+
+def test_each_borderline_pair_shows_both_pictures_and_its_verdict(
+    page: Page, served: Served, workspace: Workspace
+) -> None:
+    from deeplens_kit.pipeline import ThresholdLab
+
+    open_page(page, served.sample)
+    handle(page, PLAIN_LABEL).focus()
+    for _ in range(14):
+        page.keyboard.press("ArrowLeft")
+    moved = Thresholds(pdq_max=10)
+    wait_for_figures(page, expected(workspace, moved))
+    rows = ThresholdLab(workspace).borderline(moved).rows(named=True)
+    names = [f"{row['digest_a']}-{row['digest_b']}" for row in rows]
+    for name, row in zip(names, rows, strict=True):
+        card = page.locator(f'[data-pair="{name}"]')
+        card.wait_for()
+        assert card.locator(".chip").first.inner_text() == ("accepted" if row["accepted"] else "rejected")
+        assert row["why"] in card.inner_text()
+        card.scroll_into_view_if_needed()
+        for image in card.locator("img").all():
+            image.wait_for()
+            handle_of = image.element_handle()
+            page.wait_for_function(
+                "i => i.complete && i.naturalWidth > 1 && i.src.startsWith('data:image/webp')", arg=handle_of
+            )
+
+
+def test_sscd_alone_counts_when_it_is_switched_on(page: Page, served: Served, workspace: Workspace) -> None:
+    open_page(page, served.sample)
+    page.get_by_label("SSCD alone makes a copy").check()
+    wait_for_figures(page, expected(workspace, Thresholds(sscd_alone_min=0.9)))
+    handle(page, "From this cosine").focus()
+    for _ in range(20):
+        page.keyboard.press("ArrowLeft")
+    wait_for_figures(page, expected(workspace, Thresholds(sscd_alone_min=0.7)))
+
+
+@pytest.mark.parametrize(
+    "page", [(1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light")], indirect=True, ids=str
+)
+def test_it_fits_the_screen_and_asks_for_nothing_elsewhere(page: Page, served: Served) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    open_page(page, served.sample)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    origin = served.sample.rsplit("/", 1)[0]
+    foreign = [url for url in asked if not url.startswith((origin, origin.replace("http", "ws"), "data:", "blob:"))]
+    assert foreign == []
+
+
+def test_without_pairs_it_says_so(page: Page, served: Served) -> None:
+    page.goto(served.unpaired)
+    page.get_by_text("No pairs to set thresholds for").wait_for()
+    page.goto(served.empty)
+    page.get_by_text("Nothing indexed yet").wait_for()
+    assert page.locator(".noUi-handle").count() == 0
+
+
+def test_two_who_look_at_once_have_sliders_of_their_own(
+    page: Page, browser: Browser, served: Served, workspace: Workspace
+) -> None:
+    open_page(page, served.sample)
+    context: Any = browser.new_context()
+    other = context.new_page()
+    open_page(other, served.sample)
+    handle(page, PAGE_LABEL).focus()
+    page.keyboard.press("End")
+    wait_for_figures(page, expected(workspace, Thresholds(page_pdq_max=64)))
+    wait_for_figures(other, expected(workspace, Thresholds()))
+    context.close()
