@@ -27,6 +27,7 @@ __all__ = ["Asked", "Sought", "features_of", "sought"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _SHOWN_DIGITS = 12
+_LONGEST_SHOWN = 200  # characters of a name in a message
 # A picture for a web page is far smaller; whoever has larger ones downloads them first.
 _LINK_BYTES = 64 * 2**20
 _FACTS = ("width_px", "height_px", "format", "size_bytes")
@@ -134,7 +135,7 @@ def _of_bytes(data: bytes, name: str, library: Library, decode: DecodeSettings) 
 
 
 def _of_file(path: Path, name: str | None, library: Library, decode: DecodeSettings) -> Sought:
-    given = str(path)
+    given = str(path) if len(str(path)) <= _LONGEST_SHOWN else f"{str(path)[:_LONGEST_SHOWN]}…"
     try:
         path = path.expanduser().absolute()
         if not path.is_file():

@@ -46,7 +46,8 @@ class SearchCache:
         """The shelf of a feature that was kept last; None where there is none that can be used."""
         for path in self._files(key):
             try:
-                with np.load(path, allow_pickle=False) as archive:
+                # Opened here: numpy leaves the file open where it is no archive.
+                with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
                     members = {name: archive[name] for name in _MEMBERS}
                 shelf = VectorShelf.from_arrays(key, members)
                 if _fingerprint(shelf) == path.name.removesuffix(_ENDING):

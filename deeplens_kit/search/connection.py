@@ -75,8 +75,9 @@ def asked(
         connection.sock = stream
         connection.request("GET", target, headers=dict(headers))
         with connection.getresponse() as answer:
-            yield answer
+            # Headers that the deadline cut off look whole.
             deadline.left()
+            yield answer
     except QueryError:
         raise
     except ssl.SSLCertVerificationError as error:

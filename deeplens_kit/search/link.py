@@ -174,8 +174,9 @@ def _picture(answer: http.client.HTTPResponse, shown: str, max_bytes: int, deadl
             raise _too_large(shown, max_bytes)
         if not checked and len(data) >= _HEAD_BYTES:
             checked = _require_picture(bytes(data[:_HEAD_BYTES]), shown)
+    # At the deadline the connection is ended, which looks like the end of the picture.
+    deadline.left()
     if announced.isdecimal() and len(data) < int(announced):
-        deadline.left()
         raise QueryError(f"{shown} broke off after {len(data):,} of {int(announced):,} bytes; try again.")
     if not checked:
         _require_picture(bytes(data), shown)
