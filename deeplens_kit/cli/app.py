@@ -20,6 +20,7 @@ from deeplens_kit.cli import (
     finding_commands,
     index_commands,
     location_commands,
+    report_commands,
     search_command,
     serve_command,
     status_commands,
@@ -47,6 +48,7 @@ _ORDER = (
     "pairs",
     "search",
     "compare",
+    "report",
     "serve",
     "upgrade",
     "catalog",
@@ -156,6 +158,16 @@ def _catalog(context: typer.Context) -> None:
         _help(context)
 
 
+report = _group("report")
+
+
+@report.callback()
+def _report(context: typer.Context) -> None:
+    """Make a report now, or what makes it recur."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
 _add(
     app, workspace_commands.init, "init",
     "deeplens init my-workspace",
@@ -201,6 +213,17 @@ _add(
 )  # fmt: skip
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
 _add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
+app.add_typer(report)
+_add(
+    report, report_commands.savings, "savings",
+    "deeplens report savings --out savings.html",
+    "deeplens report savings --out 'savings-{date}.html' --param max_groups=50",
+)  # fmt: skip
+_add(
+    report, report_commands.schedule, "schedule",
+    "deeplens report schedule --cron '0 6 * * 1' --out savings.html",
+    "deeplens report schedule --cron @weekly --form systemd",
+)  # fmt: skip
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
 app.add_typer(catalog)
 _add(catalog, workspace_commands.digest, "digest", "deeplens catalog digest")

@@ -167,18 +167,19 @@ def _reason(error: Any) -> str:
     kind = getattr(errors, error.ename, None)
     said = " ".join(redact(str(error.evalue)).split())
     if isinstance(kind, type) and issubclass(kind, errors.DeepLensError):
-        return said if said.endswith(".") else f"{said}."
+        return said if said.endswith((".", "?")) else f"{said}."
     return f"cell {error.exec_count} failed with {error.ename}{f': {said}' if said else ''}.".replace("..", ".")
 
 
 def _keep_failed(executed: Path, out: Path) -> str:
-    """Keep the notebook as far as it got, beside the page; say where."""
+    """Keep the notebook as far as it got, beside the page; say where, and what became of the page."""
+    stands = "The last good report stands. " if out.exists() else ""
     target = _failed_file(out)
     try:
         write_atomically(target, [redact(executed.read_text(encoding="utf-8")).encode()])
     except (OSError, errors.SettingsError):
-        return "The last good report stands."
-    return f"The last good report stands; the notebook as far as it got is {str(target)!r}."
+        return stands.strip()
+    return f"{stands}Look into {str(target)!r}: the notebook as far as it got."
 
 
 @contextlib.contextmanager

@@ -7,6 +7,7 @@ the runs as well; `savings-groups.parquet` holds every object of every group, as
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,9 +15,11 @@ from pathlib import Path
 import polars as pl
 
 from deeplens_kit.reporting.exact_values import json_document, plain_rows
+from deeplens_kit.reporting.savings_numbers import SavingsNumbers
 from deeplens_kit.reporting.savings_report import SavingsReport
+from deeplens_kit.reporting.totals import CoverageTotals
 
-__all__ = ["NUMBERS_ENDINGS", "save_numbers"]
+__all__ = ["NUMBERS_ENDINGS", "read_numbers", "save_numbers"]
 
 NUMBERS_ENDINGS = (".json", ".parquet", "-groups.parquet")
 """What the files are called after their common name."""
@@ -44,6 +47,26 @@ def save_numbers(report: SavingsReport, folder: Path | str) -> None:
     (place / f"{_NAME}.json").write_text("".join(document), encoding="utf-8", errors="backslashreplace")
     plain_rows(report.numbers.rows).write_parquet(place / f"{_NAME}.parquet")
     plain_rows(report.members).write_parquet(place / f"{_NAME}-groups.parquet")
+
+
+def read_numbers(file: Path) -> SavingsNumbers:
+    """The sums of a `savings.json` that was written before, or of a report's own.
+
+    Args:
+        file: The file.
+    """
+    document = json.loads(file.read_text(encoding="utf-8"))
+    summary = document["summary"]
+    sizes = dict.fromkeys(("objects", "gross_bytes", "realisable_bytes"), pl.Int64)
+    return SavingsNumbers(
+        rows=pl.DataFrame(document["rows"], schema={"location": pl.String, "tier": pl.String, **sizes}),
+        objects=summary["objects"],
+        gross_bytes=summary["gross_bytes"],
+        realisable_bytes=summary["realisable_bytes"],
+        covered=CoverageTotals(summary["found_objects"], 0, summary["analysed_objects"], 0),
+        current=summary["current"],
+        notes=tuple(summary["notes"]),
+    )
 
 
 def _withheld(report: SavingsReport) -> pl.DataFrame:

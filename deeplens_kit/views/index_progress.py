@@ -28,6 +28,7 @@ _STAGES = {
     "match": "matching",
     "detail": "measuring detail",
     "map": "laying out the map",
+    "report": "making the report",
 }
 _SAID_ON_SIGNAL = {
     1: b"\nStopping: what was read is being committed. Press Ctrl-C again to abort.\n",

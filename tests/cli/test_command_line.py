@@ -22,9 +22,11 @@ COMMANDS = [
     ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"),
     ("locations", "rename"), ("locations", "activate"), ("locations", "deactivate"), ("index",), ("status",),
     ("failures",), ("pairs",), ("duplicates",), ("savings",), ("compare",), ("upgrade",), ("catalog",),
-    ("catalog", "digest"),
+    ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
 ]  # fmt: skip
-ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",)}]
+ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",)}]
+# What a report says is in its files, and a schedule is texts.
+WITH_ROWS = [words for words in ANSWERING if words[0] != "report"]
 
 
 def one_line(text: str) -> str:
@@ -39,8 +41,8 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     assert (done.code, done.err) == (0, "")
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
-        "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "compare", "upgrade",
-        "catalog",
+        "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "search", "compare",
+        "report", "serve", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -55,7 +57,7 @@ def test_help_has_examples(deeplens: Deeplens, words: tuple[str, ...]) -> None:
         assert " ".join(words) in after
 
 
-@pytest.mark.parametrize("words", ANSWERING, ids=" ".join)
+@pytest.mark.parametrize("words", WITH_ROWS, ids=" ".join)
 def test_json_and_csv_are_everywhere(deeplens: Deeplens, words: tuple[str, ...]) -> None:
     done = deeplens(*words, "--help")
     assert "--json" in done.out
@@ -65,7 +67,7 @@ def test_json_and_csv_are_everywhere(deeplens: Deeplens, words: tuple[str, ...])
 def test_every_command_and_option_is_documented() -> None:
     """docs/cli.md has a row for each command, and names each of its options in it or among the common ones."""
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `deeplens ([a-z ]+?)(?: [A-Z\[][^`]*)?` \| (.*)$", text, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `deeplens ([a-z ]+?)((?: [A-Z\[-][^`]*)?` \| .*)$", text, re.MULTILINE))
     common = set(re.findall(r"--[a-z-]+", text.partition("## Output")[2].partition("\n## ")[0]))
     commands = dict(_commands(typer.main.get_command(app)))
     assert set(rows) == set(commands)

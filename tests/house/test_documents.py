@@ -75,7 +75,7 @@ def test_every_make_target_that_is_told_of_exists() -> None:
 
 def test_every_deeplens_command_that_is_told_of_exists() -> None:
     """`--help` after the words of a command ends with 0, and lists each option that the documents use with it."""
-    groups = {"locations": 2, "catalog": 2}
+    groups = {"locations": 2, "catalog": 2, "report": 2}
     options: dict[tuple[str, ...], set[str]] = {}
     for words in _said("deeplens"):
         command = words[: groups.get(words[0], 1)]
