@@ -110,7 +110,11 @@ def _print_json(answer: Answer) -> None:
 
 
 def _csv(rows: pl.DataFrame) -> Iterator[bytes]:
-    plain = plain_rows(rows)
+    import polars as pl
+
+    # A camera's clock has no zone, and polars writes all times of a frame in one form.
+    clock = [pl.col(name).dt.to_string("iso:strict") for name, kind in rows.schema.items() if kind == pl.Datetime("us")]
+    plain = plain_rows(rows).with_columns(clock)
     for piece in _pieces(plain):
         stream = io.BytesIO()
         piece.write_csv(stream, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")

@@ -73,13 +73,12 @@ class Searcher:
         self._workspace = workspace
         self._lock = threading.Lock()
         self._held: Held | None = None
-        self._toolbox: Toolbox | None = None
-        self._unavailable: Mapping[str, str] = {}
+        self._ready: _Tools | None = None
 
     def warm(self) -> None:
         """Load pictures, indices and models now, so that the first search is as fast as the others."""
         held = self._fresh()
-        toolbox = self._tools(held)
+        toolbox = self._tools(held).toolbox
         grey = np.full((8, 8, 3), 128, np.uint8)
         columns = [(extractor.spec, extractor.extract([grey])) for extractor in toolbox.extractors]
         vectors = {spec.name: values["vector"][0] for spec, values in columns if spec.kind == "vector"}
@@ -120,10 +119,9 @@ class Searcher:
         held = self._fresh()
         filters.require_known(held.locations, FORMATS)
         # 2. The picture and its features.
-        decode = self._workspace.settings.decode
-        asked = features_of(
-            sought(image, held.library, decode, name=name, allow_private=allow_private), held.library, self._tools(held)
-        )
+        tools = self._tools(held)
+        given = sought(image, held.library, tools.toolbox.decode, name=name, allow_private=allow_private)
+        asked = features_of(given, held.library, tools.toolbox)
         # 3. The most alike, and where they lie.
         ranking = rank(asked.picture, held.library, filters, limit, rule=STRICT, floors=self._workspace.settings.match)
         best = ranking.rows.head(limit)
@@ -135,7 +133,7 @@ class Searcher:
             found=ranking.rows.height,
             found_all=ranking.is_whole,
             current=held.current,
-            missing=self._missing(held, asked),
+            missing=self._missing(held, asked, tools),
             seconds=time.perf_counter() - started,
         )
 
@@ -153,31 +151,41 @@ class Searcher:
             state = held_state(self._workspace)
             if self._held is None or self._held.state != state:
                 self._held = load_held(self._workspace, state, self._held)
-                self._toolbox = None
             return self._held
 
-    def _tools(self, held: Held) -> Toolbox:
+    def _tools(self, held: Held) -> _Tools:
         """Extractors of the hashes, and of the vectors that the library has."""
+        keys = {vectors.name: vectors.shelf.key for vectors in held.library.vectors}
         with self._lock:
-            if self._toolbox is None:
-                wanted = (*_HASHES, *(vectors.name for vectors in held.library.vectors))
-                found = available(replace(self._workspace.settings.features, enabled=wanted))
-                usable, self._unavailable = {}, dict(found.missing)
-                keys = {vectors.name: vectors.shelf.key for vectors in held.library.vectors}
-                for name, extractor in found.extractors.items():
-                    if keys.get(name, extractor.spec.key) == extractor.spec.key:
-                        usable[name] = extractor
-                    else:
-                        self._unavailable[name] = (
-                            "the pictures were indexed with another version of the model; run `deeplens index`"
-                        )
-                self._toolbox = Toolbox(tuple(usable.values()), self._workspace.settings.decode, thumbnails=None)
-            return self._toolbox
+            # A search that began before a change may still ask for those of before.
+            if self._ready is None or self._ready.keys != keys:
+                self._ready = _tools_for(self._workspace, keys)
+            return self._ready
 
-    def _missing(self, held: Held, asked: Asked) -> tuple[str, ...]:
+    def _missing(self, held: Held, asked: Asked, tools: _Tools) -> tuple[str, ...]:
         lines = list(held.missing)
         for vectors in held.library.vectors:
             if vectors.name not in asked.picture.vectors:
-                why = self._unavailable.get(vectors.name, "the picture has no vector of it; run `deeplens index`")
+                why = tools.unavailable.get(vectors.name, "the picture has no vector of it; run `deeplens index`")
                 lines.append(f"{vectors.name} was not used: {why.rstrip('.')}.")
         return tuple(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """Extractors for a library with these vectors (feature -> key), and why others cannot be used."""
+
+    keys: Mapping[str, str]
+    toolbox: Toolbox
+    unavailable: Mapping[str, str]
+
+
+def _tools_for(workspace: Workspace, keys: Mapping[str, str]) -> _Tools:
+    found = available(replace(workspace.settings.features, enabled=(*_HASHES, *keys)))
+    usable, unavailable = [], dict(found.missing)
+    for name, extractor in found.extractors.items():
+        if keys.get(name, extractor.spec.key) == extractor.spec.key:
+            usable.append(extractor)
+        else:
+            unavailable[name] = "the pictures were indexed with another version of the model; run `deeplens index`"
+    return _Tools(keys, Toolbox(tuple(usable), workspace.settings.decode, thumbnails=None), unavailable)
