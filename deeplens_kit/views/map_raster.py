@@ -1,7 +1,7 @@
 """The points of a map as one picture of a given size, however many they are.
 
-Takes places, their colours and a window, gives RGBA samples by Datashader; must not know what a point stands for. A few
-points are discs that a finger can hit, a million are a density: the fewer lie in the window, the larger they are.
+Takes places, their colours and a window, gives RGBA samples; must not know what a point stands for. Some thousands are
+discs, the larger the fewer lie in the window; more are a density, drawn by Datashader.
 """
 
 from __future__ import annotations
@@ -12,24 +12,26 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deeplens_kit.views.map_discs import draw_discs
 from deeplens_kit.views.state.map_colours import QUIET, RAMP, Colouring
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["MapRaster", "Window"]
+__all__ = ["MOST_DISCS", "MapRaster", "Window"]
 
-# A disc takes at most this many pixels from its middle to its edge, and shrinks as the points have less room.
-_LARGEST_PX = 6.0
+MOST_DISCS = 30_000
+"""Up to so many points in the window (inclusive) are discs: they take a tenth of a second to draw."""
+
+# A disc has at most and at least this radius, and between them a share of the room that each point has.
+_LARGEST_PX, _SMALLEST_PX = 6.0, 1.2
 _SHARE_OF_ROOM = 0.13
-# Discs of this radius or more (inclusive) are drawn twice as large and made smaller, which smooths their edges.
-_SMOOTH_FROM_PX = 2
-_SMOOTHING = 2
 # A lone point of a density grows up to this much where there is room around it.
 _LONE_PX, _LONE_SHARE = 2, 0.5
 # Of 255: what the sparsest pixel of a density has, and what is left of points that are not selected.
 _LEAST_ALPHA = 110
-_UNSELECTED = 0.22
+_UNSELECTED_ALPHA = 75
+_OPAQUE = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,18 +53,12 @@ class MapRaster:
     """
 
     def __init__(self, places: NDArray[np.float32], colouring: Colouring) -> None:
-        import pandas as pd
-
+        self._places = places
         self._colouring = colouring
-        self._names = [str(number) for number in range(len(colouring.entries) + 1)]
-        self._frame = pd.DataFrame(
-            {
-                "x": np.ascontiguousarray(places[:, 0]),
-                "y": np.ascontiguousarray(places[:, 1]),
-                "entry": pd.Categorical.from_codes(colouring.entry, self._names),
-                "amount": colouring.amounts,
-            }
-        )
+        self._colours = _point_colours(colouring)
+        quiet = [number for number, entry in enumerate(colouring.entries) if entry.colour == QUIET]
+        self._quiet = np.isin(colouring.entry, quiet)
+        self._cache: pd.DataFrame | None = None
 
     def draw(self, window: Window, selected: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
         """Draw the window.
@@ -74,48 +70,55 @@ class MapRaster:
         Returns:
             (height, width, 4) uint8, the top row first, alpha not multiplied in.
         """
-        x, y = self._frame["x"].to_numpy(), self._frame["y"].to_numpy()
+        x, y = self._places.T
         seen = (x >= window.low[0]) & (x <= window.high[0]) & (y >= window.low[1]) & (y <= window.high[1])
-        shown = self._frame[seen]
-        radius = _radius_px(len(shown), window)
-        image = self._layers(shown, window, radius)
-        if selected is None or not selected.any():
-            return image
-        image[..., 3] = (image[..., 3] * _UNSELECTED).astype(np.uint8)
-        return _over(image, self._layers(self._frame[seen & selected], window, radius))
+        chosen = selected if selected is not None and selected.any() else None
+        shown = np.flatnonzero(seen)
+        return self._discs(shown, window, chosen) if len(shown) <= MOST_DISCS else self._density(seen, window, chosen)
 
-    def _layers(self, shown: pd.DataFrame, window: Window, radius: int) -> NDArray[np.uint8]:
-        """Quiet points beneath, then those of the legend, then those along the scale.
+    def _discs(self, shown: NDArray[np.int64], window: Window, chosen: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        # Later ones lie on top: those selected, then those of the legend before the quiet ones, the rarest and the
+        # greatest last.
+        entry, amount = self._colouring.entry[shown], np.nan_to_num(self._colouring.amounts[shown])
+        picked = np.zeros(len(shown), bool) if chosen is None else chosen[shown]
+        shown = shown[np.lexsort((amount, entry, ~self._quiet[shown], picked))]
+        colours = self._colours[shown]
+        if chosen is not None:
+            colours[~chosen[shown], 3] = _UNSELECTED_ALPHA
+        size = np.array([window.width_px, window.height_px])
+        places = (self._places[shown] - window.low) / np.subtract(window.high, window.low)
+        places[:, 1] = 1.0 - places[:, 1]
+        room = (size.prod() / max(len(shown), 1)) ** 0.5
+        radius = min(_LARGEST_PX, max(_SMALLEST_PX, _SHARE_OF_ROOM * room))
+        return draw_discs(places * size, colours, radius, window.width_px, window.height_px)
 
-        Discs of different entries lie over one another, the rarest on top; the colours of a density are mixed.
-        """
-        entries = self._colouring.entries
-        codes = shown["entry"].cat.codes.to_numpy()
-        quiet = [number for number, entry in enumerate(entries) if entry.colour == QUIET]
-        loud = [number for number in range(len(entries)) if number not in quiet]
-        layers = [*([number] for number in quiet), *([[number] for number in loud] if radius else [loud])]
+    def _density(self, seen: NDArray[np.bool_], window: Window, chosen: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        if chosen is None:
+            return self._layers(seen, window)
+        faded = self._layers(seen & ~chosen, window)
+        faded[..., 3] = faded[..., 3].astype(np.int64) * _UNSELECTED_ALPHA // _OPAQUE
+        return _over(faded, self._layers(seen & chosen, window))
+
+    def _layers(self, seen: NDArray[np.bool_], window: Window) -> NDArray[np.uint8]:
+        """Quiet points beneath, then those of the legend, whose colours mix, then those along the scale."""
+        along = self._colouring.entry == len(self._colouring.entries)
         image = np.zeros((window.height_px, window.width_px, 4), np.uint8)
-        for numbers in layers:
-            layer = np.isin(codes, numbers)
+        for layer in (seen & self._quiet, seen & ~self._quiet & ~along, seen & along):
             if layer.any():
-                image = _over(image, self._shaded(shown[layer], window, radius, along_scale=False))
-        scaled = codes == len(entries)
-        if scaled.any():
-            image = _over(image, self._shaded(shown[scaled], window, radius, along_scale=True))
+                shaded = self._shaded(self._frame[layer], window, along_scale=bool(along[layer].any()))
+                image = _over(image, shaded)
         return image
 
-    def _shaded(self, shown: pd.DataFrame, window: Window, radius: int, *, along_scale: bool) -> NDArray[np.uint8]:
+    def _shaded(self, shown: pd.DataFrame, window: Window, *, along_scale: bool) -> NDArray[np.uint8]:
         import datashader as ds
         from datashader import transfer_functions as tf
 
-        scale = _SMOOTHING if radius >= _SMOOTH_FROM_PX else 1
         canvas = ds.Canvas(
-            plot_width=window.width_px * scale,
-            plot_height=window.height_px * scale,
+            plot_width=window.width_px,
+            plot_height=window.height_px,
             x_range=(window.low[0], window.high[0]),
             y_range=(window.low[1], window.high[1]),
         )
-        alpha = 255 if radius else _LEAST_ALPHA
         if along_scale:
             span = self._colouring.span
             assert span is not None, "points along a scale that has no ends"
@@ -123,38 +126,55 @@ class MapRaster:
             shaded = tf.shade(most, cmap=list(RAMP), how="log", span=(span[0], max(span[1], span[0] + 1)))
         else:
             counts = canvas.points(shown, "x", "y", agg=ds.count_cat("entry"))
-            key = dict(zip(self._names, [*(entry.colour for entry in self._colouring.entries), QUIET], strict=True))
-            shaded = tf.shade(counts, color_key=key, how="eq_hist", min_alpha=alpha)
-        if radius:
-            shaded = tf.spread(shaded, px=radius * scale, shape="circle")
-        else:
-            shaded = tf.dynspread(shaded, threshold=_LONE_SHARE, max_px=_LONE_PX)
-        return _samples(shaded, scale)
+            colours = [*(entry.colour for entry in self._colouring.entries), QUIET]
+            key = {name: colours[int(name)] for name in shown["entry"].cat.categories}
+            shaded = tf.shade(counts, color_key=key, how="eq_hist", min_alpha=_LEAST_ALPHA)
+        shaded = tf.dynspread(shaded, threshold=_LONE_SHARE, max_px=_LONE_PX)
+        packed = np.ascontiguousarray(shaded.values[::-1])
+        return packed.view(np.uint8).reshape(*packed.shape, 4)
+
+    @property
+    def _frame(self) -> pd.DataFrame:
+        """The points as Datashader takes them; made when there are many."""
+        if self._cache is None:
+            import pandas as pd
+
+            names = [str(number) for number in range(len(self._colouring.entries) + 1)]
+            self._cache = pd.DataFrame(
+                {
+                    "x": np.ascontiguousarray(self._places[:, 0]),
+                    "y": np.ascontiguousarray(self._places[:, 1]),
+                    "entry": pd.Categorical.from_codes(self._colouring.entry, names),
+                    "amount": self._colouring.amounts,
+                }
+            )
+        return self._cache
 
 
-def _radius_px(count: int, window: Window) -> int:
-    room: float = (window.width_px * window.height_px / max(count, 1)) ** 0.5
-    return round(min(_LARGEST_PX, _SHARE_OF_ROOM * room))
+def _point_colours(colouring: Colouring) -> NDArray[np.uint8]:
+    """(n, 4) RGBA of each point."""
+    table = np.array([_rgb(entry.colour) for entry in colouring.entries] + [(0, 0, 0)], np.float64)
+    colours = table[colouring.entry]
+    if colouring.span is not None:
+        along = colouring.entry == len(colouring.entries)
+        low, high = np.log(colouring.span)
+        share = (np.log(colouring.amounts[along]) - low) / max(high - low, np.finfo(float).eps)
+        stops = np.array([_rgb(colour) for colour in RAMP], np.float64)
+        at = np.linspace(0.0, 1.0, len(RAMP))
+        colours[along] = np.stack([np.interp(share, at, stops[:, channel]) for channel in range(3)], axis=1)
+    return np.concatenate([colours, np.full((len(colours), 1), _OPAQUE)], axis=1).round().astype(np.uint8)
 
 
-def _samples(shaded: Any, scale: int) -> NDArray[np.uint8]:
-    """RGBA samples, the top row first, at the size of the window."""
-    packed = np.ascontiguousarray(shaded.values[::-1])
-    samples = packed.view(np.uint8).reshape(*packed.shape, 4)
-    if scale == 1:
-        return samples.copy()
-    height, width = packed.shape[0] // scale, packed.shape[1] // scale
-    blocks = samples.reshape(height, scale, width, scale, 4).astype(np.float32)
-    alpha = blocks[..., 3:]
-    weight = alpha.sum(axis=(1, 3))
-    colour = (blocks[..., :3] * alpha).sum(axis=(1, 3)) / np.maximum(weight, 1.0)
-    return np.concatenate([colour, weight / scale**2], axis=2).round().astype(np.uint8)
+def _rgb(colour: str) -> tuple[int, ...]:
+    return tuple(bytes.fromhex(colour.removeprefix("#")))
 
 
 def _over(below: NDArray[np.uint8], above: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """One picture over another (Porter and Duff)."""
-    front = above[..., 3:].astype(np.float32) / 255
-    back = below[..., 3:].astype(np.float32) / 255 * (1 - front)
+    if not below[..., 3].any():
+        return above.copy()
+    front: Any = above[..., 3:].astype(np.float32) / _OPAQUE
+    back: Any = below[..., 3:].astype(np.float32) / _OPAQUE * (1 - front)
     alpha = front + back
     colour = (above[..., :3] * front + below[..., :3] * back) / np.maximum(alpha, 1e-6)
-    return np.concatenate([colour, alpha * 255], axis=2).round().astype(np.uint8)
+    return np.concatenate([colour, alpha * _OPAQUE], axis=2).round().astype(np.uint8)

@@ -175,7 +175,7 @@ class _Board:
                 active_tools=["lasso_select", "wheel_zoom"], toolbar="above", hooks=[_plain], backend="bokeh",
             ),
             hv.opts.Points(
-                size=20, color=None, fill_alpha=0, line_color=_RING_COLOUR, line_width=2.5, backend="bokeh",
+                size=20, fill_alpha=0, line_color=_RING_COLOUR, line_width=2.5, backend="bokeh",
             ),
         )  # fmt: skip
 

@@ -35,7 +35,9 @@ def served_page(name: str, workspace: str, parts: Mapping[str, pn.viewable.Viewa
     page.add_variable("page_heading", title)
     page.add_variable("pages", _PAGES)
     page.add_variable("workspace", escape(workspace))
-    page.add_variable("parts", list(parts))
-    for part, component in parts.items():
+    # Panel's own templates do this by themselves; ours has to.
+    told = {"notifications": pn.state.notifications} if pn.state.notifications is not None else {}
+    page.add_variable("parts", [*parts, *told])
+    for part, component in {**parts, **told}.items():
         page.add_panel(part, component)
     return page

@@ -217,6 +217,8 @@ class SearchView:
 
     def _nothing_found(self, searched: int) -> str:
         state = self._state
+        if not state.has_pictures:
+            return self._invitation()
         if not searched:
             return message(
                 "No picture fits the filters", "Nothing was compared. Take a filter back, or choose other locations."

@@ -16,14 +16,14 @@ __all__ = ["CATEGORY_COLOURS", "COLOUR_CHOICES", "QUIET", "RAMP", "Colouring", "
 
 COLOUR_CHOICES = ("location", "tier", "reclaimable bytes")
 
-# After Okabe and Ito (2008), the light ones darkened: each has at least 2.9:1 against both grounds.
-CATEGORY_COLOURS = ("#0f7fc4", "#d55e00", "#00936b", "#b8578f", "#a97b00", "#2a9fb5")
+# After Okabe and Ito (2008), the light ones darkened: each has at least 3:1 against the grounds of the pages.
+CATEGORY_COLOURS = ("#0f7fc4", "#d55e00", "#00936b", "#b8578f", "#a97b00", "#1f8fa6")
 """Of locations, in the order of their size; smaller ones share `QUIET`."""
 
 QUIET = "#858b96"
 """Of what is not in question: other locations, pictures in no group, nothing to free."""
 
-RAMP = ("#3f83b8", "#8a6fa8", "#b8606f", "#cc5a3a", "#d96a00")
+RAMP = ("#2f86d1", "#7a68c8", "#b153a8", "#d0506a", "#d8650b")
 """From few bytes to many: from blue to orange, the axis that nearly everybody sees."""
 
 _TIERS = {"bytes": ("Equal bytes", "#0f7fc4"), "pixels": ("Equal pixels", "#00936b"), "copy": ("Copies", "#b8578f")}

@@ -76,9 +76,10 @@ class MapState(param.Parameterized):
         return self.points["digest"].is_in(digests.implode()).to_numpy()
 
     def point_at(self, x: float, y: float, reach: tuple[float, float]) -> None:
-        """Point at the picture nearest to a place, or at none where none is within reach."""
+        """Point at the picture nearest to a place; where none is within reach the last one stays, to be looked at."""
         found = self._picker.nearest(x, y, reach)
-        self.pointed = "" if found is None else self.points["digest"][found]
+        if found is not None:
+            self.pointed = self.points["digest"][found]
 
     @property
     def pointed_points(self) -> pl.DataFrame:

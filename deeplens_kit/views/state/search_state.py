@@ -42,7 +42,7 @@ MAX_UPLOAD_BYTES = 100 * 1000**2
 """Inclusive. Above any JPEG, PNG or HEIC that a camera writes; an upload is held in memory while its page is open. What
 is larger is asked for by its path, `deeplens search --image FILE`, up to the setting `decode.max_bytes`."""
 
-UNEXPECTED = "Something went wrong here. What it was stands in the log of `deeplens serve`; the page works on."
+UNEXPECTED = "Something went wrong on our side. The details are in the log of `deeplens serve`; this page still works."
 """Said where a defect of ours showed: calm, and where to look."""
 
 # Of a file; 0 for any.
