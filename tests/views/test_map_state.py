@@ -1,0 +1,151 @@
+"""The state of a map: what is pointed at, what is selected and shared, and what the colours say. No widgets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from map_worlds import made_map
+
+from deeplens_kit.views.state import SelectionState
+from deeplens_kit.views.state.map_colours import (
+    CATEGORY_COLOURS,
+    COLOUR_CHOICES,
+    QUIET,
+    RAMP,
+    Colouring,
+    colouring_of,
+)
+from deeplens_kit.views.state.map_state import MapState
+
+# The grounds of reports, notebooks and dashboards, light and dark: --page and --surface of reporting's tokens.css.
+GROUNDS = ("#f4f3ef", "#ffffff", "#14161a", "#1d2026")
+
+
+@pytest.fixture
+def state() -> MapState:
+    return MapState(picture_map=made_map(60))
+
+
+def test_a_box_selects_what_is_in_it_and_tells_every_viewer_once(state: MapState) -> None:
+    told: list[list[str]] = []
+    state.selection.param.watch(lambda event: told.append(event.new), ["digests"])
+    x, y = state.places.T
+    state.select_box((-5, -5), (5, 5))
+    inside = (np.abs(x) <= 5) & (np.abs(y) <= 5)
+    assert 0 < inside.sum() < 60
+    assert state.selection.digests == state.points["digest"].filter(pl.Series(inside)).to_list()
+    assert told == [state.selection.digests]
+    assert state.selection.source == "map"
+    assert state.selected.tolist() == inside.tolist()
+    state.selection.clear()
+    assert not state.selected.any()
+
+
+def test_a_lasso_selects_what_is_in_it(state: MapState) -> None:
+    x, y = state.places[7].tolist()
+    state.select_polygon([(x - 0.01, y - 0.01), (x + 0.01, y - 0.01), (x, y + 0.01)])
+    assert state.selection.digests == [state.points["digest"][7]]
+    state.select_polygon([])
+    assert state.selection.digests == []
+
+
+def test_a_selection_made_elsewhere_shows_on_the_map() -> None:
+    shared = SelectionState()
+    state = MapState(picture_map=made_map(10), selection=shared)
+    shared.select([state.points["digest"][3], "f" * 64], "gallery")
+    assert np.flatnonzero(state.selected).tolist() == [3]
+
+
+def test_pointing_finds_the_nearest_and_keeps_it_in_sight(state: MapState) -> None:
+    x, y = state.places[4].tolist()
+    state.point_at(x + 0.001, y, (0.05, 0.05))
+    assert state.pointed == state.points["digest"][4]
+    state.point_at(1e6, 1e6, (0.05, 0.05))
+    assert state.pointed == state.points["digest"][4]
+    assert state.pointed_points["digest"].to_list() == [state.points["digest"][4]]
+
+
+def test_pictures_in_one_place_are_all_told() -> None:
+    found = made_map(6)
+    points = found.points.with_columns(x=pl.lit(1.0, pl.Float32), y=pl.lit(2.0, pl.Float32))
+    state = MapState(picture_map=type(found)(points, "sscd_small", 6, 0, 0.0, cached=True))
+    state.point_at(1, 2, (0.1, 0.1))
+    assert state.pointed_points.height == 6
+    assert state.pointed_points["digest"][0] == state.pointed
+
+
+def test_another_map_is_pointed_at_anew(state: MapState) -> None:
+    x, y = state.places[4].tolist()
+    state.point_at(x, y, (1, 1))
+    state.picture_map = made_map(5, seed=9)
+    assert state.pointed == ""
+    assert state.colouring.entry.shape == (5,)
+    state.picture_map = None
+    assert state.points.is_empty()
+    assert state.pointed_points.is_empty()
+
+
+@pytest.mark.parametrize("colour_by", COLOUR_CHOICES)
+@pytest.mark.parametrize("count", [0, 1, 60])
+def test_every_point_has_a_colour_and_the_legend_counts_all(colour_by: str, count: int) -> None:
+    state = MapState(picture_map=made_map(count), colour_by=colour_by)
+    found: Colouring = state.colouring
+    assert found.entry.shape == found.amounts.shape == (count,)
+    counted = np.bincount(found.entry, minlength=len(found.entries))[: len(found.entries)]
+    assert [entry.pictures for entry in found.entries] == counted.tolist()
+    along = found.entry == len(found.entries)
+    assert np.isfinite(found.amounts[along]).all()
+    assert counted.sum() + along.sum() == count
+
+
+def test_the_legend_of_locations_names_the_largest_and_sums_up_the_rest() -> None:
+    points = made_map(40).points.with_columns(
+        location=pl.concat_str(pl.lit("place "), (pl.int_range(pl.len()) ** 0.5).cast(pl.Int64).cast(pl.String))
+    )
+    found = colouring_of(points, "location")
+    assert [entry.colour for entry in found.entries] == [*CATEGORY_COLOURS, QUIET]
+    assert found.entries[0].name == "place 5"
+    assert found.entries[-1].name == "Other locations"
+    sizes = [entry.pictures for entry in found.entries[:-1]]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sum(entry.pictures for entry in found.entries) == 40
+
+
+def test_the_scale_goes_from_the_least_to_the_most_that_can_be_freed() -> None:
+    points = made_map(60).points
+    found = colouring_of(points, "reclaimable bytes")
+    freed = points["reclaimable_bytes"].filter(points["reclaimable_bytes"] > 0)
+    assert found.span == (freed.min(), freed.max())
+    assert [entry.name for entry in found.entries] == ["Nothing to free"]
+    assert colouring_of(points.filter(pl.col("reclaimable_bytes") == 0), "reclaimable bytes").span is None
+
+
+@pytest.mark.parametrize("colour", [*CATEGORY_COLOURS, *RAMP, QUIET])
+def test_colours_stand_out_on_light_and_dark(colour: str, repository: Path) -> None:
+    tokens = (repository / "deeplens_kit/reporting/templates/tokens.css").read_text(encoding="utf-8")
+    for ground in GROUNDS:
+        assert ground in tokens
+        assert contrast(colour, ground) >= 3.0, ground
+
+
+def contrast(one: str, other: str) -> float:
+    """As WCAG 2.2 defines it; 3:1 is asked of graphics."""
+
+    def light(colour: str) -> float:
+        levels = [value / 255 for value in bytes.fromhex(colour[1:])]
+        linear = [level / 12.92 if level <= 0.04045 else ((level + 0.055) / 1.055) ** 2.4 for level in levels]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    low, high = sorted((light(one), light(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_the_state_loads_no_widgets(repository: Path) -> None:
+    code = "import sys, deeplens_kit.views.state.map_state; print({'panel', 'bokeh', 'holoviews'} & set(sys.modules))"
+    ran = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "set()"
