@@ -16,6 +16,7 @@ __all__ = ["open_session", "report_fault"]
 
 _LOG = logging.getLogger(__name__)
 _SHOWN_MILLISECONDS = 12_000
+_LOST = "The server has stopped, or cannot be reached. Start `deeplens serve` again and reload this page."
 
 
 def report_fault(exception: BaseException) -> None:
@@ -34,10 +35,10 @@ def report_fault(exception: BaseException) -> None:
 
 
 def open_session(panel: Any) -> None:
-    """Set up a session of a page: its faults are logged and told.
+    """Set up a session of a page: its faults are logged and told, and so is the end of the server.
 
     Args:
         panel: The module, which a page has imported.
     """
-    panel.extension(notifications=True)
+    panel.extension(notifications=True, disconnect_notification=_LOST)
     panel.config.exception_handler = report_fault

@@ -63,6 +63,9 @@ def serve(
         import panel  # noqa: F401 - says early whether the extra is there
     except ModuleNotFoundError as error:
         raise ExtraMissingError("The dashboard", "workbench") from error
+    if port:
+        # Now, not after what takes a while.
+        _free_port(port)
     laid = Desk(workspace, has_thumbnail_route=True)
     laid.warm()
     lay_out(laid)

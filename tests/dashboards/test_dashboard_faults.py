@@ -1,0 +1,86 @@
+"""A defect of ours: the traceback is in the log, a calm sentence on the page, and the page lives on.
+
+The pages are served one by one, as for development: `panel serve` with the workspace of DEEPLENS_WORKSPACE.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from dashboard_server import ROOT, Served, environment, visiting
+from sample_workspace import SampleWorkspace
+
+from deeplens_kit.views.state.search_state import UNEXPECTED
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def developed(sample: SampleWorkspace, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """`panel serve` over both pages and a faulty one."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    pages = [ROOT / "dashboards" / "search.py", ROOT / "dashboards" / "duplicates.py"]
+    pages.append(Path(__file__).with_name("faulty_page.py"))
+    words = [sys.executable, "-m", "panel", "serve", *map(str, pages), "--address", "127.0.0.1", "--port", str(port)]
+    words += ["--allow-websocket-origin", f"127.0.0.1:{port}"]
+    log = tmp_path_factory.mktemp("developed") / "serve.log"
+    with log.open("w", encoding="utf-8") as stream:
+        process = subprocess.Popen(
+            words, env=environment(DEEPLENS_WORKSPACE=str(sample.workspace)), stdout=stream, stderr=subprocess.STDOUT
+        )
+    try:
+        while process.poll() is None:
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", port)) == 0:
+                    break
+        assert process.poll() is None, log.read_text(encoding="utf-8")
+        yield Served(f"http://127.0.0.1:{port}", log, process)  # type: ignore[arg-type]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_the_pages_work_one_by_one_with_the_pictures_within(
+    browser: Browser, developed: Served, re_encoded: Path
+) -> None:
+    with visiting(browser, developed) as visit:
+        page = visit.go("/search")
+        page.set_input_files("input[type=file]", re_encoded)
+        page.get_by_text(re.compile("compared in")).wait_for()
+        assert page.locator(".results img").first.get_attribute("src").startswith("data:image/webp")  # type: ignore[union-attr]
+        page = visit.go("/duplicates")
+        page.locator(".group").first.wait_for()
+
+
+def test_a_defect_is_told_calmly_and_logged_and_the_page_lives_on(
+    browser: Browser, developed: Served, re_encoded: Path
+) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(f"{developed.url}/faulty_page")
+    page.set_input_files("input[type=file]", re_encoded)
+    page.get_by_role("alert").filter(has_text=UNEXPECTED).first.wait_for()
+    assert "a defect" not in page.inner_text("body")
+    for button, said in (("Raise at once", "a defect at once"), ("Raise later", "a defect later")):
+        before = page.locator(".notyf__toast").count()
+        page.get_by_role("button", name=button).click()
+        page.locator(".notyf__toast").nth(before).wait_for()
+        assert UNEXPECTED in page.locator(".notyf__toast").nth(before).inner_text()
+        assert f"RuntimeError: {said}" in developed.log
+    page.set_input_files("input[type=file]", re_encoded)
+    page.get_by_role("alert").filter(has_text=UNEXPECTED).first.wait_for()
+    assert developed.log.count("RuntimeError: a defect of the search") == 2
+    assert "Traceback" in developed.log
+    context.close()
