@@ -154,15 +154,11 @@ def _rows(
 
 
 def _spread(values: NDArray[np.generic], where: NDArray[np.bool_], dtype: pl.DataType) -> pl.Series:
-    place = np.cumsum(where) - 1
-    taken = pl.Series(values, dtype=dtype)
-    return (
-        pl.select(
-            pl.when(pl.Series(where, dtype=pl.Boolean)).then(taken.gather(np.maximum(place, 0)) if len(taken) else None)
-        )
-        .to_series()
-        .cast(dtype)
-    )
+    if where.all():
+        return pl.Series(values, dtype=dtype)
+    spread = np.zeros(len(where), values.dtype)
+    spread[where] = values
+    return pl.Series(spread, dtype=dtype).set(pl.Series(~where), None)
 
 
 def _nulls(count: int, dtype: pl.DataType) -> pl.Series:

@@ -76,11 +76,10 @@ class HashShelf:
         """
         from deeplens_kit.search.hash_kernels import least_distances
 
-        dtype = pl.Binary() if self.name == "pdq" else pl.UInt64()
-        query = HashShelf.of(self.name, pl.Series([value], dtype=dtype))
-        if not len(query.positions) or not len(self.positions):
+        variants = _variants(self.name, value)
+        if variants is None or not len(self.positions):
             return Nearest(np.zeros(0, np.int64), None)
-        distances = least_distances(self.words, _variants(self.name, query.words))
+        distances = least_distances(self.words, variants)
         near = distances <= radius
         if wanted is not None:
             near &= wanted if self.is_whole else wanted[self.positions]
@@ -99,8 +98,10 @@ def _words(name: HashName, values: pl.Series) -> NDArray[np.uint64]:
     return hash_words(values.cast(pl.UInt64).to_numpy())
 
 
-def _variants(name: HashName, words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The one hash of `words` in eight orientations, (8, w)."""
-    if name == "pdq":
-        return hash_words(dihedral_pdq(words.view(np.uint8)))[:, 0]
-    return hash_words(dihedral_phash(words[:, 0]))[:, 0]
+def _variants(name: HashName, value: object) -> NDArray[np.uint64] | None:
+    """One hash in eight orientations, (8, w); None where it cannot be used."""
+    if name == "pdq" and isinstance(value, bytes) and len(value) == PDQ_BYTES:
+        return hash_words(dihedral_pdq(np.frombuffer(value, np.uint8)[None]))[:, 0]
+    if name == "phash" and isinstance(value, int):
+        return hash_words(dihedral_phash(np.array([value], np.uint64)))[:, 0]
+    return None

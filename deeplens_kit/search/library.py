@@ -133,8 +133,11 @@ class Library:
 
     def position(self, digest: str) -> int | None:
         """Where a picture is; None where the library does not have it."""
-        key = _leading(pl.Series([digest], dtype=pl.String))[0]
-        first, last = np.searchsorted(self._leading_digits, [key, key + _ONE])
+        try:
+            key = np.uint64(int(digest[:_LEADING_DIGITS], base=16))
+        except ValueError:
+            return None
+        first, last = np.searchsorted(self._leading_digits, np.array([key, key + _ONE]))
         for at in range(int(first), int(last)):
             if self.pictures["digest"][at] == digest:
                 return at
