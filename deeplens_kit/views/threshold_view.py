@@ -50,6 +50,7 @@ class ThresholdView:
         self._sheets = [viewer_style(), files("deeplens_kit.views").joinpath("thresholds.css").read_text("utf-8")]
         self._figures, self._pairs = self._words(), self._words()
         self._charts = self._made_charts()
+        self._drawn_charts: list[Any] = []
         self._layout = self._lay_out()
         state.live = False
         state.param.watch(self._moved, list(ThresholdState.BOUNDS))
@@ -176,13 +177,12 @@ class ThresholdView:
         import panel as pn
 
         sides = {"flex": "1 1 300px", "min-width": "0"}
+        self._drawn_charts = [
+            pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0) for _, _, chart in self._charts
+        ]
         return [
-            pn.Column(
-                self._words(f'<h3 class="chart-head">{heading}</h3>'),
-                pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0),
-                styles=sides,
-            )
-            for heading, _, chart in self._charts
+            pn.Column(self._words(f'<h3 class="chart-head">{heading}</h3>'), drawn, styles=sides)
+            for (heading, _, _), drawn in zip(self._charts, self._drawn_charts, strict=True)
         ]
 
     # --- What happens ------------------------------------------------------------------------------------------------
@@ -245,3 +245,10 @@ class ThresholdView:
         bounds["unmeasured_pdq_max"] = self._state.thresholds.unmeasured_pdq_max
         for _, bound, chart in self._charts:
             chart.draw(bounds[bound], active=bound != "sscd_alone_min" or self._state.sscd_alone)
+        self._push_charts()
+
+    def _push_charts(self) -> None:
+        """Send what was drawn where the charts stand in a notebook; a server sends it by itself."""
+        from panel.io import push_notebook
+
+        push_notebook(*self._drawn_charts)
