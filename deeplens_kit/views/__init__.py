@@ -11,16 +11,18 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.views.gallery import Gallery
+    from deeplens_kit.views.map_view import MapView
     from deeplens_kit.views.notebook import load_viewers
     from deeplens_kit.views.report_view import ReportView
     from deeplens_kit.views.selection_view import SelectionView
     from deeplens_kit.views.theme import viewer_style
     from deeplens_kit.views.threshold_view import ThresholdView
 
-__all__ = ["Gallery", "ReportView", "SelectionView", "ThresholdView", "load_viewers", "viewer_style"]
+__all__ = ["Gallery", "MapView", "ReportView", "SelectionView", "ThresholdView", "load_viewers", "viewer_style"]
 
 _HOMES = {
     "Gallery": "gallery",
+    "MapView": "map_view",
     "ReportView": "report_view",
     "SelectionView": "selection_view",
     "ThresholdView": "threshold_view",

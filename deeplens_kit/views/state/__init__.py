@@ -11,16 +11,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.views.state.duplicates_state import DuplicatesState, Findings
+    from deeplens_kit.views.state.map_state import MapState
     from deeplens_kit.views.state.search_state import MAX_UPLOAD_BYTES, SearchState
     from deeplens_kit.views.state.selection import SelectionState
     from deeplens_kit.views.state.threshold_state import ThresholdState
 
-__all__ = ["MAX_UPLOAD_BYTES", "DuplicatesState", "Findings", "SearchState", "SelectionState", "ThresholdState"]
+__all__ = [
+    "MAX_UPLOAD_BYTES",
+    "DuplicatesState",
+    "Findings",
+    "MapState",
+    "SearchState",
+    "SelectionState",
+    "ThresholdState",
+]
 
 _HOMES = {
     "DuplicatesState": "duplicates_state",
     "Findings": "duplicates_state",
     "MAX_UPLOAD_BYTES": "search_state",
+    "MapState": "map_state",
     "SearchState": "search_state",
     "SelectionState": "selection",
     "ThresholdState": "threshold_state",
