@@ -27,7 +27,7 @@ from deeplens_kit.matching.neighbours import BruteForceHamming, BruteForceVector
 from deeplens_kit.savings import savings, total
 from deeplens_kit.schemas import OBJECTS, PAIRS
 
-__all__ = ["main", "measure"]
+__all__ = ["main", "measure", "random_library"]
 
 SEED = 20_260_923
 SCALES = (10_000, 100_000, 1_000_000)
@@ -90,8 +90,8 @@ def all_near_vectors(count: int, seed: int) -> dict[str, object]:
 
 def stars_of_pairs(count: int, seed: int) -> dict[str, object]:
     """Groups and savings of `count` pictures with `PAIRS_PER_PICTURE` pairs each, one object a picture and a half."""
-    group(*_library(_WARM_UP, seed), STRICT)
-    frames = _library(count, seed)
+    group(*random_library(_WARM_UP, seed), STRICT)
+    frames = random_library(count, seed)
     before = _peak_mib()
     clock = _Clock()
     grouping = group(*frames, STRICT)
@@ -148,7 +148,7 @@ def _vectors(count: int, seed: int) -> NDArray[np.float16]:
     return np.asarray(vectors[random.permutation(count)])
 
 
-def _library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+def random_library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
     """Objects, pictures and pairs at random: neighbours by number are linked, most of them copies."""
     random = np.random.default_rng(seed)
     text = random.bytes(32 * count).hex()

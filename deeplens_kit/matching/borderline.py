@@ -68,9 +68,7 @@ _NAMES = {
 _PAGE_LIKE = {"plain": False, "unmeasured": None, "page_like": True}
 
 
-def borderline_pairs(
-    regrouper: Regrouper, rule: Rule, limit: int = 12, margins: NDArray[np.float32] | None = None
-) -> pl.DataFrame:
+def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.DataFrame:
     """The pairs nearest to the bounds: half of them copies by the rule and half not, more of one where the other lacks.
 
     Each pair of pictures once, with the best object of each; of equally near ones those with the smaller digests,
@@ -80,19 +78,19 @@ def borderline_pairs(
         regrouper: The pairs.
         rule: The bounds.
         limit: The most rows.
-        margins: `regrouper.margins(rule)`, where the caller has them.
 
     Returns:
         BORDERLINE, the clearest copy first.
     """
-    found = regrouper.margins(rule) if margins is None else margins
-    accepted, rejected = found >= 0, (found < 0) & (found > -np.inf)
+    from deeplens_kit.matching.regroup_kernels import nearest
+
+    edges, margins = regrouper.edges, regrouper.margins(rule)
     half = (limit + 1) // 2
-    yes = _nearest(regrouper, np.flatnonzero(accepted), found, limit)
-    no = _nearest(regrouper, np.flatnonzero(rejected), found, limit)
+    ends = margins, edges.left, edges.right, regrouper.digest_order
+    yes, no = nearest(*ends, limit, True), nearest(*ends, limit, False)
     yes = yes[: max(half, limit - len(no))]
     no = no[: limit - len(yes)]
-    return _described(regrouper, rule, np.concatenate([yes[::-1], no]), found)
+    return _described(regrouper, rule, np.concatenate([yes[::-1], no]), margins)
 
 
 def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
@@ -114,20 +112,6 @@ def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
                 )
             )  # fmt: skip
     return HISTOGRAM.check(pl.concat(parts).sort("signal", "value", "situation"))
-
-
-def _nearest(
-    regrouper: Regrouper, chosen: NDArray[np.int64], margins: NDArray[np.float32], limit: int
-) -> NDArray[np.int64]:
-    """Of the chosen edges the `limit` nearest to their bounds, the nearest first."""
-    distance = np.abs(margins[chosen])
-    if len(chosen) > limit:
-        near = distance <= np.partition(distance, limit)[limit]
-        chosen, distance = chosen[near], distance[near]
-    place = regrouper.digest_order
-    ends = place[regrouper.edges.left[chosen]], place[regrouper.edges.right[chosen]]
-    order = np.lexsort((np.maximum(*ends), np.minimum(*ends), distance))
-    return chosen[order][:limit]
 
 
 def _described(regrouper: Regrouper, rule: Rule, rows: NDArray[np.int64], margins: NDArray[np.float32]) -> pl.DataFrame:

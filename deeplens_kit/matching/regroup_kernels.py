@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.compiled import compiled
 
-__all__ = ["adjacency", "distance_columns", "keepers_of", "largest_star", "margin_of", "margins"]
+__all__ = ["adjacency", "distance_columns", "keepers_of", "largest_star", "margin_of", "margins", "nearest"]
 
 distance_columns = 2
 """Of the columns of evidence so many are distances, in whole bits; the others are cosines."""
@@ -77,6 +77,54 @@ def margins(
             best = min(best, _clause_margin(evidence[pair], other[0], widths))
         found[pair] = best
     return found
+
+
+@compiled
+def nearest(
+    margins: NDArray[np.float32],
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    place: NDArray[np.int64],
+    limit: int,
+    accepted: bool,
+) -> NDArray[np.int64]:
+    """The edges nearest to their bounds on one side, the nearest first, equally near ones by the places of their ends.
+
+    Args:
+        margins: float32 (m,).
+        left: int32 (m,).
+        right: int32 (m,).
+        place: int64 (n,), of each picture.
+        limit: At most so many.
+        accepted: Of those that are copies, else of those that are not; without evidence (-inf) neither.
+    """
+    kept, distance = np.empty(limit, np.int64), np.empty(limit, np.float32)
+    first, second = np.empty(limit, np.int64), np.empty(limit, np.int64)
+    count = 0
+    for edge in range(len(margins)):
+        margin = margins[edge]
+        if limit == 0 or (margin >= 0) != accepted or margin == -np.inf:
+            continue
+        away = abs(margin)
+        if count == limit and away > distance[limit - 1]:
+            continue
+        low, high = place[left[edge]], place[right[edge]]
+        if low > high:
+            low, high = high, low
+        at = count
+        while at > 0 and (
+            away < distance[at - 1]
+            or (away == distance[at - 1] and (low < first[at - 1] or (low == first[at - 1] and high < second[at - 1])))
+        ):
+            at -= 1
+        if at == limit:
+            continue
+        count = min(count + 1, limit)
+        for behind in range(count - 1, at, -1):
+            kept[behind], distance[behind] = kept[behind - 1], distance[behind - 1]
+            first[behind], second[behind] = first[behind - 1], second[behind - 1]
+        kept[at], distance[at], first[at], second[at] = edge, away, low, high
+    return kept[:count]
 
 
 @compiled

@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -114,8 +113,15 @@ class Regrouper:
         self._context = best.select("digest").join(
             pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
         )
+        self.digest_order: NDArray[np.int64] = best["digest"].rank("ordinal").to_numpy().astype(np.int64)
+        """int64 (n,), the place of each picture by its digest."""
+        taken = self._context.select("digest", *(name for name in ("taken_at",) if name in context))
+        self.other_shots: NDArray[np.bool_] = self._pair_context(picture_context(taken, _ANY))["other_shots"].to_numpy()
+        """bool (m,), pairs whose cameras noted different times."""
         self._lock = threading.Lock()
         self._situations: dict[tuple[float, int], NDArray[np.uint8]] = {}
+        # Of the last rule: who asks for totals asks for borderline pairs next.
+        self._last: tuple[Rule, NDArray[np.float32]] | None = None
 
     @property
     def pictures(self) -> int:
@@ -126,17 +132,6 @@ class Regrouper:
     def edges(self) -> _Edges:
         """The pairs by number of their pictures."""
         return self._edges
-
-    @cached_property
-    def digest_order(self) -> NDArray[np.int64]:
-        """int64 (n,), the place of each picture by its digest."""
-        return self.best["digest"].rank("ordinal").to_numpy().astype(np.int64)
-
-    @cached_property
-    def other_shots(self) -> NDArray[np.bool_]:
-        """bool (m,), pairs whose cameras noted different times."""
-        taken = self._context.select("digest", *(c for c in ("taken_at",) if c in self._context.columns))
-        return self._pair_context(picture_context(taken, _ANY))["other_shots"].to_numpy()
 
     def situations(self, rule: Rule) -> NDArray[np.uint8]:
         """uint8 (m,), number in SITUATIONS of each pair, or one more where it holds too little information."""
@@ -162,6 +157,15 @@ class Regrouper:
         Not negative where the pair is a copy, in units that are comparable between the signals: the widths of the
         rule's own score curve, 8 bits of PDQ and .05 of a cosine. -inf where no evidence could make it one.
         """
+        with self._lock:
+            if self._last is not None and self._last[0] == rule:
+                return self._last[1]
+        found = self._found_margins(rule)
+        with self._lock:
+            self._last = (rule, found)
+        return found
+
+    def _found_margins(self, rule: Rule) -> NDArray[np.float32]:
         from deeplens_kit.matching.regroup_kernels import margins
 
         clauses = (rule.plain, rule.unmeasured, rule.page_like)
@@ -176,18 +180,15 @@ class Regrouper:
             widths_of(rule),
         )
 
-    def regroup(
-        self, rule: Rule, tiers: Collection[Tier | str] | None = None, margins: NDArray[np.float32] | None = None
-    ) -> Regrouping:
+    def regroup(self, rule: Rule, tiers: Collection[Tier | str] | None = None) -> Regrouping:
         """What `group` and `savings` would add up to.
 
         Args:
             rule: The bounds.
             tiers: As for `group`.
-            margins: `margins(rule)`, where the caller has them.
         """
         chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
-        keeper, withheld = self._stars(rule, margins) if Tier.COPY in chosen else (self._nobody, 0)
+        keeper, withheld = self._stars(rule) if Tier.COPY in chosen else (self._nobody, 0)
         from deeplens_kit.matching.regroup_kernels import largest_star
 
         taken, sums = keeper >= 0, self._sums
@@ -209,10 +210,10 @@ class Regrouper:
     def _nobody(self) -> NDArray[np.int32]:
         return np.full(self.pictures, -1, np.int32)
 
-    def _stars(self, rule: Rule, margins: NDArray[np.float32] | None) -> tuple[NDArray[np.int32], int]:
+    def _stars(self, rule: Rule) -> tuple[NDArray[np.int32], int]:
         from deeplens_kit.matching.regroup_kernels import keepers_of
 
-        accepted = (self.margins(rule) if margins is None else margins) >= 0
+        accepted = self.margins(rule) >= 0
         edges = self._edges
         return keepers_of(
             accepted,

@@ -1,0 +1,142 @@
+"""What moving a threshold costs as a library grows: totals and borderline pairs, against grouping anew.
+
+Random pairs of synthetic pictures, a third of which measure like upscales, are asked for one threshold after another,
+each size in a process of its own so that its peak memory is its own. Elapsed seconds are reported, because a person
+waits for them, and CPU seconds, because they do not depend on who else computes. Some totals are held against `group`
+and `savings`, which also give the time to compare with.
+
+    python -m benchmarks.thresholds [--scale N ...] [--moves N] [--json]
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import resource
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks.matching import random_library
+from benchmarks.report import Report, print_report
+from deeplens_kit.matching import Thresholds, group
+from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome
+from deeplens_kit.savings import savings, total
+
+__all__ = ["main", "measure"]
+
+SEED = 20_260_923
+SCALES = (10_000, 100_000, 1_000_000)
+MOVES = 40
+# Bits: as far as a graph of a large library goes.
+_WIDEST = 31
+_WARM_UP = 2_000
+_Frames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
+
+
+def measure(scales: Sequence[int], moves: int = MOVES, seed: int = SEED) -> Report:
+    """Measure a slider's moves at each number of pictures."""
+    report = Report("thresholds", seed)
+    for scale in scales:
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            report.add(**pool.submit(moved_slider, scale, moves, seed).result())
+    return report
+
+
+def moved_slider(count: int, moves: int, seed: int) -> dict[str, object]:
+    """Totals and borderline pairs of `moves` thresholds over `count` pictures with five pairs each."""
+    warm = ThresholdLab.of(*_library(_WARM_UP, seed))
+    warm.outcome(Thresholds()), warm.borderline(Thresholds())
+    frames = _library(count, seed)
+    before = _reset_peak_mib()
+    start = time.perf_counter()
+    lab = ThresholdLab.of(*frames)
+    loading = time.perf_counter() - start
+    random = np.random.default_rng(seed)
+    thresholds = [Thresholds(int(plain), int(page)) for plain, page in random.integers(0, _WIDEST + 1, (moves, 2))]
+    # As a slider does: the pairs after the totals, which leave them the margins.
+    cpu = time.process_time()
+    totals, pairs = np.array([(_timed(lab.outcome, moved), _timed(lab.borderline, moved)) for moved in thresholds]).T
+    cpu = time.process_time() - cpu
+    peak = _peak_mib()
+    grouping_seconds = _held_against_groups(frames, lab, thresholds[:2])
+    median = float(np.median(totals))
+    return {
+        "pictures": count,
+        "objects": frames[0].height,
+        "pairs": lab.pairs,
+        "loading_seconds": round(loading, 2),
+        "totals_median_seconds": round(median, 4),
+        "totals_p95_seconds": round(float(np.percentile(totals, 95)), 4),
+        "borderline_median_seconds": round(float(np.median(pairs)), 4),
+        "borderline_p95_seconds": round(float(np.percentile(pairs, 95)), 4),
+        "move_p95_seconds": round(float(np.percentile(totals + pairs, 95)), 4),
+        "move_mean_cpu_seconds": round(cpu / moves, 4),
+        "peak_mib": peak,
+        "peak_mib_more": peak - before,
+        "grouping_anew_seconds": round(grouping_seconds, 3),
+        "times_faster": round(grouping_seconds / median, 1),
+    }
+
+
+def _held_against_groups(frames: _Frames, lab: ThresholdLab, thresholds: Sequence[Thresholds]) -> float:
+    """Median seconds of `group` and `savings`; their totals must be those of the lab."""
+    group(*_library(_WARM_UP, SEED), Thresholds().rule())
+    seconds = []
+    for moved in thresholds:
+        start = time.perf_counter()
+        grouping = group(*frames, moved.rule())
+        summed = total(savings(grouping.groups)).row(0)
+        seconds.append(time.perf_counter() - start)
+        found = lab.outcome(moved)
+        if _figures(found) != (grouping.groups["group_id"].n_unique(), *summed, grouping.withheld.height):
+            raise RuntimeError("the totals differ from those of the groups, so their time says nothing")
+    return float(np.median(seconds))
+
+
+def _figures(found: ThresholdOutcome) -> tuple[int, ...]:
+    return (found.groups, found.objects, found.gross_bytes, found.realisable_bytes, found.withheld)
+
+
+def _library(count: int, seed: int) -> _Frames:
+    objects, pictures, pairs = random_library(count, seed)
+    share = np.random.default_rng(seed).choice([0.2, 0.8, 1.0], count)
+    pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    pictures = pictures.with_columns(effective_pixels=(pixels * pl.Series(share)).cast(pl.Int64))
+    return objects, pictures, pairs.unique(["digest_a", "digest_b"], keep="any").sort("digest_a", "digest_b")
+
+
+def _timed(ask: Callable[[Thresholds], object], moved: Thresholds) -> float:
+    start = time.perf_counter()
+    ask(moved)
+    return time.perf_counter() - start
+
+
+def _reset_peak_mib() -> int:
+    """Let the peak of this process begin anew, because making the library took more; gives what is in use."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    return _peak_mib()
+
+
+def _peak_mib() -> int:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmark from the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", type=int, nargs="+", default=list(SCALES), help="numbers of pictures")
+    parser.add_argument("--moves", type=int, default=MOVES, help="thresholds asked for at each")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    options = parser.parse_args(arguments)
+    print_report(measure(options.scale, options.moves), as_json=options.json)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
