@@ -21,7 +21,7 @@ from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 COMMANDS = [
     ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"),
     ("locations", "rename"), ("locations", "activate"), ("locations", "deactivate"), ("index",), ("status",),
-    ("failures",), ("pairs",), ("duplicates",), ("savings",), ("compare",), ("upgrade",), ("catalog",),
+    ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("upgrade",), ("catalog",),
     ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
 ]  # fmt: skip
 ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",)}]
