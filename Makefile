@@ -1,8 +1,9 @@
-# make demo    index a sample library in two locations and show its duplicates, its savings and what was not analysed
-# make test    run the tests that need no browser
-# make lint    style, types, import order and documents
-# make bench   run every benchmark in full and keep its figures in benchmarks/results/
-# make clean   remove what this file made
+# make demo       index a sample library in two locations; show its duplicates, its savings and what was not analysed
+# make notebooks  run every notebook on the sample library
+# make test       run the tests that need no browser
+# make lint       style, types, import order and documents
+# make bench      run every benchmark in full and keep its figures in benchmarks/results/
+# make clean      remove what this file made
 #
 # Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, MEMORY (numbers of
 # pictures at which `make bench` measures peak memory), BENCH (the folder of the copies benchmark, with images/,
@@ -20,12 +21,13 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 SAMPLES := build/sample-library
 DEMO := build/demo
+NOTEBOOKS := build/notebooks
 RESULTS := benchmarks/results
 DEEPLENS := $(BIN)/deeplens
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo test lint bench clean install-demo install-test install-lint
+.PHONY: demo notebooks test lint bench clean install-demo install-test install-lint
 
 # --- The environment: one stamp per step, so that nothing is installed twice ---------------------------------------
 
@@ -72,7 +74,22 @@ demo: $(VENV)/.demo
 	$(DEEPLENS) duplicates --html $(DEMO)/duplicates.html
 	$(DEEPLENS) duplicates
 	$(DEEPLENS) savings
-	@echo "Look at the copies, each with its evidence: $(DEMO)/duplicates.html"
+	$(DEEPLENS) report savings --out $(DEMO)/savings.html
+	@echo "The copies, each with its evidence: $(DEMO)/duplicates.html"
+	@echo "The savings report: $(DEMO)/savings.html"
+	@echo "Search, and look through the duplicates, in a browser: $(DEEPLENS) serve --workspace $(DEMO)/workspace"
+	@echo "Work in JupyterLab: DEEPLENS_WORKSPACE=$(abspath $(DEMO))/workspace $(BIN)/jupyter lab notebooks"
+
+# Copies are run, in their order, as somebody would who has just come: the outputs are for looking at, and the notebooks
+# stay without any.
+notebooks: export DEEPLENS_WORKSPACE = $(abspath $(NOTEBOOKS))/workspace
+notebooks: $(VENV)/.test
+	@$(BIN)/python -m data.make_sample_library $(SAMPLES)
+	@rm -rf $(NOTEBOOKS) && mkdir -p $(NOTEBOOKS) && cp notebooks/*.ipynb $(NOTEBOOKS)
+	@$(DEEPLENS) init $(NOTEBOOKS)/workspace && $(DEEPLENS) locations add share $(SAMPLES)/share \
+	  && $(DEEPLENS) locations add laptop $(SAMPLES)/laptop
+	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 --durations=0 $(NOTEBOOKS)/*.ipynb
+	@echo "The notebooks with their outputs: $(NOTEBOOKS)"
 
 test: $(VENV)/.test
 	@# A folder of its own: pytest's shared one is cleaned by every other run on the machine, under a live server's feet.
