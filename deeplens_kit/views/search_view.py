@@ -50,8 +50,8 @@ class SearchView:
     def __init__(self, state: SearchState, findings: Callable[[], Findings], src: Callable[[str, int], str]) -> None:
         self._state, self._findings, self._src = state, findings, src
         self._drop = PictureDrop(self._take, state.refuse, max_bytes=state.max_upload_bytes)
-        self._link = pn.widgets.TextInput(name="Or give a link", placeholder="https://…", **_WIDE)
-        self._go = pn.widgets.Button(name="Search the link", **_WIDE)
+        self._link = pn.widgets.TextInput(label="Or give a link", placeholder="https://…", **_WIDE)
+        self._go = pn.widgets.Button(label="Search the link", **_WIDE)
         self._asked = Board(self._act)
         self.question = pn.Column(self._asked, self._drop, self._link, self._go, sizing_mode="stretch_width")
         self.filters = self._lay_out_filters()
@@ -86,6 +86,7 @@ class SearchView:
     # --- What the person does ------------------------------------------------------------
 
     def _take(self, content: bytes, name: str) -> None:
+        self._link.param.update(value="", value_input="")
         self._state.ask(content, name)
         pn.state.execute(self._search)
 
@@ -109,10 +110,11 @@ class SearchView:
         elif act == "back":
             self._show()
         elif act == "again":
+            self._link.param.update(value="", value_input="")
             self._state.ask(value, self._name_of(value))
             pn.state.execute(self._search)
         elif act == "clear":
-            self._link.value = ""
+            self._link.param.update(value="", value_input="")
             self._state.clear()
 
     async def _search(self) -> None:

@@ -31,6 +31,6 @@ open_session(pn)
 state = SearchState(broken, desk.searcher.facets())
 view = SearchView(state, desk.findings, desk.image_source)
 buttons = pn.Row(
-    pn.widgets.Button(name="Raise at once", on_click=at_once), pn.widgets.Button(name="Raise later", on_click=later)
+    pn.widgets.Button(label="Raise at once", on_click=at_once), pn.widgets.Button(name="Raise later", on_click=later)
 )
 served_page("search", desk.name, {"ask": view.question, "filters": buttons, "main": view.answer}).servable()

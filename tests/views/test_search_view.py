@@ -1,0 +1,153 @@
+"""The page of search without a browser: what it says, and that a slow search holds nobody up."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import datetime
+from typing import Any
+
+import polars as pl
+import pytest
+from test_cards import HOSTILE, Reader
+
+from deeplens_kit.pipeline.searching import SearchAnswer
+from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS
+from deeplens_kit.storage.paths import display_path
+from deeplens_kit.views.result_cards import result_card
+from deeplens_kit.views.search_view import SearchView
+from deeplens_kit.views.state.duplicates_state import Findings
+from deeplens_kit.views.state.search_state import SearchState
+
+DIGEST = "ab" * 32
+FACETS = pl.DataFrame({"location": ["a"], "format": ["JPEG"], "pictures": [1]})
+
+
+def row(path: str, **values: object) -> dict[str, Any]:
+    return {
+        "rank": 1,
+        "digest": DIGEST,
+        "score": 0.93,
+        "tier": "copy",
+        "pdq_distance": 4,
+        "phash_distance": 0,
+        "orientation": 0,
+        "sscd_small": 0.9,
+        "sscd": None,
+        "why": "PDQ differs in 4 of 256 bits",
+        "objects": 1,
+        "location": "a",
+        "path": path,
+        "size_bytes": 2000,
+        "width_px": 640,
+        "height_px": 480,
+        "format": "JPEG",
+        "taken_at": datetime(2019, 5, 12, 8, 30),
+        "camera": path,
+    } | values
+
+
+def place(path: str, location: str = "a") -> dict[str, Any]:
+    return {
+        "digest": DIGEST,
+        "location": location,
+        "path": path,
+        "size_bytes": 2000,
+        "modified_at": None,
+        "object_id": f"{location}/{path}",
+    }
+
+
+def answer(paths: list[str], **values: Any) -> SearchAnswer:
+    query = {"name": "q.jpg", "digest": "cd" * 32, "width_px": 9, "height_px": 8, "format": "JPEG", "size_bytes": 7}
+    return SearchAnswer(
+        **{
+            "results": SEARCH_RESULTS.check(pl.DataFrame([row(paths[0])], schema=SEARCH_RESULTS.polars)),
+            "places": SEARCH_PLACES.check(pl.DataFrame(list(map(place, paths)), schema=SEARCH_PLACES.polars)),
+            "query": query | {"is_indexed": False},
+            "searched": 5,
+            "found": 1,
+            "found_all": True,
+            "current": True,
+            "missing": (),
+            "seconds": 0.0421,
+            **values,
+        }
+    )
+
+
+def view_of(search: Any) -> tuple[SearchState, SearchView]:
+    def findings() -> Findings:
+        raise AssertionError("nobody asked for groups")
+
+    state = SearchState(search, FACETS)
+    return state, SearchView(state, findings, lambda digest, side: f"/{digest}/{side}.webp")
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_hostile_name_is_text_in_a_result(name: str) -> None:
+    html = result_card(row(name), [place(name), place(name, name)], lambda *_: "x")
+    reader = Reader(html)
+    assert reader.open == []
+    assert "script" not in reader.elements
+    assert reader.elements.count("img") == 1
+    assert not [attribute for attribute, _ in reader.attributes if attribute.startswith("on")]
+    assert "".join(reader.texts).count(display_path(name.rpartition("/")[2])) >= 3
+    for hidden in ("\n", "\u202e", "\ufdd0"):
+        assert hidden not in html
+
+
+def test_every_place_is_told_and_the_others_unfold() -> None:
+    html = result_card(row("a.jpg"), [place(f"{n}.jpg") for n in range(4)], lambda *_: "x")
+    assert "and 3 more places" in html
+    assert [f"<bdi>{n}.jpg</bdi>" in html for n in range(4)] == [True] * 4
+    many = result_card(row("a.jpg"), [place(f"{n}.jpg") for n in range(1000)], lambda *_: "x")
+    assert "and 999 more places" in many
+    assert "and 899 further ones" in many
+
+
+def test_a_result_says_what_its_score_means_and_when_it_was_taken() -> None:
+    said = " ".join(Reader(result_card(row("a.jpg", camera="Box 1"), [place("a.jpg")], lambda *_: "x")).texts)
+    for words in ("0.930", "Strong evidence", "PDQ differs in 4", "640 × 480 px", "taken 12 May 2019, 08:30, Box 1"):
+        assert words in said
+    same = Reader(result_card(row("a.jpg", tier="bytes", score=1.0), [place("a.jpg")], lambda *_: "x")).texts
+    assert "Byte for byte the same" in same
+
+
+def test_what_limits_an_answer_is_said_beside_it() -> None:
+    limits = {"current": False, "missing": ("sscd_small was not used.",), "found": 900, "found_all": False}
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"], **limits))
+    state.ask(b"content", "q.jpg")
+    state.run()
+    html = view.answer.html
+    assert "run `deeplens index`" in html
+    assert "sscd_small was not used." in html
+    assert "The best 1 of at least 900 pictures" in html
+    assert "5 pictures compared in 42 ms" in html
+
+
+def test_a_slow_search_holds_nobody_up_and_shows_that_it_is_under_way() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow(*_: object, **__: object) -> SearchAnswer:
+        started.set()
+        assert go_on.wait(30)
+        return answer(["a.jpg"])
+
+    state, view = view_of(slow)
+
+    async def visit() -> None:
+        state.ask(b"content", "q.jpg")
+        searching = asyncio.create_task(view._search())
+        while not started.is_set():
+            await asyncio.sleep(0)
+        # The loop turns while the search waits.
+        assert state.loading
+        assert view.answer.busy
+        assert "Searching" in view.answer.html
+        go_on.set()
+        await searching
+
+    asyncio.run(visit())
+    assert not state.loading
+    assert "a.jpg" in view.answer.html
