@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from benchmarks.search import measure
 
 
+@pytest.mark.slow
 def test_a_small_run_finds_the_photographs_and_measures_every_part() -> None:
     web, camera = measure([500], rounds=1).rows
     for row in (web, camera):
