@@ -14,7 +14,11 @@ from typing import Any
 
 from deeplens_kit.errors import ExtraMissingError
 
-__all__ = ["kernel_manager_in"]
+__all__ = ["KERNEL_LOG", "kernel_manager_in"]
+
+KERNEL_LOG = "kernel.log"
+"""In the folder of a kernel: what its process wrote to its standard output and error."""
+
 
 _PACKAGE = Path(__file__).parent.parent
 # The path of a socket may have 107 bytes (sys/un.h); the kernel's sockets add "-ipc-5" to the name of its file.
@@ -58,6 +62,11 @@ def kernel_manager_in(folder: Path) -> type[Any]:
             # Sockets in our own folder: no port is opened, and nobody else can listen in.
             if len(self.connection_file) <= _LONGEST_SOCKET:
                 self.transport = "ipc"
+
+        async def start_kernel(self, **kwargs: Any) -> None:  # type: ignore[override]
+            # What the process itself says goes to nobody's terminal; where it dies, its last words are asked for.
+            with (folder / KERNEL_LOG).open("wb") as log:
+                await super().start_kernel(stdout=log, stderr=log, **kwargs)
 
     return ThisInterpreter
 

@@ -20,7 +20,7 @@ from typing import Any
 from deeplens_kit import errors
 from deeplens_kit.errors import ExtraMissingError, ReportError
 from deeplens_kit.reporting.files import PAGE_ENDINGS, check_target, write_atomically, write_together
-from deeplens_kit.reporting.notebook_kernel import kernel_manager_in
+from deeplens_kit.reporting.notebook_kernel import KERNEL_LOG, kernel_manager_in
 from deeplens_kit.reporting.notebook_page import notebook_page
 from deeplens_kit.reporting.notebook_parameters import checked_parameters, report_parameters
 from deeplens_kit.telemetry.redaction import redact
@@ -152,8 +152,16 @@ def _executed(
         beside = _keep_failed(folder / "executed.ipynb", out)
         raise ReportError(f"The report was not made: {_reason(error)} {beside}") from error
     except (DeadKernelError, NoSuchKernel, RuntimeError, TimeoutError) as error:
-        said = f"{type(error).__name__}: {error}".rstrip(".")
+        said = _last_words(folder) or f"{type(error).__name__}: {error}".rstrip(".")
         raise ReportError(f"The report was not made: its kernel stopped ({said}); run it again.") from error
+
+
+def _last_words(folder: Path) -> str:
+    try:
+        lines = (folder / KERNEL_LOG).read_text(encoding="utf-8", errors="replace").split("\n")
+    except OSError:
+        return ""
+    return next((redact(line.strip()) for line in reversed(lines) if line.strip()), "")
 
 
 def _empty_folder(folder: Path) -> Path:

@@ -1,0 +1,304 @@
+"""`deeplens report`: the numbers of the other commands, whole or not at all, and one line where something is wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Iterator
+from datetime import date
+from pathlib import Path
+
+import polars as pl
+import pytest
+from cli_process import Deeplens, command, environment, in_process
+
+FILES = ["report-groups.parquet", "report.html", "report.json", "report.parquet"]
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def reported(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a report of the indexed workspace."""
+    folder = tmp_path_factory.mktemp("reports")
+    done = in_process("--workspace", indexed, "report", "savings", "--out", folder / "report.html", "--json")
+    assert done.code == 0, done.err
+    assert done.err == ""
+    assert [Path(row["file"]).name for row in done.json["rows"]] == [
+        "report.html", "report-groups.parquet", "report.json", "report.parquet",
+    ]  # fmt: skip
+    for row in done.json["rows"]:
+        assert row["size_bytes"] == Path(row["file"]).stat().st_size
+    return folder
+
+
+def test_the_numbers_are_those_of_the_other_commands(deeplens: Deeplens, indexed: Path, reported: Path) -> None:
+    assert names(reported) == FILES
+    document = json.loads((reported / "report.json").read_text(encoding="utf-8"))
+    savings = deeplens("--workspace", indexed, "savings", "--json").json
+    assert {name: document[name] for name in savings} == savings
+    assert pl.read_parquet(reported / "report.parquet").to_dicts() == savings["rows"]
+    duplicates = deeplens("--workspace", indexed, "duplicates", "--json").json
+    assert pl.read_parquet(reported / "report-groups.parquet").to_dicts() == duplicates["rows"]
+    assert sum(row["matches"] for row in document["withheld"]) == duplicates["summary"]["withheld"]
+    assert sum(row["objects"] for row in document["coverage"]) == savings["summary"]["found_objects"] == 12
+    runs = document["report"]["runs"]
+    assert [run["kind"] for run in runs] == ["index", "index", "match"]
+    assert all(run["run_id"] and run["finished_at"] for run in runs)
+
+
+def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
+    page = (reported / "report.html").read_text(encoding="utf-8")
+    summary = json.loads((reported / "report.json").read_text(encoding="utf-8"))["summary"]
+    assert f"{summary['realisable_bytes']:,} bytes" in page
+    assert "75.0 % of 12 files" in page
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert "default-src 'none'; img-src data:" in page
+    loaded = re.findall(r'(?:src|href)="([^"]*)"', page)
+    assert all(url.startswith(("data:", "#")) for url in loaded), loaded
+    assert page.count('src="data:image/webp;base64,') >= 6
+    assert page.count("<svg ") >= 2
+    assert str(reported) not in page
+
+
+def test_two_reports_hold_the_same_numbers(deeplens: Deeplens, indexed: Path, reported: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report-{date}.html"
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out)
+    assert (done.code, done.err) == (0, "")
+    stem = f"report-{date.today().isoformat()}"
+    assert f"Wrote {tmp_path / stem}.html" in done.out
+    assert "can be freed" in done.out
+    first, second = (
+        json.loads(path.read_text(encoding="utf-8")) for path in (reported / "report.json", tmp_path / f"{stem}.json")
+    )
+    assert first.pop("report").keys() == second.pop("report").keys()
+    assert first == second
+    for ending in (".parquet", "-groups.parquet"):
+        assert pl.read_parquet(reported / f"report{ending}").equals(pl.read_parquet(tmp_path / f"{stem}{ending}"))
+
+
+@pytest.mark.parametrize(
+    ("param", "says"),
+    [
+        ("max_group=3", "did you mean 'max_groups'"), ("max_groups=many", "a whole number"),
+        ("max_groups", "NAME=VALUE"),
+        ("=3", "NAME=VALUE"), ("workspace=/", "--workspace"), ("numbers=/", "--out"),
+    ],
+)  # fmt: skip
+def test_a_wrong_parameter_is_refused_before_anything_runs(
+    deeplens: Deeplens, indexed: Path, tmp_path: Path, param: str, says: str
+) -> None:
+    for words in (("savings",), ("schedule", "--cron", "@weekly")):
+        done = deeplens("--workspace", indexed, "report", *words, "--out", tmp_path / "x.html", "--param", param)
+        assert (done.code, done.out) == (2, "")
+        assert says in done.err
+        assert done.err.count("\n") == 1
+    twice = ("--param", "max_groups=3", "--param", "max_groups=4")
+    assert "twice" in deeplens("--workspace", indexed, "report", "savings", "--out", tmp_path / "x.html", *twice).err
+    assert names(tmp_path) == ["current"]
+
+
+def test_a_value_that_the_report_refuses_leaves_the_last_one(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "report.html"
+    out.write_text("the last one")
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "tiers=byte")
+    assert (done.code, done.out) == (1, "")
+    assert "no tier named 'byte'; did you mean 'bytes'? The last good report stands" in done.err
+    assert "Traceback" not in done.err
+    assert done.err.count("\n") == 1
+    assert out.read_text() == "the last one"
+    assert names(tmp_path) == ["current", "report.failed.ipynb", "report.html"]
+
+
+@pytest.mark.parametrize("target", ["", "missing/x.html", "x.txt", "-"])
+def test_a_page_that_cannot_be_written_is_refused_first(
+    deeplens: Deeplens, indexed: Path, tmp_path: Path, target: str
+) -> None:
+    out = target if target == "-" else tmp_path / target
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.count("\n") == 1
+    assert names(tmp_path) == ["current"]
+
+
+def test_nothing_precious_is_written_over(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    pictures = indexed.parent / "pictures"
+    (tmp_path / "mine.json").write_text("mine")
+    twin = tmp_path / "twin.json"
+    twin.symlink_to(pictures / "shop" / "notes.json")
+    before = sorted(pictures.rglob("*"))
+    for out, says in (
+        (pictures / "shop" / "x.html", "inside the location 'shop'"),
+        (indexed / "catalog" / "x.html", "part of the workspace"),
+        (tmp_path / "mine.html", "no report lies beside it"),
+        (tmp_path / "twin.html", "inside the location 'shop'"),
+    ):
+        done = deeplens("--workspace", indexed, "report", "savings", "--out", out)
+        assert (done.code, done.out) == (2, ""), out
+        assert says in done.err
+    assert (tmp_path / "mine.json").read_text() == "mine"
+    assert sorted(pictures.rglob("*")) == before
+
+
+@pytest.fixture
+def poor(tmp_path: Path, deeplens: Deeplens) -> Iterator[dict[str, Path]]:
+    """Workspaces with little in them: no locations, nothing indexed, and failures only."""
+    folder = tmp_path / "broken"
+    folder.mkdir()
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 no picture")
+    (folder / "<b>notes.txt").write_text("no picture")
+    made = {name: tmp_path / name for name in ("empty", "new", "failures")}
+    for name, workspace in made.items():
+        assert deeplens("init", workspace).code == 0
+        if name != "empty":
+            assert deeplens("--workspace", workspace, "locations", "add", "pics", folder).code == 0
+    assert deeplens("--workspace", made["failures"], "index").code == 0
+    yield made
+
+
+def test_a_workspace_with_little_in_it_has_a_report_too(
+    deeplens: Deeplens, poor: dict[str, Path], tmp_path: Path
+) -> None:
+    says = {
+        "empty": "Nothing indexed yet",
+        "new": "Nothing indexed yet",
+        "failures": "Nothing could be analysed",
+    }
+    for name, workspace in poor.items():
+        out = tmp_path / f"of-{name}.html"
+        done = deeplens("--workspace", workspace, "report", "savings", "--out", out)
+        assert done.code == 0, done.err
+        assert "nothing to save" in done.out
+        page = out.read_text(encoding="utf-8")
+        assert says[name] in page
+        assert "The groups that free most" not in page
+        assert "<b>notes" not in page
+        savings = deeplens("--workspace", workspace, "savings", "--json").json
+        document = json.loads(out.with_suffix(".json").read_text(encoding="utf-8"))
+        assert {key: document[key] for key in savings} == savings
+        assert pl.read_parquet(out.with_suffix(".parquet")).height == 0
+    assert "damaged" in (tmp_path / "of-failures.html").read_text(encoding="utf-8")
+
+
+def test_no_workspace_is_no_report(deeplens: Deeplens, tmp_path: Path) -> None:
+    done = deeplens("--workspace", tmp_path / "none", "report", "savings", "--out", tmp_path / "x.html")
+    assert (done.code, done.out) == (3, "")
+    assert "is no workspace" in done.err
+
+
+def test_ctrl_c_leaves_nothing(indexed: Path, tmp_path: Path) -> None:
+    """Stopped once the kernel has begun: its folder is there."""
+    temporary, out = tmp_path / "tmp", tmp_path / "out"
+    temporary.mkdir()
+    out.mkdir()
+    process = subprocess.Popen(
+        command("--workspace", indexed, "report", "savings", "--out", out / "x.html"),
+        env=environment(TMPDIR=str(temporary)),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        while not list(temporary.glob("deeplens-report-*/kernel*")):
+            try:
+                process.wait(timeout=0.05)
+            except subprocess.TimeoutExpired:
+                continue
+            raise AssertionError(process.communicate())
+        os.killpg(process.pid, signal.SIGINT)
+        said, complained = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, said) == (130, ""), complained
+    assert complained == "deeplens: Interrupted; what was committed is kept.\n"
+    assert names(out) == []
+    assert list(temporary.glob("deeplens-report-*")) == []
+
+
+def test_a_schedule_is_printed_and_nothing_is_installed(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    words = (
+        "report",
+        "schedule",
+        "--cron",
+        "0 6 * * mon",
+        "--out",
+        tmp_path / "my report.html",
+        "--param",
+        "tiers=bytes",
+    )
+    whole = deeplens("--workspace", indexed, *words, "--timezone", "Europe/Berlin")
+    assert whole.code == 0
+    assert re.search(r"^Next: Mon \d+ \w+ \d{4}, 06:00 CES?T; ", whole.err)
+    assert names(tmp_path) == ["current"]
+    parts = {
+        form: deeplens("--workspace", indexed, *words, "--timezone", "Europe/Berlin", "--form", form).out
+        for form in ("crontab", "systemd", "kubernetes")
+    }
+    assert whole.out.split() == " ".join(parts.values()).split()
+    document = deeplens("--workspace", indexed, *words, "--json").json
+    assert [(row["form"], row["name"]) for row in document["rows"]] == [
+        ("crontab", "crontab"), ("systemd", "deeplens-my-report.service"), ("systemd", "deeplens-my-report.timer"),
+        ("kubernetes", "deeplens-my-report.yaml"),
+    ]  # fmt: skip
+    assert document["summary"]["cron"] == "0 6 * * 1"
+    line = parts["crontab"].splitlines()[-1]
+    command_words = shlex.split(line.partition("0 6 * * 1 ")[2])
+    assert command_words[0] == f"DEEPLENS_WORKSPACE={indexed}"
+    assert command_words[-1] == ">/dev/null"
+    assert command_words[-7:-1] == [
+        "report",
+        "savings",
+        "--out",
+        str(tmp_path / "my report.html"),
+        "--param",
+        "tiers=bytes",
+    ]
+
+
+def test_what_cron_writes_makes_the_report(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    """The line as cron runs it: by sh, in the home folder, with hardly any environment."""
+    out = tmp_path / "100% of it.html"
+    line = deeplens(
+        "--workspace", indexed, "report", "schedule", "--cron", "@daily", "--out", out, "--form", "crontab"
+    ).out
+    shell = line.splitlines()[-1].partition("0 0 * * * ")[2].replace("\\%", "%")
+    bare = {"HOME": str(tmp_path / "current"), "PATH": "/usr/bin:/bin", "PYTHONPATH": environment()["PYTHONPATH"]}
+    done = subprocess.run(
+        ["/bin/sh", "-c", shell], cwd=tmp_path / "current", env=bare, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert out.exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("--cron", "0 6 * *"), "five"), (("--cron", "0 6 31 2 *"), "never comes"),
+        (("--cron", "@daily", "--timezone", "Berlin"), "no time zone 'Berlin'"),
+        (("--cron", "0 6 */2 * 1", "--form", "kubernetes"), "Kubernetes cannot say"),
+        (("--cron", "@daily", "--form", "launchd"), "--form"), ((), "--cron"),
+    ],
+)  # fmt: skip
+def test_a_wrong_schedule_says_what_is_allowed(
+    deeplens: Deeplens, indexed: Path, words: tuple[str, ...], says: str
+) -> None:
+    done = deeplens("--workspace", indexed, "report", "schedule", *words)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_what_kubernetes_cannot_say_is_told_beside_the_others(deeplens: Deeplens, indexed: Path) -> None:
+    done = deeplens("--workspace", indexed, "report", "schedule", "--cron", "0 6 */2 * 1")
+    assert done.code == 0
+    assert "# Kubernetes cannot say" in done.out
+    assert "OnCalendar=Mon *-*-01,03," in done.out
+    assert "apiVersion" not in done.out
