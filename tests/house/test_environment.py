@@ -23,6 +23,7 @@ _DISTRIBUTIONS = {
     "lance": "pylance",
     "pillow_heif": "pillow-heif",
     "tomli_w": "tomli-w",
+    "umap": "umap-learn",
 }
 
 
@@ -87,7 +88,7 @@ def test_environment_yml_installs_this_checkout_with_known_extras(project: dict[
 
 def test_what_is_imported_is_required(project: dict[str, Any], repository: Path) -> None:
     allowed = _names(project["dependencies"])
-    for extra in ("cpu", "models", "torch", "postgres", "workbench"):
+    for extra in ("cpu", "models", "torch", "postgres", "semantic", "workbench"):
         allowed |= _names(project["optional-dependencies"][extra])
     for path in sorted((repository / "deeplens_kit").rglob("*.py")):
         for name in _imports(path) - set(sys.stdlib_module_names) - {"deeplens_kit"}:
