@@ -105,7 +105,7 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching; do \
+	@set -e; for name in rescan indexing matching search thresholds map dashboard; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; echo "benchmarks.$$name $$options"; \
 	  $(BIN)/python -m benchmarks.$$name $$options --json > $(RESULTS)/$$name.json.new; \
 	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
