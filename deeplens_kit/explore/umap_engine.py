@@ -1,9 +1,9 @@
 """umap-learn as the map uses it: given neighbours in, places out, its machine code kept on disk.
 
 Takes the nearest neighbours of each vector and a first guess of the places, gives the places that UMAP finds (McInnes,
-Healy and Melville, arXiv:1802.03426). Must not search for neighbours: that is exact and faster by FAISS, and the search
-of umap-learn would have to be compiled. Everything runs in one thread, so that one seed gives one map whatever the
-number of cores.
+Healy and Melville, arXiv:1802.03426). Must not search for neighbours: by FAISS they are exact, the same whatever the
+threads, and nothing has to be compiled for them. Everything here runs in one thread, so that one seed gives one map
+whatever the number of cores.
 """
 
 from __future__ import annotations
