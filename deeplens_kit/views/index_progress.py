@@ -64,7 +64,9 @@ def progress_listener(*, quiet: bool = False) -> Iterator[ProgressListener | Non
 
 
 def say_signal(number: int) -> None:
-    """Say on standard error what the first or second interrupt does."""
+    """Say on standard error what the first or second interrupt does; a notebook's widget says what came of it."""
+    if in_notebook():
+        return
     # Written past Python's buffers: the signal may have come in the middle of a write to them.
     os.write(_STDERR, _SAID_ON_SIGNAL[number])
 

@@ -132,7 +132,7 @@ class Sheet:
 
     def run_all(self, seconds: float = 120) -> None:
         """Run every cell and wait until the last is done."""
-        self.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+        self.page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
         self.settled(seconds)
 
     def settled(self, seconds: float = 120) -> None:
