@@ -86,7 +86,8 @@ def search(
         answer = pipeline.Searcher(workspace).search(image, filters=filters, limit=limit, allow_private=allow_private)
         notes = [*answer.missing, *pipeline.run_caveats(workspace)]
         empty = _when_empty(workspace, answer, filtered=filters != SearchFilters())
-    summary: dict[str, object] = {"query": dict(answer.query), "searched": answer.searched}
+    query = {**answer.query, "name": shown(str(answer.query["name"]))}
+    summary: dict[str, object] = {"query": query, "searched": answer.searched}
     summary |= {"found": answer.found, "found_all": answer.found_all, "current": answer.current, "notes": notes}
     say_notes(notes)
     give(

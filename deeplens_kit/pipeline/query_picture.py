@@ -7,6 +7,7 @@ cannot be searched for is a QueryError that says what it is.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.errors import DeepLensError, QueryError
+from deeplens_kit.errors import DeepLensError, ObjectError, QueryError
 from deeplens_kit.pipeline.analysis import Toolbox, analyse
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.search import Library, QueryPicture
 from deeplens_kit.search.link import LinkLimits, fetch, is_link
 from deeplens_kit.settings import DecodeSettings
 from deeplens_kit.storage import digest_content, encode_path, open_location
+from deeplens_kit.storage.paths import ESCAPE
 
 __all__ = ["Asked", "Sought", "features_of", "sought"]
 
@@ -78,6 +80,11 @@ def sought(
         return _of_bytes(bytes(image), name or "picture", library, decode)
     if isinstance(image, Path):
         return _of_file(image, name, library, decode)
+    if not isinstance(image, str):
+        raise QueryError(
+            f"A picture of type {type(image).__name__!r} cannot be searched for; give the bytes of a picture file, a "
+            "Path, or a text."
+        )
     text = image.strip()
     if not text:
         raise QueryError("There is nothing to search for; give a file, a link, a digest or location:path.")
@@ -90,9 +97,9 @@ def sought(
         if position is not None:
             return Sought(name or f"picture {text[:_SHOWN_DIGITS].lower()}", None, position)
     elif ":" in text:
-        position = _of_object(text, library)
-        if position is not None:
-            return Sought(name or text, None, position)
+        found_object = _of_object(text, name, library)
+        if found_object is not None:
+            return found_object
     return _of_file(Path(text), name, library, decode)
 
 
@@ -135,7 +142,7 @@ def _of_bytes(data: bytes, name: str, library: Library, decode: DecodeSettings) 
 
 
 def _of_file(path: Path, name: str | None, library: Library, decode: DecodeSettings) -> Sought:
-    given = str(path) if len(str(path)) <= _LONGEST_SHOWN else f"{str(path)[:_LONGEST_SHOWN]}…"
+    given = _shortened(str(path))
     try:
         path = path.expanduser().absolute()
         if not path.is_file():
@@ -158,7 +165,11 @@ def _of_file(path: Path, name: str | None, library: Library, decode: DecodeSetti
         raise QueryError(f"{given!r} cannot be read: {reason}; give another file.") from error
     except DeepLensError as error:
         raise QueryError(f"{given!r} cannot be searched for: {error}") from error
-    return _of_bytes(data, name or path.name, library, decode)
+    return _of_bytes(data, name or encode_path(path.name), library, decode)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
 
 
 def _too_large(name: str, size_bytes: int, allowed: int) -> QueryError:
@@ -167,28 +178,31 @@ def _too_large(name: str, size_bytes: int, allowed: int) -> QueryError:
     )
 
 
-def _of_object(text: str, library: Library) -> int | None:
+def _of_object(text: str, name: str | None, library: Library) -> Sought | None:
     """The picture of the object "location:path"; None where no location has that name.
 
     Raises:
         QueryError: There is such a location, but no indexed picture at that path.
     """
-    places = library.places
     known = False
     # A name may hold colons too.
     for at, letter in enumerate(text):
-        if letter != ":":
+        if letter != ":" or text[:at] not in library.locations:
             continue
-        location, path = text[:at], text[at + 1 :]
-        here = places.filter(places["location"] == location)
-        known = known or here.height > 0
-        for spelt in dict.fromkeys((path, encode_path(path))):
-            digests = here.filter(here["path"] == spelt)["digest"]
+        known = True
+        try:
+            spelt = encode_path(text[at + 1 :])
+        except ObjectError:
+            continue  # no file has such a name
+        paths = library.places.filter(library.places["location"] == text[:at])
+        # As the file system has it, or as an answer has it, where it is encoded already.
+        for path in dict.fromkeys((spelt, spelt.replace(f"{ESCAPE}00", ESCAPE))):
+            digests = paths.filter(paths["path"] == path)["digest"]
             if len(digests):
-                return library.position(digests[0])
-    if known and not Path(text).exists():
+                return Sought(name or f"{text[:at]}:{path}", None, library.position(digests[0]))
+    if known and not os.path.exists(text):  # noqa: PTH110 - says no to what is no path at all
         raise QueryError(
-            f"No indexed picture is at {text!r}; `deeplens status` says what is indexed, `deeplens failures` what "
-            "could not be analysed."
+            f"No indexed picture is at {_shortened(text)!r}; `deeplens status` says what is indexed, "
+            "`deeplens failures` what could not be analysed."
         )
     return None

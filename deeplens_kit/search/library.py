@@ -131,6 +131,11 @@ class Library:
         runs = self.places["digest"].rle().struct.field("len").to_numpy() if self.places.height else np.zeros(0)
         return np.concatenate([[0], np.cumsum(runs)]).astype(np.int64)
 
+    @cached_property
+    def locations(self) -> list[str]:
+        """Names of the locations that hold a picture, sorted."""
+        return self.places["location"].unique().sort().to_list()
+
     def position(self, digest: str) -> int | None:
         """Where a picture is; None where the library does not have it."""
         try:
@@ -147,7 +152,7 @@ class Library:
         """Which pictures the filters on facts let through, bool (n,); None for all of them."""
         conditions = []
         if filters.formats:
-            conditions.append(np.isin(self._format_codes, self._codes(self._formats, filters.formats)))
+            conditions.append(np.isin(self._format_codes, _codes(self._formats, filters.formats)))
         if filters.min_bytes:
             conditions.append(self._size_bytes >= filters.min_bytes)
         if filters.max_bytes is not None:
@@ -164,7 +169,7 @@ class Library:
         """Which places lie at the locations asked for, bool by row of `places`."""
         if not filters.locations:
             return np.ones(self.places.height, bool)
-        return np.isin(self._location_codes, self._codes(self._locations, filters.locations))
+        return np.isin(self._location_codes, _codes(self.locations, filters.locations))
 
     def places_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of `places` of the pictures, picture by picture in the order given."""
@@ -186,10 +191,6 @@ class Library:
 
     # --- What filters are compared with --------------------------------------------------------------------
 
-    @staticmethod
-    def _codes(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-        return [code for code, name in enumerate(names) if name in wanted]
-
     @cached_property
     def _leading_digits(self) -> NDArray[np.uint64]:
         return _leading(self.pictures["digest"])
@@ -200,23 +201,11 @@ class Library:
 
     @cached_property
     def _format_codes(self) -> NDArray[np.int64]:
-        return (
-            self.pictures["format"]
-            .replace_strict(self._formats, range(len(self._formats)), return_dtype=pl.Int64)
-            .to_numpy()
-        )
-
-    @cached_property
-    def _locations(self) -> list[str]:
-        return self.places["location"].unique().sort().to_list()
+        return _coded(self.pictures["format"], self._formats)
 
     @cached_property
     def _location_codes(self) -> NDArray[np.int64]:
-        return (
-            self.places["location"]
-            .replace_strict(self._locations, range(len(self._locations)), return_dtype=pl.Int64)
-            .to_numpy()
-        )
+        return _coded(self.places["location"], self.locations)
 
     @cached_property
     def _picture_of_place(self) -> NDArray[np.int64]:
@@ -240,6 +229,11 @@ def _leading(digests: pl.Series) -> NDArray[np.uint64]:
 def _coded(values: pl.Series, names: Sequence[str]) -> NDArray[np.int64]:
     """Each value as its place among `names`."""
     return values.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
+
+
+def _codes(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
+    """The places among `names` of those wanted."""
+    return [code for code, name in enumerate(names) if name in wanted]
 
 
 def _laid_against(name: str, shelf: VectorShelf, digests: pl.Series) -> LibraryVectors:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -96,6 +97,16 @@ def test_an_indexed_file_is_named_by_location_and_path(deeplens: Deeplens, index
     assert answer["summary"]["query"]["is_indexed"]
     by_digest = deeplens("--workspace", indexed, "search", "--image", answer["rows"][0]["digest"], "--json").json
     assert by_digest["rows"] == answer["rows"]
+
+
+def test_a_file_whose_name_is_not_utf8_is_named_in_valid_json(
+    deeplens: Deeplens, indexed: Path, copy: Path, tmp_path: Path
+) -> None:
+    odd = copy.rename(tmp_path / os.fsdecode(b"12:30 \xff.webp"))
+    done = deeplens("--workspace", indexed, "search", "--image", odd, "--json")
+    assert done.code == 0
+    assert done.json["summary"]["query"]["name"] == "12:30 \\xff.webp"
+    assert "pictures like 12:30 \\xff.webp: " in deeplens("--workspace", indexed, "search", "--image", odd).out
 
 
 @pytest.mark.parametrize(

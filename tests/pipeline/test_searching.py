@@ -145,6 +145,23 @@ def test_the_ways_to_name_an_indexed_picture_agree(sample: Sample) -> None:
     assert sample.searcher.search(path.read_bytes(), name="dropped.png").query["name"] == "dropped.png"
 
 
+def test_a_name_that_is_not_utf8_finds_its_picture_and_is_called_by_valid_text(tmp_path: Path) -> None:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    native = os.fsdecode(b"12:30 \xff.png")
+    Image.fromarray(data.coffee()).save(folder / "coffee.png")
+    (folder / "coffee.png").rename(folder / native)
+    with Workspace.create(tmp_path / "workspace") as workspace:
+        workspace.ledger.add_location("pics:raw", str(folder), {})
+        index(workspace)
+        searcher = Searcher(workspace)
+        (stored,) = searcher.search(folder / native).results["path"]
+        for image in (folder / native, str(folder / native), f"pics:raw:{native}", f"pics:raw:{stored}"):
+            answer = searcher.search(image)
+            assert answer.results["tier"].to_list() == ["bytes"]
+            assert str(answer.query["name"]).encode().endswith(stored.encode())
+
+
 # --- Filters -------------------------------------------------------------------------------------------------
 
 
@@ -425,10 +442,20 @@ def test_a_text_that_names_nothing_says_what_may_be_named(sample: Sample, tmp_pa
         ("  ", "nothing to search for"),
         ("x" * 5000, "cannot be read"),
         ("a\0b.jpg", "is not there"),
+        ("share:" + "x" * 5000, "No indexed picture is at"),
+        ("share:\0", "No indexed picture is at"),
+        ("share:\ud800", "No indexed picture is at"),
+        ("\ud800:x", "is not there"),
     ):
         with pytest.raises(QueryError, match=message) as caught:
             sample.searcher.search(text)
         assert len(str(caught.value)) < 500
+
+
+def test_what_is_no_picture_by_its_type_says_what_may_be_given(sample: Sample) -> None:
+    for image in (None, data.coffee(), Image.fromarray(data.coffee())):
+        with pytest.raises(QueryError, match="give the bytes of a picture file, a Path, or a text"):
+            sample.searcher.search(image)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("link", ["ftp://example.org/a.jpg", "file:///etc/passwd", "http://127.0.0.1:1/a.jpg"])
