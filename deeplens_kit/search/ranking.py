@@ -85,13 +85,14 @@ def rank(
     # 1. What may be found at all.
     wanted = library.wanted(filters)
     compared = len(library) if wanted is None else int(wanted.sum())
+    least_score = float(np.float32(filters.min_score))
     # 2. The nearest by each signal, scored by all; again with more, until no other can be as good.
     fetched = max(least_fetched, _FETCHED_PER_RESULT * limit)
     while True:
         positions, beyond = _fetched(query, library, wanted, floors, fetched)
         rows = _chosen(_judged(query, library, positions, rule, floors), filters)
         bound = _best_beyond(beyond, rule, floors)
-        if bound is None or bound < filters.min_score or (rows.height >= limit and rows["score"][limit - 1] > bound):
+        if bound is None or bound < least_score or (rows.height >= limit and rows["score"][limit - 1] > bound):
             return Ranking(rows, bound is None, compared)
         fetched *= _GROWTH
 

@@ -127,6 +127,27 @@ def test_filters_come_before_the_limit(seed: int) -> None:
         assert results["digest"].to_list() == expected["digest"].head(2).to_list()
 
 
+def test_of_many_that_just_reach_the_threshold_none_is_left_out() -> None:
+    """The number asked for is greater than the nearest one of 32 bits, which is the score of all of them."""
+    world = World(2, 0)
+    others = [hashlib.sha256(f"equal/{number}".encode()).hexdigest() for number in range(40)]
+    far = np.frombuffer(world.query.facts["pdq"], np.uint8).copy()  # type: ignore[call-overload]
+    far[:3] ^= 255
+    row = world.pictures.row(0, named=True) | {"pdq": far.tobytes(), "dominant_tone": 0.0, "taken_at": None}
+    pictures = pl.DataFrame([row | {"digest": digest} for digest in others], schema=world.pictures.schema)
+    places = pl.concat(
+        [world.places.with_columns(digest=pl.lit(digest), object_id=pl.lit(digest)) for digest in others]
+    )
+    library = Library.of(pictures, places, {})
+    query = QueryPicture(world.query.digest, row | {"pdq": world.query.facts["pdq"]}, {})
+    scores = rank(query, library, ALL, 40, rule=STRICT, floors=FLOORS).rows["score"]
+    assert scores.n_unique() == 1
+    filters = SearchFilters(min_score=scores[0] + 1e-8)
+    few = rank(query, library, filters, 2, rule=STRICT, floors=FLOORS, least_fetched=1)
+    assert few.rows.height == 40
+    assert few.is_whole
+
+
 def test_what_was_not_counted_is_said() -> None:
     world = World(400, 1)
     all_of_them = rank(world.query, world.library, SearchFilters(), 400, rule=STRICT, floors=FLOORS)
