@@ -84,14 +84,17 @@ def layout(
     chosen = _sample(len(rows), landmarks, seed)
     placed = np.empty((len(rows), 2), np.float32)
     placed[chosen] = _laid_out(vectors[rows[chosen]], seed, neighbours)
-    tell(int(np.isin(twin, chosen).sum()), len(vectors))
+    equals = np.bincount(twin, minlength=len(rows))
+    done = int(equals[chosen].sum())
+    tell(done, len(vectors))
     others = np.setdiff1d(np.arange(len(rows)), chosen, assume_unique=True)
     if len(others):
         index = VectorIndex(vectors[rows[chosen]])
         for first in range(0, len(others), _BLOCK):
             block = others[first : first + _BLOCK]
             placed[block] = _among(index, placed[chosen], vectors[rows[block]])
-            tell(min(len(vectors), len(chosen) + first + len(block)), len(vectors))
+            done += int(equals[block].sum())
+            tell(done, len(vectors))
     # 3. Every vector to the place of its like.
     places = np.zeros((len(vectors), 2), np.float32)
     places[usable] = placed[twin]

@@ -100,6 +100,12 @@ def test_vectors_that_are_no_landmarks_lie_among_their_like() -> None:
     assert [done for done, _ in steps] == sorted(done for done, _ in steps)
 
 
+def test_equal_vectors_that_are_no_landmarks_are_counted_once_each() -> None:
+    done: list[int] = []
+    layout(np.tile(families(40), (4, 1)), seed=0, landmarks=20, progress=lambda placed, _: done.append(placed))
+    assert done == [0, 80, 160, 160]
+
+
 def test_equal_vectors_share_a_place_and_do_not_move_the_others() -> None:
     vectors = families(40)
     many = np.concatenate([vectors, np.repeat(vectors[:1], 500, axis=0)])
