@@ -138,8 +138,10 @@ def test_of_many_that_just_reach_the_threshold_none_is_left_out() -> None:
     places = pl.concat(
         [world.places.with_columns(digest=pl.lit(digest), object_id=pl.lit(digest)) for digest in others]
     )
-    library = Library.of(pictures, places, {})
-    query = QueryPicture(world.query.digest, row | {"pdq": world.query.facts["pdq"]}, {})
+    axis = np.eye(1, _DIMENSIONS, dtype=np.float16)
+    shelf = VectorShelf.of("sscd_small_1", others, np.repeat(axis, 40, axis=0))
+    library = Library.of(pictures, places, {"sscd_small": shelf})
+    query = QueryPicture(world.query.digest, row | {"pdq": world.query.facts["pdq"]}, {"sscd_small": axis[0]})
     scores = rank(query, library, ALL, 40, rule=STRICT, floors=FLOORS).rows["score"]
     assert scores.n_unique() == 1
     filters = SearchFilters(min_score=scores[0] + 1e-8)
