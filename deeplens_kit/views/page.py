@@ -23,13 +23,13 @@ def served_page(name: str, workspace: str, parts: Mapping[str, pn.viewable.Viewa
 
     Args:
         name: Of the page: "search" or "duplicates".
-        workspace: What to call the workspace.
-        parts: Components by the names that the template has for them: "filters" and "main"; "top" and "ask" if wanted.
+        workspace: What to call the workspace; empty where there is none.
+        parts: Components by the names that the template has for them: "main"; "top", "ask" and "filters" if wanted.
     """
     title = dict(_PAGES)[name]
     folder = files("deeplens_kit.views")
     page = pn.Template(folder.joinpath("page.html.jinja").read_text(encoding="utf-8"))
-    page.add_variable("page_title", escape(f"{title} · {workspace} · DeepLens"))
+    page.add_variable("page_title", escape(" · ".join(filter(None, (title, workspace, "DeepLens")))))
     page.add_variable("page_style", viewer_style() + folder.joinpath("page.css").read_text(encoding="utf-8"))
     page.add_variable("page_name", name)
     page.add_variable("page_heading", title)

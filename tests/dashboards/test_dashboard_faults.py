@@ -6,6 +6,7 @@ The pages are served one by one, as for development: `panel serve` with the work
 from __future__ import annotations
 
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -14,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from dashboard_server import ROOT, Served, environment, visiting
+from dashboard_server import ROOT, Served, environment, serving, visiting
 from sample_workspace import SampleWorkspace
 
+from deeplens_kit.pipeline import Workspace
 from deeplens_kit.views.state.search_state import UNEXPECTED
 
 if TYPE_CHECKING:
@@ -87,3 +89,24 @@ def test_a_defect_is_told_calmly_and_logged_and_the_page_lives_on(
     assert developed.log.count("RuntimeError: a defect of the search") == 2
     assert "Traceback" in developed.log
     context.close()
+
+
+def test_a_page_that_cannot_be_made_says_why_and_comes_back(browser: Browser, tmp_path: Path) -> None:
+    Workspace.create(tmp_path / "workspace").close()
+    catalog = tmp_path / "workspace" / "catalog"
+    with serving(tmp_path / "workspace", tmp_path) as served:
+        context = browser.new_context()
+        page = context.new_page()
+        shutil.move(catalog, tmp_path / "away")
+        for name in ("search", "duplicates"):
+            page.goto(f"{served.url}/{name}")
+            said = page.get_by_role("alert")
+            said.filter(has_text="This page cannot be shown").wait_for()
+            assert "Cannot read the catalog" in said.inner_text()
+            assert page.get_by_role("link", name="Duplicates").is_visible()
+        assert "a page failed" in served.log
+        assert "Traceback" not in served.log
+        shutil.move(tmp_path / "away", catalog)
+        page.reload()
+        page.get_by_text("Nothing indexed yet").wait_for()
+        context.close()
