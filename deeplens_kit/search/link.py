@@ -8,6 +8,7 @@ read. Proxies of the environment are not used, nothing is kept, no cookie or cre
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -100,10 +101,21 @@ def fetch(
             forward = answer.getheader("Location") if answer.status in _REDIRECTS else None
             if forward is None:
                 return LinkPicture(_picture(answer, _shown(url), limits.max_bytes, deadline), _name(url))
-        at = urljoin(at, forward)
+        at = _next(at, forward)
     raise LinkRefusedError(
         f"The link redirects more than {limits.max_redirects} times; give the link that a browser ends with."
     )
+
+
+def _next(at: str, header: str) -> str:
+    """Where a redirect leads to, from where it was found."""
+    # Servers write it in UTF-8, and it was read as Latin-1.
+    with contextlib.suppress(UnicodeError):
+        header = header.encode("latin-1").decode("utf-8")
+    try:
+        return urljoin(at, header)
+    except ValueError as error:
+        raise _no_address(error) from error
 
 
 def _checked(link: str) -> SplitResult:
@@ -114,7 +126,7 @@ def _checked(link: str) -> SplitResult:
         url = urlsplit(link)
         port = url.port
     except ValueError as error:
-        raise LinkRefusedError(f"The link is no valid address: {error}; copy it again from a browser.") from error
+        raise _no_address(error) from error
     if url.scheme not in _PORTS:
         raise LinkRefusedError(f"A link with {url.scheme + '://'!r} is not followed; only http:// and https:// are.")
     if not url.hostname or port == 0:
@@ -125,6 +137,10 @@ def _checked(link: str) -> SplitResult:
             "and give the file."
         )
     return url
+
+
+def _no_address(error: ValueError) -> LinkRefusedError:
+    return LinkRefusedError(f"The link is no valid address: {error}; copy it again from a browser.")
 
 
 def _host(url: SplitResult) -> str:
