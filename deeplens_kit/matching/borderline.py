@@ -13,6 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.errors import SettingsError
 from deeplens_kit.matching.regrouping import EVIDENCE_COLUMNS, SITUATIONS, Regrouper, bounds_of, widths_of
 from deeplens_kit.matching.rules import Clause, Rule, scores_of
 from deeplens_kit.schemas import Column, TableSchema
@@ -81,10 +82,16 @@ def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.Da
 
     Returns:
         BORDERLINE, the clearest copy first.
+
+    Raises:
+        SettingsError: The limit is below 0.
     """
     from deeplens_kit.matching.regroup_kernels import nearest
 
+    if limit < 0:
+        raise SettingsError(f"The limit is {limit}; it cannot be below 0.")
     edges, margins = regrouper.edges, regrouper.margins(rule)
+    limit = min(limit, len(margins))
     half = (limit + 1) // 2
     ends = margins, edges.left, edges.right, regrouper.digest_order
     yes, no = nearest(*ends, limit, True), nearest(*ends, limit, False)

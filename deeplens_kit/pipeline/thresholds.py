@@ -146,7 +146,7 @@ class ThresholdLab:
             BORDERLINE, the clearest copy first; page-like pictures are measured against their own bound.
 
         Raises:
-            SettingsError: The thresholds are looser than the floor of the stored pairs.
+            SettingsError: The thresholds are looser than the floor of the stored pairs, or the limit is below 0.
         """
         rule = thresholds.rule()
         self.floor.refuse_looser(rule)

@@ -315,6 +315,14 @@ def bound_world() -> Regrouper:
     return Regrouper(made.objects, made.pictures, made.pairs)
 
 
+def test_a_limit_of_borderline_pairs_is_none_or_more() -> None:
+    regrouper = bound_world()
+    assert borderline_pairs(regrouper, STRICT, 0).is_empty()
+    assert borderline_pairs(regrouper, STRICT, 10**12).equals(borderline_pairs(regrouper, STRICT))
+    with pytest.raises(SettingsError, match="limit is -1"):
+        borderline_pairs(regrouper, STRICT, -1)
+
+
 def test_each_pair_is_measured_against_its_own_bound() -> None:
     found = borderline_pairs(bound_world(), STRICT)
     rows = {min(row["path_a"], row["path_b"], key=len): row for row in found.iter_rows(named=True)}
