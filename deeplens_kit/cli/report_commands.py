@@ -48,12 +48,13 @@ def savings(context: typer.Context, out: _Out, param: _Param = None, as_json: Js
     notebook, values, workspace = _checked(context, page, out, param)
     from deeplens_kit.reporting import render_notebook
     from deeplens_kit.reporting.savings_files import read_numbers
+    from deeplens_kit.storage import encode_path
 
     with _progress() as tell:
         made = render_notebook(notebook, {**values, "workspace": str(workspace)}, page, progress=tell)
     numbers = read_numbers(page.with_suffix(".json"))
     files = pl.DataFrame(
-        [(str(file), file.stat().st_size) for file in (made.html, *made.numbers)],
+        [(encode_path(str(file)), file.stat().st_size) for file in (made.html, *made.numbers)],
         schema={"file": pl.String, "size_bytes": pl.Int64},
         orient="row",
     )

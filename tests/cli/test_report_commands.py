@@ -53,6 +53,14 @@ def test_the_numbers_are_those_of_the_other_commands(deeplens: Deeplens, indexed
     assert all(run["run_id"] and run["finished_at"] for run in runs)
 
 
+def test_a_report_whose_name_is_not_utf8_is_made_and_named(indexed: Path, tmp_path: Path) -> None:
+    page = tmp_path / os.fsdecode(b"week \xff.html")
+    done = in_process("--workspace", indexed, "report", "savings", "--out", page, "--json")
+    assert done.code == 0, done.err
+    assert page.is_file()
+    assert done.json["rows"][0] == {"file": f"{tmp_path}/week \\xff.html", "size_bytes": page.stat().st_size}
+
+
 def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
     page = (reported / "report.html").read_text(encoding="utf-8")
     summary = json.loads((reported / "report.json").read_text(encoding="utf-8"))["summary"]
