@@ -17,7 +17,9 @@ from contextlib import contextmanager
 from deeplens_kit.errors import QueryError
 from deeplens_kit.search.addresses import Address
 
-__all__ = ["Deadline", "asked"]
+__all__ = ["Deadline", "asked", "said"]
+
+_LONGEST_SAID = 120  # characters
 
 
 class Deadline:
@@ -86,12 +88,18 @@ def asked(
         ) from error
     except (OSError, ValueError, http.client.HTTPException) as error:
         deadline.left()
-        words = " ".join(str(error).split())[:120] or type(error).__name__
+        words = said(str(error)) or type(error).__name__
         raise QueryError(f"{shown} did not answer as a web server does: {words}.") from error
     finally:
         timer.cancel()
         stream.close()
         ender.close()
+
+
+def said(text: str) -> str:
+    """Words of a stranger for a message: one line, not long, nothing that moves a cursor or reorders letters."""
+    line = " ".join(text.split())[:_LONGEST_SAID]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
 
 
 def _connected(addresses: Sequence[Address], port: int, deadline: Deadline) -> socket.socket:

@@ -17,7 +17,7 @@ from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 from deeplens_kit.decode import FORMATS, describe, sniff
 from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.search.addresses import Address, is_public, resolved
-from deeplens_kit.search.connection import Deadline, asked
+from deeplens_kit.search.connection import Deadline, asked, said
 
 __all__ = ["LinkLimits", "LinkPicture", "fetch", "is_link"]
 
@@ -177,7 +177,7 @@ def _target(url: SplitResult) -> str:
 def _picture(answer: http.client.HTTPResponse, shown: str, max_bytes: int, deadline: Deadline) -> bytes:
     """The bytes of an answer, as long as they may be a picture of allowed size."""
     if answer.status != http.client.OK:
-        raise QueryError(f"{shown} answers {answer.status} {answer.reason}; there is no picture to search for.")
+        raise QueryError(f"{shown} answers {answer.status} {said(answer.reason)}; there is no picture to search for.")
     announced = answer.getheader("Content-Length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(shown, max_bytes)
@@ -217,7 +217,7 @@ def _too_large(shown: str, max_bytes: int) -> LinkRefusedError:
 
 def _shown(url: SplitResult) -> str:
     """A link for messages: without the query, which may hold a key."""
-    return f"{url.scheme}://{url.netloc}{url.path}"
+    return said(f"{url.scheme}://{url.netloc}{url.path}")
 
 
 def _name(url: SplitResult) -> str:

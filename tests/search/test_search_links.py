@@ -328,6 +328,18 @@ def test_what_is_no_picture_is_not_loaded_whatever_the_server_calls_it(site: Sit
         fetch(site.link("/tiny"), LIMITS)
 
 
+def test_words_of_a_server_are_one_short_line_without_controls(site: Site) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(404, "\x1b[31m\x07no\xa0" + "x" * 5000)
+        handler.end_headers()
+
+    site.answers |= {"/old": redirect("/\x1b[2J" + "y" * 5000), "/%1B[2J" + "y" * 5000: answer}
+    with pytest.raises(QueryError, match="answers 404 ") as caught:
+        fetch(site.link("/old"), LIMITS)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 350
+
+
 def test_messages_leave_out_the_query_which_may_hold_a_key(site: Site) -> None:
     site.answers["/a.jpg?token=hush"] = content(b"no", status=403)
     with pytest.raises(QueryError, match="answers 403 Forbidden") as caught:
