@@ -12,7 +12,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from deeplens_kit.errors import LinkRefusedError
+from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.pipeline import Workspace, add_location, index
 from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
 from deeplens_kit.search import SearchFilters
@@ -148,6 +148,26 @@ def test_of_searches_that_overlap_the_last_begun_shows(searcher: Searcher) -> No
     assert state.asked.name == "second.jpg"
 
 
+def test_what_was_overtaken_before_it_began_is_not_searched_for() -> None:
+    asked: list[float] = []
+
+    def search(_image: bytes, *, filters: SearchFilters, **_: object) -> SearchAnswer:
+        asked.append(filters.min_score)
+        raise QueryError("enough is known")
+
+    state = SearchState(search)
+    state.ask(b"content", "cat.jpg")
+    requests = []
+    for threshold in (0.1, 0.2, 0.3):
+        state.threshold = threshold
+        requests.append(state.begin())
+    for request in requests:
+        assert request is not None
+        state.finish(request, state.compute(request))
+    assert asked == [0.3]
+    assert state.problem == "enough is known"
+
+
 def test_what_is_cleared_or_refused_meanwhile_stays_so(searcher: Searcher) -> None:
     state = state_of(searcher)
     for interrupt in (state.clear, lambda: state.refuse("Too large.", "x.jpg")):
@@ -195,6 +215,7 @@ def test_what_stays_comes_first_among_equals_and_only_among_them(searcher: Searc
     second_stays = originals_first(answer, [ids[in_order[1]]]).results
     assert second_stays["digest"].to_list() == [in_order[1], in_order[0], in_order[2]]
     assert second_stays["stays"].to_list() == [True, False, False]
+    assert second_stays["rank"].to_list() == [1, 2, 3]
     last_stays = originals_first(answer, [ids[in_order[2]]]).results
     assert last_stays["digest"].to_list() == in_order
     nobody = originals_first(answer, []).results

@@ -217,10 +217,14 @@ class SearchState(param.Parameterized):
     def compute(self, request: SearchRequest) -> SearchOutcome:
         """Search; touches no parameter, so that it may run on any thread.
 
+        A request that was overtaken before it got here, by a slider that moves on, is not searched for.
+
         Raises:
             Exception: A defect; what is wrong with the question is in the outcome.
         """
         query = request.query
+        if request.number != self._number:
+            return SearchOutcome(None, "", query, None)
         preview = None
         from deeplens_kit.search.link import is_link
 
@@ -279,7 +283,7 @@ def originals_first(answer: SearchAnswer, keepers: Collection[str]) -> SearchAns
         keepers: Ids of the objects that stay when copies go.
 
     Returns:
-        The answer with a column `stays` (Boolean) in results and places.
+        The answer ranked so, with a column `stays` (Boolean) in results and places.
     """
     places = answer.places.with_columns(stays=pl.col("object_id").is_in(list(keepers)))
     stays = places.filter("stays")["digest"].unique().implode()
@@ -297,7 +301,8 @@ def originals_first(answer: SearchAnswer, keepers: Collection[str]) -> SearchAns
             pl.col("tier") != "bytes", "number", "stays", "rank", descending=[False, False, True, False]
         )
     )
-    return replace(answer, results=results[order["at"]], places=places)
+    ranked = results[order["at"]].with_columns(rank=results["rank"].sort())
+    return replace(answer, results=ranked, places=places)
 
 
 def too_large(name: str, size_bytes: int, limit_bytes: int) -> str:
