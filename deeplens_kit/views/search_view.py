@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 from html import escape
 from typing import Any
 
@@ -31,6 +32,8 @@ __all__ = ["SearchView"]
 _WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "stylesheets": [viewer_style()], "margin": (10, 0, 0, 0)}
 _QUERY_PX = 180
 _MOST_NAME = 80
+# More than any link that is followed: a longer one has to be refused, and not be cut and followed.
+_MOST_TYPED = 10_000
 
 
 class SearchView:
@@ -50,7 +53,9 @@ class SearchView:
     def __init__(self, state: SearchState, findings: Callable[[], Findings], src: Callable[[str, int], str]) -> None:
         self._state, self._findings, self._src = state, findings, src
         self._drop = PictureDrop(self._take, state.refuse, max_bytes=state.max_upload_bytes)
-        self._link = pn.widgets.TextInput(label="Or give a link", placeholder="https://…", **_WIDE)
+        self._link = pn.widgets.TextInput(
+            label="Or give a link", placeholder="https://…", max_length=_MOST_TYPED, **_WIDE
+        )
         self._go = pn.widgets.Button(label="Search the link", **_WIDE)
         self._asked = Board(self._act)
         self.question = pn.Column(self._asked, self._drop, self._link, self._go, sizing_mode="stretch_width")
@@ -95,7 +100,7 @@ class SearchView:
         if not link:
             return
         if not is_link(link):
-            self._state.refuse(f"{link!r} is no link; it must begin with http:// or https://.", link)
+            self._state.refuse(f"{_clipped(link)!r} is no link; it must begin with http:// or https://.", link)
             return
         self._state.ask(link, link)
         pn.state.execute(self._search)
@@ -106,12 +111,13 @@ class SearchView:
 
     def _act(self, act: str, value: str) -> None:
         if act == "group":
-            self._open_groups(value)
+            pn.state.execute(partial(self._open_groups, value))
         elif act == "back":
             self._show()
-        elif act == "again":
+        elif act == "again" and value in self._found():
+            # A page can send anything, and a text that is no digest could name a file of this machine.
             self._link.param.update(value="", value_input="")
-            self._state.ask(value, self._name_of(value))
+            self._state.ask(value, self._found()[value].rpartition("/")[2])
             pn.state.execute(self._search)
         elif act == "clear":
             self._link.param.update(value="", value_input="")
@@ -231,8 +237,13 @@ class SearchView:
             "Lower the least score to see what comes nearest.",
         )
 
-    def _open_groups(self, digest: str) -> None:
-        findings = self._findings()
+    async def _open_groups(self, digest: str) -> None:
+        shown = self.answer.html
+        # Off the event loop: after another indexing they are read anew.
+        findings = await asyncio.to_thread(self._findings)
+        if self.answer.html != shown:
+            # The person has gone on meanwhile.
+            return
         groups = findings.groups_of(digest)
         back = (
             '<p class="back"><button type="button" class="second" data-act="back" data-focus>'
@@ -253,10 +264,10 @@ class SearchView:
             body += f'<h3 class="sub-head">Matches that are not proposed</h3>{withheld_list(withheld)}'
         self.answer.html = back + notes + body
 
-    def _name_of(self, digest: str) -> str:
+    def _found(self) -> dict[str, str]:
+        """Path of each picture of the answer, by digest."""
         answer = self._state.answer
-        rows = answer.results.filter(answer.results["digest"] == digest) if answer is not None else None
-        return str(rows["path"][0]).rpartition("/")[2] if rows is not None and rows.height else digest[:12]
+        return {} if answer is None else dict(answer.results.select("digest", "path").iter_rows())
 
 
 def _duration(seconds: float) -> str:
@@ -268,8 +279,11 @@ def _words(html: str) -> pn.pane.HTML:
 
 
 def _short(asked: Query) -> str:
-    name = display_path(asked.name)
-    return name if len(name) <= _MOST_NAME else f"{name[: _MOST_NAME // 2]}…{name[-_MOST_NAME // 2 :]}"
+    return _clipped(display_path(asked.name))
+
+
+def _clipped(text: str) -> str:
+    return text if len(text) <= _MOST_NAME else f"{text[: _MOST_NAME // 2]}…{text[-_MOST_NAME // 2 :]}"
 
 
 def _notes(answer: Any) -> list[str]:

@@ -151,3 +151,56 @@ def test_a_slow_search_holds_nobody_up_and_shows_that_it_is_under_way() -> None:
     asyncio.run(visit())
     assert not state.loading
     assert "a.jpg" in view.answer.html
+
+
+def test_only_what_was_found_is_searched_for_again() -> None:
+    asked: list[object] = []
+
+    def search(image: object, **_: object) -> SearchAnswer:
+        asked.append(image)
+        return answer(["holiday/a.jpg"])
+
+    state, view = view_of(search)
+    state.ask(b"content", "q.jpg")
+    state.run()
+
+    async def visit() -> None:
+        for value in ("/etc/hostname", "a:a.jpg", "http://127.0.0.1/", "cd" * 32, "", DIGEST):
+            view.answer._handle_msg({"act": "again", "value": value})
+        while state.asked.name != "a.jpg":
+            await asyncio.sleep(0)
+
+    asyncio.run(visit())
+    assert asked == [b"content", DIGEST]
+
+
+def test_a_text_that_is_no_link_is_quoted_in_short() -> None:
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"]))
+    view._link.value = "x" * 5000
+    view._take_link()
+    assert "is no link" in state.problem
+    assert len(state.problem) < 200
+
+
+def test_groups_that_are_read_anew_hold_nobody_up_nor_replace_what_came_meanwhile() -> None:
+    started, go_on = threading.Event(), threading.Event()
+
+    def slow() -> Any:
+        started.set()
+        assert go_on.wait(30)
+
+    state = SearchState(lambda *_, **__: answer(["a.jpg"]), FACETS)
+    view = SearchView(state, slow, lambda *_: "x")
+
+    async def visit() -> None:
+        state.ask(b"content", "q.jpg")
+        state.run()
+        opening = asyncio.create_task(view._open_groups(DIGEST))
+        while not started.is_set():
+            await asyncio.sleep(0)
+        state.clear()
+        go_on.set()
+        await opening
+
+    asyncio.run(visit())
+    assert "Have we got this picture?" in view.answer.html
