@@ -126,8 +126,8 @@ class DuplicatesView:
         said = "Those that free most come first. In each, one file stays and every other one matches that very file."
         if self._state.is_narrowed:
             said = (
-                f"By these filters {plural(page.objects, 'file')} could go, {format_bytes(page.frees_bytes)} of bytes "
-                "freed; groups come by what of theirs that is."
+                f"By these filters {plural(page.objects, 'file')} could go, which frees "
+                f"{format_bytes(page.frees_bytes)}. Groups that free most of it come first."
             )
         return f'<div class="head"><h2>{heading}</h2><p class="small quiet">{said}</p></div>'
 
