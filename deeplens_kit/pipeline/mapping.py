@@ -93,7 +93,8 @@ def map_pictures(
     if places is None:
         with span("map"):
             places = _made(workspace, spec, key, lambda done, _: meter.advance(done - meter.done))
-        if len(having):
+        # A map that lacks what the catalog says it has is not kept: the next run may bring the vector back.
+        if len(having) and np.isfinite(places).all():
             cache.put(key, places)
     meter.advance(len(having) - meter.done)
     meter.finish()

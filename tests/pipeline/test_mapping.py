@@ -7,6 +7,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+import lance
 import numpy as np
 import polars as pl
 import pytest
@@ -154,6 +155,16 @@ def test_new_pictures_make_a_new_map_and_lost_ones_leave_it(indexed: Workspace, 
     assert not found.cached
     assert "camera.jpg" not in found.points["path"].to_list()
     assert (found.pictures, found.points.height) == (4, 4)
+
+
+def test_a_map_that_lacks_a_vector_that_was_lost_is_not_kept(indexed: Workspace) -> None:
+    (table,) = (Path(indexed.directory) / "catalog").glob("vectors_sscd_small*")
+    digest = indexed.catalog.pictures(columns=["digest"])["digest"][0]
+    lance.dataset(str(table)).delete(f"digest = '{digest}'")
+    for _ in range(2):
+        found = map_pictures(indexed)
+        assert (found.points.height, found.without_vector, found.cached) == (4, 1, False)
+    assert cached_files(indexed) == []
 
 
 def test_an_empty_workspace_has_an_empty_map(workspace: Workspace) -> None:
