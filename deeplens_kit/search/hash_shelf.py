@@ -7,6 +7,7 @@ thousand cost two milliseconds, less than a filter would cost an index. Must not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 import numpy as np
 import polars as pl
@@ -16,10 +17,12 @@ from deeplens_kit.features import dihedral_pdq, dihedral_phash
 from deeplens_kit.matching.evidence import PDQ_BYTES
 from deeplens_kit.matching.neighbours.base import hash_words
 
-__all__ = ["HashName", "HashShelf", "Nearest"]
+__all__ = ["HASHES", "HashName", "HashShelf", "Nearest"]
 
-HashName = str
-_FAR = np.iinfo(np.int32).max
+HashName: TypeAlias = Literal["pdq", "phash"]
+
+HASHES: tuple[HashName, ...] = ("pdq", "phash")
+"""The hashes that are searched, columns of `pictures`; the one that says more first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class HashShelf:
     """The hashes of the pictures that have one.
 
     Attributes:
-        name: "pdq" or "phash", the column of `pictures`.
+        name: The column of `pictures`.
         words: uint64 (m, w).
         positions: int64 (m,), the picture of each row, rising.
         count: How many pictures there are.

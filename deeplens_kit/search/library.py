@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deeplens_kit.matching import CONTEXT_COLUMNS
 from deeplens_kit.schemas import SEARCH_PLACES
 from deeplens_kit.search.filters import SearchFilters
-from deeplens_kit.search.hash_shelf import HashShelf
+from deeplens_kit.search.hash_shelf import HASHES, HashShelf
 from deeplens_kit.search.vector_shelf import VectorShelf
 
 __all__ = ["PICTURE_COLUMNS", "PLACE_COLUMNS", "Library", "LibraryVectors"]
@@ -119,9 +119,7 @@ class Library:
     @cached_property
     def hashes(self) -> tuple[HashShelf, ...]:
         """PDQ of all; pHash where a picture has no PDQ, for it is looked at only then."""
-        shelves = [
-            HashShelf.of(name, self.pictures[name]) for name in ("pdq", "phash") if name in self.pictures.columns
-        ]
+        shelves = [HashShelf.of(name, self.pictures[name]) for name in HASHES if name in self.pictures.columns]
         first = next(iter(shelves), None)
         return tuple(shelf for shelf in shelves if shelf is first or not (first and first.is_whole))
 
