@@ -37,7 +37,8 @@ FORMS = ("crontab", "systemd", "kubernetes")
 _LOCALTIME = Path("/etc/localtime")
 # A CronJob's name has 52 characters at most: its jobs' names add eleven (Kubernetes documentation, CronJob).
 _LONGEST_NAME = 52
-_UNWRITABLE = re.compile("[\x00-\x1f\x7f\ud800-\udfff]")
+# Controls, what YAML takes for the end of a line (its specification, 5.4), and bytes that are no text.
+_UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,12 +169,16 @@ def kubernetes_text(job: Job) -> str:
     """A CronJob; the image and the claims are the user's own.
 
     Raises:
-        SettingsError: Kubernetes has no words for these times.
+        SettingsError: Kubernetes has no words for these times, or cannot mount a path.
     """
     # The paths of this machine, at which the claims are mounted, are those of the workspace's own locations as well.
     mounts = [("workspace", "deeplens-workspace", job.workspace)]
     if not job.out.parent.is_relative_to(job.workspace):
         mounts.append(("reports", "deeplens-reports", job.out.parent))
+    for _, _, path in mounts:
+        # Kubernetes API, VolumeMount.mountPath.
+        if ":" in str(path):
+            raise SettingsError(f"Kubernetes cannot mount {str(path)!r}, which has a colon; use crontab or systemd.")
     # "$(NAME)" would be replaced by a variable's value.
     command = [word.replace("$(", "$$(") for word in ("deeplens", *job.arguments)]
     volume_mounts = "".join(

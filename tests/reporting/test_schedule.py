@@ -273,10 +273,15 @@ def test_a_report_within_the_workspace_needs_one_volume() -> None:
     assert len(document["metadata"]["name"]) <= 52
 
 
-@pytest.mark.parametrize("path", ["/a\nb.html", "/a\x7f.html", "/caf\udce9.html"])
+@pytest.mark.parametrize("path", ["/a\nb.html", "/a\x7f.html", "/caf\udce9.html", "/a\u2028b", "/a\x85b"])
 def test_a_name_that_no_schedule_can_hold_is_refused(path: str) -> None:
     with pytest.raises(SettingsError, match="cannot be written into a schedule"):
         job_of(path=path)
+
+
+def test_what_kubernetes_cannot_mount_is_refused() -> None:
+    with pytest.raises(SettingsError, match="cannot mount '/data:/.*has a colon"):
+        kubernetes_text(job_of(path="/data:/reports/savings.html"))
 
 
 def test_the_zone_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
