@@ -137,16 +137,16 @@ def _checked(
     from deeplens_kit.reporting.bundled import bundled
     from deeplens_kit.reporting.notebook_parameters import checked_parameters
     from deeplens_kit.reporting.notebook_render import FAILED_ENDING
-    from deeplens_kit.reporting.savings_files import NUMBERS_ENDINGS
+    from deeplens_kit.reporting.savings_files import NUMBERS_ENDINGS, is_numbers
 
     notebook = bundled("reports") / "savings.ipynb"
     checked_parameters(notebook, values)
     numbers = [page.with_name(page.stem + ending) for ending in NUMBERS_ENDINGS]
     for file in numbers:
         check_target(file)
-        if file.exists() and not page.exists():
+        if file.exists() and not is_numbers(numbers[0]):
             raise SettingsError(
-                f"Cannot write {str(file)!r}: it exists, and no report lies beside it; name another page or move it."
+                f"Cannot write {str(file)!r}: it exists, and is not of an earlier report; name another page or move it."
             )
     with opened(context, page, *numbers, page.with_name(page.stem + FAILED_ENDING)) as workspace:
         return notebook, values, workspace.directory

@@ -176,7 +176,7 @@ def _reason(error: Any) -> str:
     said = " ".join(redact(str(error.evalue)).split())
     if isinstance(kind, type) and issubclass(kind, errors.DeepLensError):
         return said if said.endswith((".", "?")) else f"{said}."
-    return f"cell {error.exec_count} failed with {error.ename}{f': {said}' if said else ''}.".replace("..", ".")
+    return f"cell {error.exec_count} failed with {error.ename}{f': {said}' if said else ''}".rstrip(".") + "."
 
 
 def _keep_failed(executed: Path, out: Path) -> str:

@@ -19,12 +19,22 @@ from deeplens_kit.reporting.savings_numbers import SavingsNumbers
 from deeplens_kit.reporting.savings_report import SavingsReport
 from deeplens_kit.reporting.totals import CoverageTotals
 
-__all__ = ["NUMBERS_ENDINGS", "read_numbers", "save_numbers"]
+__all__ = ["NUMBERS_ENDINGS", "is_numbers", "read_numbers", "save_numbers"]
 
 NUMBERS_ENDINGS = (".json", ".parquet", "-groups.parquet")
 """What the files are called after their common name."""
 
 _NAME = "savings"
+_BEGINNING = b'{\n"command": "savings",'
+
+
+def is_numbers(file: Path) -> bool:
+    """Whether a file begins as the `savings.json` of a report does."""
+    try:
+        with file.open("rb") as stream:
+            return stream.read(len(_BEGINNING)) == _BEGINNING
+    except OSError:
+        return False
 
 
 def save_numbers(report: SavingsReport, folder: Path | str) -> None:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["gather_savings", "report_savings"]
 
 _PROPOSED = (Tier.BYTES, Tier.PIXELS, Tier.COPY)
+# Inclusive. Their pictures are within the page, some 50 kB a group: no browser likes more.
+_MOST_GROUPS = 1000
 _FACTS = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
 _RUNS: dict[str, pl.DataType] = {
     "kind": pl.String(),
@@ -50,15 +52,16 @@ def report_savings(
         workspace: An open workspace.
         tiers: Tiers to count: bytes, pixels, copy; none for those of the rule.
         rule: When a pair is a copy.
-        max_groups: Groups that are shown with their pictures, from 0.
+        max_groups: Groups that are shown with their pictures, 0..1,000.
 
     Raises:
-        SettingsError: `max_groups` is below 0, or a tier is no tier that is proposed.
+        SettingsError: `max_groups` is out of its range.
+        UnknownNameError: A tier that does not exist, or that is never proposed.
     """
     from deeplens_kit.pipeline import caveats
 
-    if max_groups < 0:
-        raise SettingsError(f"max_groups is {max_groups}; it must be at least 0.")
+    if not 0 <= max_groups <= _MOST_GROUPS:
+        raise SettingsError(f"max_groups is {max_groups}; it must be from 0 to {_MOST_GROUPS:,}.")
     frames = gather_savings(workspace, tiers=tiers, rule=rule)
     return describe_savings(
         frames,

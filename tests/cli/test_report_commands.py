@@ -138,20 +138,24 @@ def test_a_page_that_cannot_be_written_is_refused_first(
 
 def test_nothing_precious_is_written_over(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
     pictures = indexed.parent / "pictures"
-    (tmp_path / "mine.json").write_text("mine")
+    for name in ("mine.json", "page.json", "page.html", "table.parquet"):
+        (tmp_path / name).write_text("mine")
     twin = tmp_path / "twin.json"
     twin.symlink_to(pictures / "shop" / "notes.json")
     before = sorted(pictures.rglob("*"))
     for out, says in (
         (pictures / "shop" / "x.html", "inside the location 'shop'"),
         (indexed / "catalog" / "x.html", "part of the workspace"),
-        (tmp_path / "mine.html", "no report lies beside it"),
+        (tmp_path / "mine.html", "not of an earlier report"),
+        (tmp_path / "page.html", "not of an earlier report"),
+        (tmp_path / "table.html", "not of an earlier report"),
         (tmp_path / "twin.html", "inside the location 'shop'"),
     ):
         done = deeplens("--workspace", indexed, "report", "savings", "--out", out)
         assert (done.code, done.out) == (2, ""), out
         assert says in done.err
-    assert (tmp_path / "mine.json").read_text() == "mine"
+    for name in ("mine.json", "page.json", "page.html", "table.parquet"):
+        assert (tmp_path / name).read_text() == "mine"
     assert sorted(pictures.rglob("*")) == before
 
 

@@ -12,8 +12,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from deeplens_kit.errors import SettingsError
 from deeplens_kit.matching import STRICT, Clause, Thresholds
-from deeplens_kit.reporting import SavingsFrames, SavingsReport, describe_savings, save_numbers
+from deeplens_kit.pipeline import Workspace
+from deeplens_kit.reporting import SavingsFrames, SavingsReport, describe_savings, report_savings, save_numbers
 from deeplens_kit.reporting import savings_sections as sections
 from deeplens_kit.reporting.palette import palette, themed
 from deeplens_kit.reporting.rule_words import rule_lines
@@ -163,6 +165,14 @@ def test_only_so_many_groups_are_shown_and_the_rest_is_counted(answer: Any) -> N
     assert html.count("<article") == 1
     assert "Showing 1 of 3" in text_of(html)
     assert sections.groups_section(report_of(answer, max_groups=0), answer.thumbnail).html == ""
+
+
+@pytest.mark.parametrize("number", [-1, 1001, 10**30])
+def test_a_number_of_groups_that_no_page_can_show_is_refused(tmp_path: Path, number: int) -> None:
+    with Workspace.create(tmp_path / "workspace") as workspace:
+        with pytest.raises(SettingsError, match=f"max_groups is {number}; it must be from 0 to 1,000"):
+            report_savings(workspace, max_groups=number)
+        assert report_savings(workspace, max_groups=1000).groups == ()
 
 
 def test_tables_are_escaped_and_bring_no_style_into_the_page(answer: Any) -> None:
