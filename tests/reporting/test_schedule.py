@@ -280,7 +280,7 @@ def test_a_name_that_no_schedule_can_hold_is_refused(path: str) -> None:
 
 
 def test_what_kubernetes_cannot_mount_is_refused() -> None:
-    with pytest.raises(SettingsError, match="cannot mount '/data:/.*has a colon"):
+    with pytest.raises(SettingsError, match=r"cannot mount '/data:/.*has a colon"):
         kubernetes_text(job_of(path="/data:/reports/savings.html"))
 
 
