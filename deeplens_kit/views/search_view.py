@@ -146,7 +146,9 @@ class SearchView:
         """Draw both sides; what answers a new question is given the focus, what a filter changed is not."""
         self._asked.html = self._asked_html()
         self._drop.compact = self._state.answer is not None
-        self.answer.html = self._answer_html(new=any(event.name == "asked" for event in events))
+        # That it was set is no sign: param calls a value changed that it does not know how to compare.
+        new = any(event.name == "asked" and event.new is not event.old for event in events)
+        self.answer.html = self._answer_html(new=new)
 
     def _asked_html(self) -> str:
         asked, answer = self._state.asked, self._state.answer

@@ -7,6 +7,7 @@ import threading
 from datetime import datetime
 from typing import Any
 
+import param
 import polars as pl
 import pytest
 from test_cards import HOSTILE, Reader
@@ -204,3 +205,18 @@ def test_groups_that_are_read_anew_hold_nobody_up_nor_replace_what_came_meanwhil
 
     asyncio.run(visit())
     assert "Have we got this picture?" in view.answer.html
+
+
+def test_the_answer_to_a_question_takes_the_focus_and_what_a_filter_changed_does_not() -> None:
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"], searched=int(100 * state.threshold)))
+    state.ask(b"content", "q.jpg")
+    state.run()
+    assert "data-focus" in view.answer.html
+    with param.parameterized.discard_events(state):
+        state.threshold = 0.5
+    state.run()
+    assert "50 pictures compared" in view.answer.html
+    assert "data-focus" not in view.answer.html
+    state.ask(b"content", "q.jpg")
+    state.run()
+    assert "data-focus" in view.answer.html
