@@ -84,10 +84,10 @@ demo: $(VENV)/.demo
 # stay without any.
 notebooks: export DEEPLENS_WORKSPACE = $(abspath $(NOTEBOOKS))/workspace
 notebooks: $(VENV)/.test
-	@$(BIN)/python -m data.make_sample_library $(SAMPLES)
 	@rm -rf $(NOTEBOOKS) && mkdir -p $(NOTEBOOKS) && cp notebooks/*.ipynb $(NOTEBOOKS)
-	@$(DEEPLENS) init $(NOTEBOOKS)/workspace && $(DEEPLENS) locations add share $(SAMPLES)/share \
-	  && $(DEEPLENS) locations add laptop $(SAMPLES)/laptop
+	@$(BIN)/python -m data.make_sample_library $(NOTEBOOKS)/sample-library
+	@$(DEEPLENS) init $(NOTEBOOKS)/workspace && $(DEEPLENS) locations add share $(NOTEBOOKS)/sample-library/share \
+	  && $(DEEPLENS) locations add laptop $(NOTEBOOKS)/sample-library/laptop
 	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 --durations=0 $(NOTEBOOKS)/*.ipynb
 	@echo "The notebooks with their outputs: $(NOTEBOOKS)"
 

@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-_LIBRARIES = ("numpy", "polars", "pylance", "pillow", "simplejpeg", "onnxruntime", "faiss-cpu", "numba")
+_LIBRARIES = (
+    *("numpy", "polars", "pylance", "pillow", "simplejpeg", "onnxruntime", "faiss-cpu", "numba"),
+    *("umap-learn", "pynndescent", "datashader", "panel", "bokeh"),
+)
 
 
 @dataclass

@@ -6,11 +6,11 @@ for crontab, systemd and Kubernetes. Must not compute a number, and installs no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -58,7 +58,10 @@ def savings(context: typer.Context, out: _Out, param: _Param = None, as_json: Js
         schema={"file": pl.String, "size_bytes": pl.Int64},
         orient="row",
     )
-    lines = numbers.lines or ["There is nothing to save in what was analysed."]
+    nothing = "There is nothing to save in what was analysed."
+    if not numbers.summary["found_objects"]:
+        nothing = "No file was found: add a location and run `deeplens index`."
+    lines = numbers.lines or [nothing]
     beside = ", ".join(file.name for file in made.numbers)
     say_notes(numbers.notes)
     # On standard output: a scheduler that mails what is said on standard error stays quiet where all is well.
@@ -140,7 +143,8 @@ def _checked(
     from deeplens_kit.reporting.savings_files import NUMBERS_ENDINGS, is_numbers
 
     notebook = bundled("reports") / "savings.ipynb"
-    checked_parameters(notebook, values)
+    asked = checked_parameters(notebook, values)
+    _require_values(asked)
     numbers = [page.with_name(page.stem + ending) for ending in NUMBERS_ENDINGS]
     for file in numbers:
         check_target(file)
@@ -150,6 +154,18 @@ def _checked(
             )
     with opened(context, page, *numbers, page.with_name(page.stem + FAILED_ENDING)) as workspace:
         return notebook, values, workspace.directory
+
+
+def _require_values(asked: Mapping[str, Any]) -> None:
+    """Refuse here what the notebook would refuse: it takes seconds to start."""
+    from deeplens_kit.matching import Thresholds
+    from deeplens_kit.reporting.savings_frames import require_asked
+
+    defaults = Thresholds()
+    Thresholds(
+        pdq_max=asked.get("pdq_max", defaults.pdq_max), page_pdq_max=asked.get("page_pdq_max", defaults.page_pdq_max)
+    )
+    require_asked(asked.get("tiers", ()), asked.get("max_groups", 0))
 
 
 def _parameters(given: list[str] | None) -> dict[str, str]:

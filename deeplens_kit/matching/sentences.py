@@ -13,10 +13,14 @@ import polars as pl
 from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
 from deeplens_kit.schemas import PAIRS, Tier
 
-__all__ = ["evidence_sentence", "explain", "keeper_sentence"]
+__all__ = ["TURNED_PDQ_MAX", "evidence_sentence", "explain", "keeper_sentence", "turned"]
 
 _EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
 _MEGAPIXEL = 1_000_000
+
+TURNED_PDQ_MAX = 64
+"""Bits, inclusive, up to which the best of eight orientations says how a picture was turned. Two unrelated pictures
+differ in 100 to 125 bits in their best orientation, and which one that is, is chance."""
 
 
 def keeper_sentence() -> pl.Expr:
@@ -87,7 +91,7 @@ def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
     page_like = context["page_like"]
     clauses = rule.unmeasured if page_like is None else rule.page_like if page_like else rule.plain
     said = [_signal(name, pair.get(name), clauses) for name in _EVIDENCE]
-    if pair.get("orientation"):
+    if turned(pair):
         said.append("The hashes agree best when one picture is rotated or mirrored.")
     if page_like:
         said.append("One tone covers most of a picture, as on a page: its bounds are narrower.")
@@ -102,6 +106,12 @@ def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
         f"By the rule {rule.name!r} (version {rule.version}): {verdict}, score {scores_of(frame, rule)[0]:.3f}."
     )
     return said
+
+
+def turned(pair: Mapping[str, object]) -> bool:
+    """Whether the hashes of a pair say that one picture is rotated or mirrored: `TURNED_PDQ_MAX`."""
+    distance = pair.get("pdq_distance")
+    return bool(pair.get("orientation")) and (distance is None or int(str(distance)) <= TURNED_PDQ_MAX)
 
 
 _NAMES = {

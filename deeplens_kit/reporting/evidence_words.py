@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from deeplens_kit.matching.sentences import turned
 from deeplens_kit.reporting.words import orientation_words
 
 __all__ = ["evidence_lines", "picture_facts"]
@@ -24,7 +25,7 @@ def evidence_lines(pair: Mapping[str, Any], digest: str) -> tuple[str, ...]:
         digest: The picture of the two that the words about turning and mirroring are for.
     """
     lines = []
-    if pair["orientation"]:
+    if turned(pair):
         lines.append(orientation_words(pair["orientation"], from_b=digest == pair["digest_b"]))
     lines += [f"{name} cosine {pair[column]:.3f}" for column, name in _COSINES if pair[column] is not None]
     lines += [

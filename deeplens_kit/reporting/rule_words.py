@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from deeplens_kit.matching import Clause, Rule
+from deeplens_kit.matching import STRICT, Clause, Rule
 
-__all__ = ["rule_lines"]
+__all__ = ["rule_lines", "rule_notes"]
 
 _BOUNDS = {
     "phash_max": "pHash differs in at most {:g} of 64 bits",
@@ -28,6 +28,16 @@ def rule_lines(rule: Rule) -> tuple[str, ...]:
         ("Where the cameras noted different times, also", (rule.other_shots,) if rule.other_shots else ()),
     )
     return tuple(f"{kind}: {_alternatives(clauses)}." for kind, clauses in kinds if clauses)
+
+
+def rule_notes(rule: Rule) -> list[str]:
+    """What belongs beside figures of a rule that nobody measured; nothing for the strict one."""
+    if rule == STRICT:
+        return []
+    return [
+        f"The bounds are not those of the strict rule, but {rule.name}. Only the strict rule was measured on labelled "
+        "pictures; look at what these bounds propose before acting on it."
+    ]
 
 
 def _alternatives(clauses: Sequence[Clause]) -> str:

@@ -15,6 +15,7 @@ import polars as pl
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import STRICT, Rule
+from deeplens_kit.reporting.rule_words import rule_notes
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
 from deeplens_kit.savings import savings
 from deeplens_kit.schemas import Tier
@@ -23,7 +24,7 @@ from deeplens_kit.storage.paths import display_path
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["gather_savings", "report_savings"]
+__all__ = ["gather_savings", "report_savings", "require_asked"]
 
 _PROPOSED = (Tier.BYTES, Tier.PIXELS, Tier.COPY)
 # Inclusive. Their pictures are within the page, some 50 kB a group: no browser likes more.
@@ -60,8 +61,7 @@ def report_savings(
     """
     from deeplens_kit.pipeline import caveats
 
-    if not 0 <= max_groups <= _MOST_GROUPS:
-        raise SettingsError(f"max_groups is {max_groups}; it must be from 0 to {_MOST_GROUPS:,}.")
+    require_asked(tiers, max_groups)
     frames = gather_savings(workspace, tiers=tiers, rule=rule)
     return describe_savings(
         frames,
@@ -69,9 +69,23 @@ def report_savings(
         made_at=datetime.now().astimezone(),
         version=_version(),
         rule=rule,
-        notes=caveats(workspace, current=frames.current),
+        notes=[*rule_notes(rule), *caveats(workspace, current=frames.current)],
         max_groups=max_groups,
     )
+
+
+def require_asked(tiers: Sequence[str], max_groups: int) -> None:
+    """Refuse what a report cannot be asked for.
+
+    Raises:
+        SettingsError: `max_groups` is out of its range.
+        UnknownNameError: A tier that does not exist, or that is never proposed.
+    """
+    if not 0 <= max_groups <= _MOST_GROUPS:
+        raise SettingsError(f"max_groups is {max_groups}; it must be from 0 to {_MOST_GROUPS:,}.")
+    for tier in tiers:
+        if tier not in _PROPOSED:
+            raise UnknownNameError("tier", tier, map(str, _PROPOSED))
 
 
 def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT) -> SavingsFrames:
@@ -87,9 +101,7 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
     """
     from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations
 
-    for tier in tiers:
-        if tier not in _PROPOSED:
-            raise UnknownNameError("tier", tier, map(str, _PROPOSED))
+    require_asked(tiers, 0)
     view = list_groups(workspace, list(tiers) or None, rule=rule)
     named = view.groups["digest"].unique()
     amounts = savings(view.groups.drop("location"))

@@ -24,6 +24,7 @@ from deeplens_kit.reporting.duplicates_view import (
 from deeplens_kit.reporting.rule_words import rule_lines
 from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, SavingsNumbers, add_up_savings, by_freed
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, removable
+from deeplens_kit.schemas import Tier
 from deeplens_kit.storage.paths import display_path
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
 MAX_GROUPS = 20
 # More points than pixels of the drawing show nothing.
 _MAX_POINTS = 300
+_STRENGTH = {str(tier): number for number, tier in enumerate(Tier)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -244,6 +246,8 @@ def _amounts(groups: pl.DataFrame, by: str) -> tuple[AmountLine, ...]:
         )
         .sort("realisable", by, descending=[True, False])
     )
+    if by == "tier":
+        lines = lines.sort(pl.col("tier").replace_strict(_STRENGTH, return_dtype=pl.Int8))
     return tuple(
         AmountLine(display_path(row[by]), row["groups"], row["objects"], row["gross"], row["realisable"])
         for row in lines.iter_rows(named=True)

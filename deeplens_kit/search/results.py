@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 
-from deeplens_kit.matching.sentences import evidence_sentence
+from deeplens_kit.matching.sentences import TURNED_PDQ_MAX, evidence_sentence
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.library import Library
@@ -46,7 +46,9 @@ def places_found(rows: pl.DataFrame, library: Library) -> pl.DataFrame:
 def _why() -> pl.Expr:
     """The evidence in one sentence, and what narrows it."""
     circumstances = [
-        pl.when(pl.col("orientation") > 0).then(pl.lit("rotated or mirrored")),
+        pl.when((pl.col("orientation") > 0) & (pl.col("pdq_distance").fill_null(0) <= TURNED_PDQ_MAX)).then(
+            pl.lit("rotated or mirrored")
+        ),
         pl.when(pl.col("page_like")).then(pl.lit("page-like, so the bounds are narrower")),
         pl.when(pl.col("other_shots")).then(pl.lit("the cameras noted different times")),
         pl.when(pl.col("low_information")).then(pl.lit("too little information to tell it from others")),

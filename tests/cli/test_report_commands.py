@@ -116,13 +116,42 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(
 def test_a_value_that_the_report_refuses_leaves_the_last_one(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
     out = tmp_path / "report.html"
     out.write_text("the last one")
-    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "tiers=byte")
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "pdq_max=200")
     assert (done.code, done.out) == (1, "")
-    assert "no tier named 'byte'; did you mean 'bytes'? The last good report stands" in done.err
+    assert "64" in done.err and "The last good report stands" in done.err
     assert "Traceback" not in done.err
     assert done.err.count("\n") == 1
     assert out.read_text() == "the last one"
     assert names(tmp_path) == ["current", "report.failed.ipynb", "report.html"]
+
+
+@pytest.mark.parametrize(
+    ("param", "says"),
+    [
+        ("tiers=byte", "no tier named 'byte'; did you mean 'bytes'?"),
+        ("pdq_max=300", "from 0 to 256"),
+        ("max_groups=1001", "from 0 to 1,000"),
+    ],
+)
+def test_a_value_out_of_its_range_is_refused_before_anything_runs(
+    deeplens: Deeplens, indexed: Path, tmp_path: Path, param: str, says: str
+) -> None:
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", tmp_path / "report.html", "--param", param)
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert names(tmp_path) == ["current"]
+
+
+def test_bounds_that_nobody_measured_are_told_beside_the_figures(
+    deeplens: Deeplens, indexed: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "report.html"
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "pdq_max=30")
+    assert done.code == 0
+    assert "Only the strict rule was measured" in done.err
+    assert "Only the strict rule was measured" in out.read_text(encoding="utf-8")
+    strict = deeplens("--workspace", indexed, "report", "savings", "--out", out)
+    assert "strict rule" not in strict.err
 
 
 @pytest.mark.parametrize("target", ["", "missing/x.html", "x.txt", "-"])
@@ -187,7 +216,7 @@ def test_a_workspace_with_little_in_it_has_a_report_too(
         out = tmp_path / f"of-{name}.html"
         done = deeplens("--workspace", workspace, "report", "savings", "--out", out)
         assert done.code == 0, done.err
-        assert "nothing to save" in done.out
+        assert ("nothing to save" if name == "failures" else "No file was found") in done.out
         page = out.read_text(encoding="utf-8")
         assert says[name] in page
         assert "The groups that free most" not in page

@@ -130,3 +130,14 @@ def test_a_pair_is_explained_signal_by_signal() -> None:
     assert "two shots, unless pdq is at most 2" in text
     assert said[-1].startswith("By the rule 'strict' (version 1): not a copy")
     assert explain(pair("a", "b", 3), STRICT)[-1].startswith("By the rule 'strict' (version 1): a copy, score 0.9")
+
+
+@pytest.mark.parametrize(
+    ("distance", "orientation", "said"),
+    [(64, 3, True), (65, 3, False), (110, 7, False), (4, 0, False), (None, 2, True)],
+)
+def test_the_best_orientation_of_unrelated_pictures_is_chance(
+    distance: int | None, orientation: int, said: bool
+) -> None:
+    evidence = {"pdq_distance": distance, "phash_distance": 20, "orientation": orientation}
+    assert any("rotated or mirrored" in line for line in explain(evidence, STRICT)) is said
