@@ -233,11 +233,11 @@ class SearchView:
             return message(
                 "No picture fits the filters", "Nothing was compared. Take a filter back, or choose other locations."
             )
-        return message(
-            "Nothing like it was found",
-            f"None of the {plural(searched, 'picture')} compared scores {state.threshold:.2f} or more. "
-            "Lower the least score to see what comes nearest.",
-        )
+        compared = f"None of the {plural(searched, 'picture')} compared"
+        said = f"{compared} scores {state.threshold:.2f} or more. Lower the least score to see what comes nearest."
+        if not state.threshold:
+            said = f"{compared} is alike enough to be scored."
+        return message("Nothing like it was found", said)
 
     async def _open_groups(self, digest: str) -> None:
         shown = self.answer.html
