@@ -31,12 +31,12 @@ from deeplens_kit.telemetry import (
 @pytest.fixture(autouse=True)
 def _logging_as_it_was() -> Iterator[None]:
     root = logging.getLogger()
-    handlers, level = list(root.handlers), root.level
+    handlers, level, routes = list(root.handlers), root.level, structlog.get_config()
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
-    structlog.reset_defaults()
+    structlog.configure(**routes)
 
 
 def _lines(stream: io.StringIO) -> list[dict[str, Any]]:
