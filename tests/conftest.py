@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # Machines of CI are slow and shared: a deadline per example would fail for reasons that are not the code's.
 settings.register_profile("deeplens", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -24,3 +30,20 @@ def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
 def repository() -> Path:
     """Folder of the checkout."""
     return Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, one for all: a process can start Playwright only once at a time."""
+    chromium = shutil.which("chromium")
+    if chromium is None:
+        message = "Chromium is not installed: apt-get install chromium"
+        if os.environ.get("DEEPLENS_REQUIRE_SERVERS") == "1":
+            pytest.fail(message)
+        pytest.skip(message)
+    api = pytest.importorskip("playwright.sync_api")
+    with api.sync_playwright() as driver:
+        arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+        started = driver.chromium.launch(executable_path=chromium, args=arguments)
+        yield started
+        started.close()
