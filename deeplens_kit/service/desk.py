@@ -6,14 +6,13 @@ thread. What was found is read anew when the catalog, the locations or the runs 
 
 from __future__ import annotations
 
-import os
 import threading
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from deeplens_kit.errors import DeepLensError, WorkspaceMissingError
+from deeplens_kit.errors import DeepLensError
+from deeplens_kit.settings import workspace_of_environment
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Desk", "lay_out", "shared_desk"]
 
-_VARIABLE = "DEEPLENS_WORKSPACE"
 _FACTS = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
 _PREVIEW_PX = 300
 
@@ -172,10 +170,7 @@ def shared_desk() -> Desk:
     global _desk
     with _lock:
         if _desk is None:
-            named = os.environ.get(_VARIABLE)
-            if not named:
-                raise WorkspaceMissingError(f"{_VARIABLE} is not set; set it to the folder of a workspace.")
             from deeplens_kit.pipeline import Workspace
 
-            _desk = Desk(Workspace.open(Path(named)))
+            _desk = Desk(Workspace.open(workspace_of_environment()))
         return _desk

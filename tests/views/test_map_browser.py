@@ -21,7 +21,7 @@ from deeplens_kit.reporting.selection_words import add_up_selection
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 
@@ -93,25 +93,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     # An exception in a callback leaves the page alive and silent: the log has it.
     said = BROWSER_LEFT.sub("", log.read_text())
     assert "Traceback" not in said and "ERROR" not in said and "never retrieved" not in said, said
-
-
-@pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of the size and colours that a test asks for; complaints and requests to elsewhere fail the test."""
-    width, height, scheme = getattr(request, "param", (1440, 900, "light"))
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    opened = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    opened.on("request", lambda sent: asked.append(sent.url))
-    yield opened
-    context.close()
-    assert said == []
-    assert [
-        url for url in asked if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:"))
-    ] == []
 
 
 def open_map(page: Page, served: Served) -> None:

@@ -75,20 +75,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert "Traceback" not in said and "ERROR" not in said and "never retrieved" not in said, said
 
 
-@pytest.fixture
-def page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Page]:
-    """A page of the size and colours that a test asks for; what its console complains of fails the test."""
-    width, height, scheme = getattr(request, "param", (1440, 900, "light"))
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    opened = context.new_page()
-    said: list[str] = []
-    opened.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
-    opened.on("pageerror", lambda error: said.append(str(error)))
-    yield opened
-    context.close()
-    assert said == []
-
-
 @pytest.fixture(scope="module")
 def workspace(served: Served) -> Iterator[Workspace]:
     with Workspace.open(served.workspace) as opened:
