@@ -93,6 +93,11 @@ class TableSchema:
         """A frame of this schema without rows."""
         return pl.DataFrame(schema=self.polars)
 
+    def filled(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` with nulls in the nullable columns that it lacks: nobody looked for what they hold."""
+        absent = [item for item in self.columns if item.nullable and item.name not in frame.columns]
+        return frame.with_columns(pl.lit(None, item.dtype).alias(item.name) for item in absent)
+
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `frame` in schema order; raise where a column, type or null does not fit.
 
@@ -153,6 +158,7 @@ class FeatureSpec:
 
 _TEXT, _INT, _FLOAT, _FLAG = pl.String(), pl.Int64(), pl.Float32(), pl.Boolean()
 _SHORT, _BITS64, _TIME = pl.Int32(), pl.UInt64(), pl.Datetime("us", "UTC")
+_BOX = pl.Array(pl.Float32(), 4)
 
 LISTING = TableSchema(
     "listing",
@@ -221,6 +227,12 @@ PICTURES = TableSchema(
             "pixels that carry detail (an upscale adds none); null until measured",
             nullable=True,
         ),
+        Column(
+            "samples",
+            _TEXT,
+            "digest of the native samples; empty where they cannot be told for certain; null until computed",
+            nullable=True,
+        ),
         Column("run_id", _TEXT, "the run that wrote the row"),
     ),
     key=("digest",),
@@ -236,7 +248,27 @@ PAIRS = TableSchema(
         Column("orientation", _SHORT, "dihedral index 0..7 that takes b onto a at the best PDQ", nullable=True),
         Column("sscd_small", _FLOAT, "cosine, -1..1", nullable=True),
         Column("sscd", _FLOAT, "cosine, -1..1", nullable=True),
-        Column("tier", _TEXT, "a Tier: copy or scene"),
+        Column("sscd_normalised", _FLOAT, "best cosine less what both score against a background set", nullable=True),
+        Column("sscd_region", _FLOAT, "best cosine of a region of one with the other, -1..1", nullable=True),
+        Column("found_by", _TEXT, "signals that found it, sorted, joined by ','"),
+        Column("hub", _FLAG, "an end is near more pictures than copies explain: left to a person"),
+        Column("verification", _TEXT, "versioned name of what looked at it; null where nothing did", nullable=True),
+        Column("inliers", _SHORT, "unique matching points that one geometric model explains", nullable=True),
+        Column("inlier_share", _FLOAT, "share of the tentative matches that the model explains, 0..1", nullable=True),
+        Column("difference", _FLOAT, "of the aligned two, beyond light, blur and re-encoding, 0..1", nullable=True),
+        Column("covered_a", _FLOAT, "share of a's area that b shows too, 0..1", nullable=True),
+        Column("covered_b", _FLOAT, "share of b's area that a shows too, 0..1", nullable=True),
+        Column(
+            "resolution",
+            _FLOAT,
+            "pixels of a per pixel of b along a line across what both show, counting detail that is really there",
+            nullable=True,
+        ),
+        Column("mirrored", _FLAG, "b is a mirror image of a", nullable=True),
+        Column("turn_degrees", _FLOAT, "b is turned by so much against a, clockwise, -180..180", nullable=True),
+        Column("region_a", _BOX, "what both show in a: left, top, right, bottom; shares 0..1, upright", nullable=True),
+        Column("region_b", _BOX, "the same in b", nullable=True),
+        Column("tier", _TEXT, "a Tier: pixels, copy or scene"),
         Column("relation", _TEXT, "a Relation"),
         Column("score", _FLOAT, "0..1, comparable across tiers"),
         Column("run_id", _TEXT, "the run that wrote the row"),

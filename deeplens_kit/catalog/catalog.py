@@ -27,7 +27,8 @@ from deeplens_kit.schemas import FAILURES, PAIRS, FeatureSpec, Outcome
 __all__ = ["KEEP_OLD_VERSIONS", "SCHEMA_VERSION", "Catalog"]
 
 # 1: the first format. 2: objects.link_count; dominant_tone, colourfulness and effective_pixels of pictures.
-SCHEMA_VERSION = 2
+# 3: samples of pictures; found_by, hub, and what normalisation, regions and verification saw of pairs.
+SCHEMA_VERSION = 3
 # A reader that opened a version before a compaction may go on reading it for this long.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 
@@ -153,13 +154,15 @@ class Catalog(CatalogReader):
         Args:
             measured: Columns digest (text) and effective_pixels (Int64).
         """
-        import pyarrow as pa
+        self._set_on_pictures(measured.select("digest", pl.col("effective_pixels").cast(pl.Int64)))
 
-        table = self._tables["pictures"]
-        schema = pa.schema([table.schema.field("digest"), table.schema.field("effective_pixels")])
-        rows = measured.select("digest", pl.col("effective_pixels").cast(pl.Int64)).unique("digest", keep="last")
-        with translated("write to", self.url):
-            table.update(arrow_table(rows, schema))
+    def set_samples(self, measured: pl.DataFrame) -> None:
+        """Set the digests of native samples on pictures; digests without a picture are passed over.
+
+        Args:
+            measured: Columns digest and samples (texts).
+        """
+        self._set_on_pictures(measured.select("digest", pl.col("samples").cast(pl.String)))
 
     def sweep(self) -> int:
         """Remove pictures, vectors and failures to which no object leads; returns how many rows went.
@@ -196,6 +199,14 @@ class Catalog(CatalogReader):
             table.create()
             self._manifest.add_vectors(spec)
         return table
+
+    def _set_on_pictures(self, measured: pl.DataFrame) -> None:
+        import pyarrow as pa
+
+        table = self._tables["pictures"]
+        schema = pa.schema([table.schema.field(name) for name in measured.columns])
+        with translated("write to", self.url):
+            table.update(arrow_table(measured.unique("digest", keep="last"), schema))
 
     def _upsert(self, name: str, frame: pl.DataFrame) -> None:
         if frame.height:

@@ -75,6 +75,9 @@ def _encoded(values: pl.Series) -> tuple[str, list[bytes]]:
         return "bytes", [lengths.tobytes(), b"".join(texts)]
     if values.dtype == pl.Boolean:
         return "flag", [values.fill_null(False).to_numpy().astype("u1").tobytes()]
+    if isinstance(values.dtype, pl.Array):
+        parts = [_encoded(values.arr.get(number)) for number in range(values.dtype.size)]
+        return f"{len(parts)} of {parts[0][0]}", [data for _, column in parts for data in column]
     if values.dtype == pl.UInt64:
         return "bits", [values.fill_null(0).to_numpy().astype("<u8").tobytes()]
     if values.dtype.is_integer():

@@ -29,6 +29,8 @@ __all__ = ["FINGERPRINT", "CatalogReader", "one_of"]
 
 # Name in the metadata of the table of pairs.
 FINGERPRINT = "fingerprint"
+# Columns of `pictures` that matching fills where a pair needs them.
+_MEASURED_LATER = ("effective_pixels", "samples")
 # More keys than this in a condition take Lance longer to plan than it takes to read the column.
 _KEYS_IN_CONDITION = 500
 
@@ -138,9 +140,9 @@ class CatalogReader:
     def table_digests(self, location_names: Mapping[str, str] | None = None) -> dict[str, str]:
         """Canonical digests of the rows that readers see, by table.
 
-        Runs and times of writing are left out, and so are effective pixels, which are measured when a copy needs
-        them and stay when it is gone: the same content gives the same digest whatever the order, the batches, the
-        interruptions, the history or the compaction.
+        Runs and times of writing are left out, and so are effective pixels and samples, which are measured when a
+        copy needs them and stay when it is gone: the same content gives the same digest whatever the order, the
+        batches, the interruptions, the history or the compaction.
 
         Args:
             location_names: Names by location id. Ids are drawn at random: with names in their place, catalogs
@@ -150,7 +152,7 @@ class CatalogReader:
         failures = _named(self.failures().drop("run_id", "failed_at"), location_names)
         tables = {
             "objects": rows_digest(objects, OBJECTS.key),
-            "pictures": rows_digest(self.pictures().drop("run_id", "effective_pixels"), PICTURES.key),
+            "pictures": rows_digest(self.pictures().drop("run_id", *_MEASURED_LATER), PICTURES.key),
             "failures": rows_digest(failures, FAILURES.key),
             "pairs": rows_digest(self.pairs().drop("run_id"), PAIRS.key),
         }

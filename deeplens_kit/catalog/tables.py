@@ -99,6 +99,8 @@ def _arrow_type(dtype: pl.DataType) -> pa.DataType:
 
     if isinstance(dtype, pl.Datetime):
         return pa.timestamp(dtype.time_unit, dtype.time_zone)
+    if isinstance(dtype, pl.Array):
+        return pa.list_(_arrow_type(pl.Float32()), dtype.size)
     types = {
         pl.String(): pa.large_string(),
         pl.Binary(): pa.large_binary(),

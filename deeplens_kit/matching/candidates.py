@@ -73,9 +73,12 @@ def find_pairs(
     pairs = _towards_keepers(pairs, known, hashes, embedded, rule)
     _log.info("pairs found", pictures=known.height, pairs=pairs.height)
     named = pairs.with_columns(
-        pl.lit(str(Relation.UNVERIFIED)).alias("relation"), pl.lit(run_id, pl.String).alias("run_id")
+        pl.lit(str(Relation.UNVERIFIED)).alias("relation"),
+        pl.lit(run_id, pl.String).alias("run_id"),
+        pl.lit("").alias("found_by"),
+        pl.lit(False).alias("hub"),
     )
-    return PAIRS.check(named.select(PAIRS.names).sort("digest_a", "digest_b"))
+    return PAIRS.check(PAIRS.filled(named).select(PAIRS.names).sort("digest_a", "digest_b"))
 
 
 def _in_order(pictures: pl.DataFrame) -> pl.DataFrame:

@@ -159,6 +159,7 @@ def _row(
         decode_spec=DECODE_SPEC,
         features=toolbox.feature_keys,
         effective_pixels=None,
+        samples=None,
         **metadata,
     )
     row.update(features)

@@ -202,9 +202,11 @@ class _Run:
         if not (tasks or found.gone):
             self.untouched = pictures
 
-    def _measured(self) -> dict[str, int]:
-        measured = self._workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
-        return dict(measured.iter_rows())
+    def _measured(self) -> dict[str, dict[str, object]]:
+        """What matching measured of pictures, by digest: analysing them again changes none of it."""
+        measured = self._workspace.catalog.pictures(columns=["digest", "effective_pixels", "samples"])
+        some = measured.filter(~pl.all_horizontal(pl.exclude("digest").is_null()))
+        return {str(row.pop("digest")): row for row in some.iter_rows(named=True)}
 
     def _scan(self) -> ScanResult:
         workspace, location = self._workspace, self._location

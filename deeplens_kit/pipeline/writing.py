@@ -65,7 +65,7 @@ class BatchWriter:
         run_id: str,
         known: Set[str],
         failing: Set[str],
-        measured: Mapping[str, int],
+        measured: Mapping[str, Mapping[str, object]],
         settings: IndexSettings,
         before_commit: Callable[[], None],
     ) -> None:
@@ -128,8 +128,7 @@ class BatchWriter:
 
     def _take(self, analysed: Analysed) -> None:
         self._pending.pictures.extend(
-            {**row, "effective_pixels": self._measured.get(str(row["digest"])), "run_id": self._run_id}
-            for row in analysed.pictures
+            {**row, **self._measured.get(str(row["digest"]), {}), "run_id": self._run_id} for row in analysed.pictures
         )
         for spec, part in analysed.vectors.items():
             self._pending.vectors[spec].append(part)

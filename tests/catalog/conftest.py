@@ -87,6 +87,7 @@ def pictures(numbers: Iterable[int], *, run: str = "r1") -> pl.DataFrame:
             "low_information": n % 3 == 0,
             "features": "pdq_1,phash_1",
             "effective_pixels": None,
+            "samples": None,
             "run_id": run,
         }
         for n in sorted({n // 2 * 2 for n in numbers})
@@ -140,6 +141,9 @@ def pairs(numbers: Iterable[int], *, run: str = "r1") -> pl.DataFrame:
             "orientation": 3,
             "sscd_small": 0.9,
             "sscd": None,
+            "found_by": "pdq,phash",
+            "hub": False,
+            "region_a": [0.0, 0.25, 1.0, n / 64] if n % 4 else None,
             "tier": "copy",
             "relation": "unverified",
             "score": 0.75,

@@ -80,6 +80,24 @@ _NEW_IN_2 = {
     "objects": [pa.field("link_count", _I, nullable=False)],
     "pictures": [pa.field("dominant_tone", _F), pa.field("colourfulness", _F), pa.field("effective_pixels", _L)],
 }
+_BOX = pa.list_(_F, 4)
+_NEW_IN_3 = {
+    "pictures": [pa.field("samples", _S)],
+    "pairs": [
+        pa.field("found_by", _S, nullable=False),
+        pa.field("hub", _B, nullable=False),
+        pa.field("verification", _S),
+        pa.field("inliers", _I),
+        pa.field("mirrored", _B),
+        pa.field("region_a", _BOX),
+        pa.field("region_b", _BOX),
+        *(
+            pa.field(name, _F)
+            for name in "sscd_normalised sscd_region inlier_share difference covered_a covered_b resolution "
+            "turn_degrees".split()
+        ),
+    ],
+}
 _SPEC_1 = (
     '{"columns": [], "kind": "vector", "metric": "cosine", "name": "tiny", "preprocessing": "plain/1", "size": 4, '
     '"source": "made for tests", "version": 1, "weights": ""}'
@@ -170,12 +188,15 @@ def holds(catalog: Catalog, rows: dict[str, list[dict[str, Any]]]) -> None:
     found = catalog.objects()
     assert_frame_equal(found, objects.select(found.columns), check_row_order=False, check_dtypes=False)
     pictures = catalog.pictures()
-    new = [field.name for field in _NEW_IN_2["pictures"]]
+    new = [field.name for field in (*_NEW_IN_2["pictures"], *_NEW_IN_3["pictures"])]
     assert pictures[new].null_count().row(0) == (29,) * len(new)
     kept = pictures.drop(new).sort("digest").to_dicts()
     assert kept == [{name: row[name] for name in kept[0]} for row in rows["pictures"]]
     assert [row["message"] for row in catalog.failures().to_dicts()] == ["why"]
-    assert catalog.pairs()["score"].to_list() == [0.5]
+    pairs = PAIRS.check(catalog.pairs())
+    assert pairs.select("score", "found_by", "hub").rows() == [(0.5, "", False)]
+    unseen = [field.name for field in _NEW_IN_3["pairs"] if field.nullable]
+    assert pairs[unseen].null_count().row(0) == (1,) * len(unseen)
     (spec,) = catalog.vector_specs()
     names, matrix = catalog.vectors(spec)
     assert sorted(names) == [row["digest"] for row in rows["vectors_tiny_1"]]
@@ -189,8 +210,8 @@ def test_version_1_opens_after_the_upgrade_with_every_row(
     with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade") as caught:
         Catalog.open(url)
     assert (caught.value.found, caught.value.expected, caught.value.newer) == ("1", str(SCHEMA_VERSION), False)
-    copied, migrated = Catalog.upgrade(url, tmp_path / "backups")
-    assert migrated == "schema 1 to 2"
+    copied, *migrated = Catalog.upgrade(url, tmp_path / "backups")
+    assert migrated == ["schema 1 to 2", "schema 2 to 3"]
     catalog = Catalog.open(url)
     holds(catalog, rows)
     # Upserts fit the upgraded tables, by key and beside the old index.
@@ -215,10 +236,10 @@ def test_an_upgrade_that_died_is_run_again(
     old: tuple[str, dict[str, list[dict[str, Any]]]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url, rows = old
-    migrate = upgrade_module.MIGRATIONS[1]
-    for opened in (1, 2):
+    migrations = dict(upgrade_module.MIGRATIONS)
+    for version, opened in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4)):
 
-        def half(open_table: Any, last: int = opened) -> None:
+        def half(open_table: Any, last: int = opened, whole: Any = migrations[version]) -> None:
             names: list[str] = []
 
             def until(name: str) -> Any:
@@ -227,28 +248,28 @@ def test_an_upgrade_that_died_is_run_again(
                     raise OSError("power cut")
                 return open_table(name)
 
-            migrate(until)
+            whole(until)
             raise OSError("power cut")
 
-        monkeypatch.setattr(upgrade_module, "MIGRATIONS", {1: half})
+        monkeypatch.setattr(upgrade_module, "MIGRATIONS", migrations | {version: half})
         with pytest.raises(WorkspaceError, match="power cut"):
             Catalog.upgrade(url, tmp_path / "backups")
         with pytest.raises(WorkspaceSchemaError):
             Catalog.open(url)
     monkeypatch.undo()
-    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 1 to 2"
+    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 2 to 3"
     holds(Catalog.open(url), rows)
 
 
 @pytest.mark.parametrize("table", [OBJECTS, PICTURES, FAILURES, PAIRS], ids=lambda table: table.name)
 def test_a_change_of_schema_needs_a_version_and_a_migration(table: TableSchema) -> None:
     first = {"objects": _OBJECTS_1, "pictures": _PICTURES_1, "failures": _FAILURES_1, "pairs": _PAIRS_1}[table.name]
-    version_2 = [*first, *_NEW_IN_2.get(table.name, [])]
-    assert SCHEMA_VERSION == 2
-    assert sorted(map(repr, arrow_schema(table))) == sorted(map(repr, version_2)), "raise SCHEMA_VERSION and migrate"
+    version_3 = [*first, *_NEW_IN_2.get(table.name, []), *_NEW_IN_3.get(table.name, [])]
+    assert SCHEMA_VERSION == 3
+    assert sorted(map(repr, arrow_schema(table))) == sorted(map(repr, version_3)), "raise SCHEMA_VERSION and migrate"
 
 
-@pytest.mark.parametrize("version", ["3", "9.1-beta"])
+@pytest.mark.parametrize("version", ["4", "9.1-beta"])
 def test_a_newer_catalog_is_left_alone(catalog: Catalog, tmp_path: Path, version: str) -> None:
     catalog._manifest._put("schema_version", version)
     for act in (lambda: Catalog.open(catalog.url), lambda: Catalog.upgrade(catalog.url, tmp_path / "backups")):

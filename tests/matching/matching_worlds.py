@@ -54,9 +54,11 @@ def stored(path: str, name: object, **values: object) -> dict[str, object]:
 def pair(left: object, right: object, pdq: int | None = 4, **values: object) -> dict[str, object]:
     """A row of PAIRS; its tier and score are not looked at by grouping, its distances are."""
     low, high = sorted((digest_of(left), digest_of(right)))
-    row: dict[str, object] = {
+    row: dict[str, object] = dict.fromkeys(PAIRS.names)
+    row |= {
         "digest_a": low, "digest_b": high, "phash_distance": 2, "pdq_distance": pdq, "orientation": 0,
-        "sscd_small": 0.9, "sscd": None, "tier": "copy", "relation": "unverified", "score": 0.9, "run_id": "r",
+        "sscd_small": 0.9, "found_by": "pdq", "hub": False, "tier": "copy", "relation": "unverified", "score": 0.9,
+        "run_id": "r",
     }  # fmt: skip
     return row | values
 

@@ -91,6 +91,8 @@ def pair(a: Picture, b: Picture, **values: object) -> dict[str, object]:
         | {
             "digest_a": low,
             "digest_b": high,
+            "found_by": "pdq",
+            "hub": False,
             "tier": "copy",
             "relation": "unverified",
             "score": 0.93,
