@@ -1,0 +1,113 @@
+"""The tables that questions are answered with, made from what is stored; must not compute or store anything."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from deeplens_kit.schemas.base import Column, TableSchema
+from deeplens_kit.schemas.kinds import FLAG, FLOAT, INT, SHORT, TEXT, TIME
+
+__all__ = ["COVERAGE", "GROUPS", "MAP_POINTS", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
+
+GROUPS = TableSchema(
+    "groups",
+    (
+        Column("group_id", TEXT, "from the keeper's digest and the tier; stable when members come and go"),
+        Column("object_id", TEXT, "as in objects"),
+        Column("location_id", TEXT, "the location"),
+        Column("path", TEXT, "as in objects"),
+        Column("digest", TEXT, "the picture"),
+        Column("is_keeper", FLAG, "stays; exactly one per group"),
+        Column("tier", TEXT, "of the member against its own keeper"),
+        Column("relation", TEXT, "of the member against its own keeper"),
+        Column("score", FLOAT, "of the member against its own keeper, 0..1; 1 for the keeper"),
+        Column("size_bytes", INT, "bytes of the object"),
+        Column("frees_bytes", INT, "bytes that removing the proposed names would free; 0 for the keeper"),
+        Column("reason", TEXT, "why the keeper stays, or what is evidence for the member"),
+    ),
+    key=("object_id", "group_id"),
+)
+
+WITHHELD = TableSchema(
+    "withheld",
+    (
+        Column("keeper_digest", TEXT, "the picture that would stay"),
+        Column("digest", TEXT, "the picture that is not proposed although it matches"),
+        Column("tier", TEXT, "a Tier"),
+        Column("score", FLOAT, "0..1"),
+        Column("reason", TEXT, "why it is not proposed"),
+    ),
+    key=("keeper_digest", "digest"),
+)
+
+COVERAGE = TableSchema(
+    "coverage",
+    (
+        Column("location_id", TEXT, "the location"),
+        Column("outcome", TEXT, "an Outcome"),
+        Column("code", TEXT, "why not indexed, as in failures; empty for indexed"),
+        Column("objects", INT, "count"),
+        Column("bytes", INT, "bytes"),
+    ),
+    key=("location_id", "outcome", "code"),
+)
+
+SEARCH_RESULTS = TableSchema(
+    "search_results",
+    (
+        Column("rank", SHORT, "1 for the best"),
+        Column("digest", TEXT, "the picture"),
+        Column("score", FLOAT, "as of a stored pair, 0..1; 1 for equal bytes"),
+        Column("tier", TEXT, "a Tier: bytes, copy or scene"),
+        Column("pdq_distance", SHORT, "as in pairs", nullable=True),
+        Column("phash_distance", SHORT, "as in pairs", nullable=True),
+        Column("orientation", SHORT, "as in pairs, the two pictures ordered by digest", nullable=True),
+        Column("sscd_small", FLOAT, "cosine, -1..1", nullable=True),
+        Column("sscd", FLOAT, "cosine, -1..1", nullable=True),
+        Column("why", TEXT, "the evidence in a sentence"),
+        Column("objects", INT, "places at the locations asked for"),
+        Column("location", TEXT, "name of the location of the first of these places"),
+        Column("path", TEXT, "its path, as in objects"),
+        Column("size_bytes", INT, "bytes of one object"),
+        Column("width_px", SHORT, "upright"),
+        Column("height_px", SHORT, "upright"),
+        Column("format", TEXT, "as in pictures"),
+        Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone", nullable=True),
+        Column("camera", TEXT, "maker and model", nullable=True),
+    ),
+    key=("digest",),
+)
+
+SEARCH_PLACES = TableSchema(
+    "search_places",
+    (
+        Column("digest", TEXT, "the picture"),
+        Column("location", TEXT, "name of the location"),
+        Column("path", TEXT, "as in objects"),
+        Column("size_bytes", INT, "bytes"),
+        Column("modified_at", TIME, "last modification", nullable=True),
+        Column("object_id", TEXT, "as in objects"),
+    ),
+    key=("object_id",),
+)
+
+MAP_POINTS = TableSchema(
+    "map_points",
+    (
+        Column("digest", TEXT, "the picture"),
+        Column("x", FLOAT, "where it lies; without unit, no evidence of anything"),
+        Column("y", FLOAT, "as x"),
+        Column("location", TEXT, "name of the location of its best object: the keeper, else the first by name"),
+        Column("path", TEXT, "of its best object"),
+        Column("objects", INT, "files that hold it"),
+        Column("size_bytes", INT, "bytes of one such file"),
+        Column("width_px", SHORT, "upright"),
+        Column("height_px", SHORT, "upright"),
+        Column("format", TEXT, "as in pictures"),
+        Column("tier", TEXT, "the strongest Tier among the proposed removals of its group; empty without a group"),
+        Column("group_id", TEXT, "the group of that tier; empty without a group"),
+        Column("is_keeper", FLAG, "one of its objects is the keeper of a group"),
+        Column("reclaimable_bytes", INT, "bytes that removing its proposed objects would free"),
+    ),
+    key=("digest",),
+)

@@ -1,0 +1,138 @@
+"""What a table and a feature are: columns with their types, meanings and nulls; the descriptor of a feature.
+
+Takes frames and gives them back checked, in the schema's column order; must not compute or store anything, or name
+any table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+import polars as pl
+
+__all__ = ["Column", "FeatureSpec", "Outcome", "Relation", "TableSchema", "Tier"]
+
+
+class Tier(StrEnum):
+    """How strong the evidence for a pair is; `scene` is never counted as a saving."""
+
+    BYTES = "bytes"
+    PIXELS = "pixels"
+    COPY = "copy"
+    SCENE = "scene"
+
+
+class Relation(StrEnum):
+    """How the views of a pair relate; `unverified` until local evidence was looked at."""
+
+    WHOLE = "whole"
+    PART = "part"
+    CONTAINS = "contains"
+    COMPOSITE = "composite"
+    UNVERIFIED = "unverified"
+
+
+class Outcome(StrEnum):
+    """What became of an object that a scan found."""
+
+    INDEXED = "indexed"
+    UNSUPPORTED = "unsupported"
+    UNREADABLE = "unreadable"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its polars type, whether nulls are allowed, and what it means with its unit."""
+
+    name: str
+    dtype: pl.DataType
+    meaning: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TableSchema:
+    """The named columns of a table that crosses a stage."""
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in order."""
+        return [column.name for column in self.columns]
+
+    @property
+    def polars(self) -> pl.Schema:
+        """The schema as polars has it."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """A frame of this schema without rows."""
+        return pl.DataFrame(schema=self.polars)
+
+    def filled(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` with nulls in the nullable columns that it lacks: nobody looked for what they hold."""
+        absent = [item for item in self.columns if item.nullable and item.name not in frame.columns]
+        return frame.with_columns(pl.lit(None, item.dtype).alias(item.name) for item in absent)
+
+    def check(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Return `frame` in schema order; raise where a column, type or null does not fit.
+
+        Raises:
+            TypeError: A column is missing, left over or of another type, or holds a forbidden null: a
+                defect of the stage that made the frame, never of the user's files.
+        """
+        if set(frame.columns) != set(self.names):
+            missing = sorted(set(self.names) - set(frame.columns))
+            extra = sorted(set(frame.columns) - set(self.names))
+            raise TypeError(f"table {self.name}: missing columns {missing}, unknown columns {extra}")
+        ordered = frame.select(self.names)
+        for column in self.columns:
+            found = ordered.schema[column.name]
+            if found != column.dtype:
+                raise TypeError(f"table {self.name}: {column.name} is {found}, should be {column.dtype}")
+            if not column.nullable and ordered[column.name].null_count():
+                raise TypeError(f"table {self.name}: {column.name} holds nulls")
+        return ordered
+
+
+@dataclass(frozen=True, slots=True)
+class FeatureSpec:
+    """What a feature is: everything that its numbers depend on.
+
+    Attributes:
+        name: Stable name, for example "pdq" or "sscd_small".
+        version: Raised when the numbers change for the same input.
+        kind: "hash" (bits), "vector" (floats, L2-normalised) or "measure" (a few plain numbers).
+        size: Bits of a hash, dimensions of a vector, count of measures.
+        columns: Columns that it fills in `pictures`; empty for vectors, which have a table of their own.
+        metric: How two values are compared.
+        preprocessing: Versioned name of what is done to the thumbnail first.
+        weights: Name and SHA-256 prefix of the weights, empty where there are none.
+        source: Paper, standard or package that defines it.
+    """
+
+    name: str
+    version: int
+    kind: Literal["hash", "vector", "measure"]
+    size: int
+    columns: tuple[str, ...]
+    metric: Literal["hamming", "cosine", "none"]
+    preprocessing: str
+    weights: str
+    source: str
+
+    @property
+    def key(self) -> str:
+        """Name for caches and tables: changes with anything that changes the numbers."""
+        return f"{self.name}_{self.version}" + (f"_{self.weights[-8:]}" if self.weights else "")
+
+    @property
+    def table(self) -> str:
+        """The catalog table that holds the vectors of this feature."""
+        return f"vectors_{self.key}"

@@ -1,0 +1,146 @@
+"""The tables that the catalog keeps, and the listing that objects come from; must not compute or store anything.
+
+Times are UTC unless a column says otherwise; digests are lower-case hexadecimal.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from deeplens_kit.schemas.base import Column, TableSchema
+from deeplens_kit.schemas.kinds import BITS64, BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
+
+__all__ = ["FAILURES", "LISTING", "OBJECTS", "PAIRS", "PICTURES"]
+
+LISTING = TableSchema(
+    "listing",
+    (
+        Column("path", TEXT, "relative to the location, '/' between parts, escaped by storage.paths"),
+        Column("size_bytes", INT, "bytes"),
+        Column("change_token", TEXT, "changes when the content does, as far as the storage tells"),
+        Column("modified_at", TIME, "last modification", nullable=True),
+        Column("link_id", TEXT, "names the file itself: 'device:inode'; equal for hard links", nullable=True),
+        Column("link_count", SHORT, "names that the file has, 1 where the storage has no hard links"),
+    ),
+    key=("path",),
+)
+
+OBJECTS = TableSchema(
+    "objects",
+    (
+        Column("object_id", TEXT, "location_id + '/' + path"),
+        Column("location_id", TEXT, "the location, stable when it is renamed"),
+        *LISTING.columns,
+        Column("digest", TEXT, "SHA-256 of the content; null when it was never read", nullable=True),
+        Column("identity_basis", TEXT, "how the digest is known: 'read'", nullable=True),
+        Column("outcome", TEXT, "an Outcome"),
+        Column("run_id", TEXT, "the run that wrote the row"),
+    ),
+    key=("object_id",),
+)
+
+PICTURES = TableSchema(
+    "pictures",
+    (
+        Column("digest", TEXT, "SHA-256 of the bytes"),
+        Column("md5", TEXT, "to recognise checksums that storages list"),
+        Column("crc32c", TEXT, "8 hexadecimal digits, big-endian; never an identity"),
+        Column("size_bytes", INT, "bytes"),
+        Column("format", TEXT, "as Pillow names it: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF"),
+        Column("mode", TEXT, "pixel mode of the stored samples, as Pillow names it"),
+        Column("width_px", SHORT, "upright"),
+        Column("height_px", SHORT, "upright"),
+        Column("frames", SHORT, "1 for stills"),
+        Column("orientation", SHORT, "EXIF 1..8 of the stored samples"),
+        Column("has_alpha", FLAG, "has transparency"),
+        Column("has_icc", FLAG, "has an ICC profile"),
+        Column("lossless", FLAG, "the format keeps every sample"),
+        Column("jpeg_quality", SHORT, "estimated from the tables, 1..100", nullable=True),
+        Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone", nullable=True),
+        Column("camera", TEXT, "maker and model", nullable=True),
+        Column("gps_latitude", pl.Float64(), "degrees north; private, kept out of listings", nullable=True),
+        Column("gps_longitude", pl.Float64(), "degrees east; private, kept out of listings", nullable=True),
+        Column("decode_spec", TEXT, "versioned name of the decode path"),
+        Column("phash", BITS64, "64-bit DCT hash, most significant bit first", nullable=True),
+        Column("dhash", BITS64, "64-bit gradient hash", nullable=True),
+        Column("ahash", BITS64, "64-bit average hash", nullable=True),
+        Column("whash", BITS64, "64-bit Haar wavelet hash; off by default", nullable=True),
+        Column("pdq", pl.Binary(), "256-bit PDQ hash, 32 bytes", nullable=True),
+        Column("pdq_quality", SHORT, "0..100", nullable=True),
+        Column("sharpness", FLOAT, "variance of the Laplacian of the grey thumbnail", nullable=True),
+        Column("flatness", FLOAT, "share of the thumbnail without gradient, 0..1", nullable=True),
+        Column("dominant_tone", FLOAT, "greatest share of grey pixels within 24 of 256 levels, 0..1", nullable=True),
+        Column("colourfulness", FLOAT, "after Hasler and Süsstrunk, 0 for grey, 60 quite colourful", nullable=True),
+        Column("low_information", FLAG, "blank page or plain icon: kept out of the copy tier", nullable=True),
+        Column("features", TEXT, "keys of the features computed, sorted, joined by ','"),
+        Column(
+            "effective_pixels",
+            INT,
+            "pixels that carry detail (an upscale adds none); null until measured",
+            nullable=True,
+        ),
+        Column(
+            "samples",
+            TEXT,
+            "digest of the native samples; empty where they cannot be told for certain; null until computed",
+            nullable=True,
+        ),
+        Column("run_id", TEXT, "the run that wrote the row"),
+    ),
+    key=("digest",),
+)
+
+PAIRS = TableSchema(
+    "pairs",
+    (
+        Column("digest_a", TEXT, "the smaller digest"),
+        Column("digest_b", TEXT, "the greater digest"),
+        Column("phash_distance", SHORT, "bits of 64, best of eight orientations", nullable=True),
+        Column("pdq_distance", SHORT, "bits of 256, best of eight orientations", nullable=True),
+        Column("orientation", SHORT, "dihedral index 0..7 that takes b onto a at the best PDQ", nullable=True),
+        Column("sscd_small", FLOAT, "cosine, -1..1", nullable=True),
+        Column("sscd", FLOAT, "cosine, -1..1", nullable=True),
+        Column("sscd_normalised", FLOAT, "best cosine less what both score against a background set", nullable=True),
+        Column("sscd_region", FLOAT, "best cosine of a region of one with the other, -1..1", nullable=True),
+        Column("found_by", TEXT, "signals that found it, sorted, joined by ','"),
+        Column("hub", FLAG, "an end is near more pictures than copies explain: left to a person"),
+        Column("verification", TEXT, "versioned name of what looked at it; null where nothing did", nullable=True),
+        Column("inliers", SHORT, "unique matching points that one geometric model explains", nullable=True),
+        Column("inlier_share", FLOAT, "share of the tentative matches that the model explains, 0..1", nullable=True),
+        Column("difference", FLOAT, "of the aligned two, beyond light, blur and re-encoding, 0..1", nullable=True),
+        Column("covered_a", FLOAT, "share of a's area that b shows too, 0..1", nullable=True),
+        Column("covered_b", FLOAT, "share of b's area that a shows too, 0..1", nullable=True),
+        Column(
+            "resolution",
+            FLOAT,
+            "pixels of a per pixel of b along a line across what both show, counting detail that is really there",
+            nullable=True,
+        ),
+        Column("mirrored", FLAG, "b is a mirror image of a", nullable=True),
+        Column("turn_degrees", FLOAT, "b is turned by so much against a, clockwise, -180..180", nullable=True),
+        Column("region_a", BOX, "what both show in a: left, top, right, bottom; shares 0..1, upright", nullable=True),
+        Column("region_b", BOX, "the same in b", nullable=True),
+        Column("tier", TEXT, "a Tier: pixels, copy or scene"),
+        Column("relation", TEXT, "a Relation"),
+        Column("score", FLOAT, "0..1, comparable across tiers"),
+        Column("run_id", TEXT, "the run that wrote the row"),
+    ),
+    key=("digest_a", "digest_b"),
+)
+
+FAILURES = TableSchema(
+    "failures",
+    (
+        Column("object_id", TEXT, "as in objects; a folder's ends in '/'"),
+        Column("location_id", TEXT, "the location"),
+        Column("path", TEXT, "as in objects; a folder's ends in '/'"),
+        Column("size_bytes", INT, "bytes; null for folders", nullable=True),
+        Column("digest", TEXT, "SHA-256 where the bytes were read", nullable=True),
+        Column("stage", TEXT, "list, read, decode or features"),
+        Column("code", TEXT, "stable code, see errors"),
+        Column("message", TEXT, "what happened, in one line"),
+        Column("failed_at", TIME, "when"),
+        Column("run_id", TEXT, "the run that wrote the row"),
+    ),
+    key=("object_id",),
+)
