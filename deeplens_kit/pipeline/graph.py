@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from deeplens_kit.decode import effective_pixels
-from deeplens_kit.errors import DeepLensError, Interrupted, LocationError, ObjectError
+from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, GraphFloor, Rule, find_pairs, graph_floor
-from deeplens_kit.pipeline.execution import Flow, run_flow
+from deeplens_kit.pipeline.picture_bytes import each_picture
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
-from deeplens_kit.pipeline.workspace import Workspace, default_workers
+from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import FeatureSpec, Tier
-from deeplens_kit.storage import LocationKind
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
 __all__ = ["GRAPH_INPUTS", "MatchReport", "floor_of", "is_current", "match"]
@@ -178,25 +176,16 @@ def _measure_detail(
     digests = _unequal_copies(pictures.join(known, on="digest"), pairs)
     if not digests:
         return 0, 0
-    count = default_workers(workspace.settings.index.workers if workers is None else workers)
-    sources = _Sources(workspace)
-    tasks = sources.tasks(digests)
-    meter = ProgressMeter(progress, "", "detail", len(tasks))
-    flow: Flow[_Source, tuple[_Source, bytes], tuple[str, int]] = Flow(
-        read=sources.read,
-        size_of=lambda source: source.size_bytes,
-        work=sources.measure,
-        readers=count,
-        workers=count,
-        batch_size=1,
-        budget_bytes=workspace.settings.index.max_waiting_bytes,
+    found = each_picture(
+        workspace,
+        digests,
+        lambda data: effective_pixels(data, workspace.settings.decode),
+        stage="detail",
+        workers=workers,
+        progress=progress,
+        stop=stop,
     )
-    found = []
-    for result in run_flow(flow, tasks, stop):
-        found.append(result)
-        meter.advance()
-    meter.finish()
-    frame = pl.DataFrame(found, schema={"digest": pl.String, "effective_pixels": pl.Int64}, orient="row")
+    frame = pl.DataFrame(list(found), schema={"digest": pl.String, "effective_pixels": pl.Int64}, orient="row")
     if frame.height:
         workspace.catalog.set_effective_pixels(frame.sort("digest"))
     return len(digests), frame.height
@@ -217,55 +206,3 @@ def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
         unequal.select(digest="digest_b", known="effective_pixels_b"),
     ]
     return pl.concat(ends).filter(pl.col("known").is_null())["digest"].unique().sort().to_list()
-
-
-@dataclass(frozen=True, slots=True)
-class _Source:
-    digest: str
-    size_bytes: int
-    places: tuple[tuple[str, str], ...]
-
-
-class _Sources:
-    """The objects that hold a picture, of which one that can be read is enough."""
-
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
-        self._decode = workspace.settings.decode
-        self._kinds: dict[str, LocationKind] = {
-            item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations(inactive=True)
-        }
-
-    def tasks(self, digests: Sequence[str]) -> list[_Source]:
-        objects = self._workspace.catalog.objects(columns=["digest", "location_id", "path", "size_bytes"])
-        chosen = objects.filter(
-            pl.col("digest").is_in(pl.Series(digests, dtype=pl.String).implode())
-            & pl.col("location_id").is_in(list(self._kinds))
-        )
-        holders = chosen.sort("digest", "location_id", "path").group_by("digest", maintain_order=True)
-        return [
-            _Source(str(digest), rows["size_bytes"][0], tuple(rows.select("location_id", "path").iter_rows()))
-            for (digest,), rows in holders
-        ]
-
-    def read(self, source: _Source) -> tuple[Sequence[tuple[str, int]], tuple[_Source, bytes] | None]:
-        for location_id, path in source.places:
-            try:
-                data = self._kinds[location_id].read(path, expected=None, max_bytes=self._decode.max_bytes)
-            except (ObjectError, LocationError):
-                continue
-            if hashlib.sha256(data).hexdigest() == source.digest:
-                return [], (source, data)
-        _log.warning("detail not measured: no object of the picture can be read", digest=source.digest)
-        return [], None
-
-    def measure(self, contents: Sequence[tuple[_Source, bytes]]) -> Sequence[tuple[str, int]]:
-        return list(self._measured(contents))
-
-    def _measured(self, contents: Sequence[tuple[_Source, bytes]]) -> Iterator[tuple[str, int]]:
-        for source, data in contents:
-            try:
-                with span("detail"):
-                    yield source.digest, effective_pixels(data, self._decode)
-            except ObjectError as error:
-                _log.warning("detail not measured", digest=source.digest, code=error.code)
