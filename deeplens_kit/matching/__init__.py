@@ -5,6 +5,7 @@ Importing it loads neither numba nor FAISS; they load with the first search.
 
 from deeplens_kit.matching.borderline import BORDERLINE, HISTOGRAM, borderline_pairs, count_pairs
 from deeplens_kit.matching.candidates import find_pairs
+from deeplens_kit.matching.families import find_families
 from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.groups import Grouping, group
 from deeplens_kit.matching.policy import POLICY_COLUMNS, keeper_order
@@ -30,6 +31,7 @@ __all__ = [
     "borderline_pairs",
     "count_pairs",
     "explain",
+    "find_families",
     "find_pairs",
     "graph_floor",
     "group",

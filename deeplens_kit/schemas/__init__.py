@@ -4,13 +4,14 @@ Takes frames and gives them back checked, in the schema's column order; must not
 Times are UTC unless a column says otherwise; digests are lower-case hexadecimal.
 """
 
-from deeplens_kit.schemas.answers import COVERAGE, GROUPS, MAP_POINTS, SEARCH_PLACES, SEARCH_RESULTS, WITHHELD
+from deeplens_kit.schemas.answers import COVERAGE, FAMILIES, GROUPS, MAP_POINTS, SEARCH_PLACES, SEARCH_RESULTS, WITHHELD
 from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier
 from deeplens_kit.schemas.stored import FAILURES, LISTING, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
     "COVERAGE",
     "FAILURES",
+    "FAMILIES",
     "GROUPS",
     "LISTING",
     "MAP_POINTS",

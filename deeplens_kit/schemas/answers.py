@@ -7,7 +7,19 @@ import polars as pl
 from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
-__all__ = ["COVERAGE", "GROUPS", "MAP_POINTS", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
+__all__ = ["COVERAGE", "FAMILIES", "GROUPS", "MAP_POINTS", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
+
+FAMILIES = TableSchema(
+    "families",
+    (
+        Column("object_id", TEXT, "as in objects; in one family at most"),
+        Column(
+            "family_id", TEXT, "location_id + '/' + folder + the stem of its names; stable when members come and go"
+        ),
+        Column("role", TEXT, "original, edited, raw, video, sound, frame or sidecar"),
+    ),
+    key=("object_id",),
+)
 
 GROUPS = TableSchema(
     "groups",
