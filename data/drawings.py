@@ -138,7 +138,7 @@ def scanned(page: Image.Image, seed: int) -> Image.Image:
     askew = page.rotate(
         random.uniform(-0.8, 0.8),
         Image.Resampling.BICUBIC,
-        translate=(random.integers(-4, 5), random.integers(-4, 5)),
+        translate=(int(random.integers(-4, 5)), int(random.integers(-4, 5))),
         fillcolor=(244, 243, 240),
     )
     samples = np.asarray(askew.filter(ImageFilter.GaussianBlur(0.5)), dtype=np.float64)

@@ -23,6 +23,7 @@ __all__ = [
     "greyed",
     "mirrored",
     "recoloured",
+    "samples_as_png",
     "scaled",
     "tilted",
     "turned",
@@ -150,6 +151,14 @@ def encoded(picture: Image.Image, form: str, quality: Quality = 90, exif: bytes 
         picture.save(stream, form, quality=quality)
     else:
         picture.save(stream, form)
+    return stream.getvalue()
+
+
+def samples_as_png(jpeg: bytes) -> bytes:
+    """What a JPEG decodes to, stored as PNG with its colour profile: other bytes, the same samples."""
+    stream = io.BytesIO()
+    with Image.open(io.BytesIO(jpeg)) as opened:
+        opened.save(stream, "PNG", icc_profile=opened.info.get("icc_profile"))
     return stream.getvalue()
 
 
