@@ -47,6 +47,56 @@ def purchases(shop: str) -> tuple[Purchase, ...]:
     )
 
 
+_CLAUSES = (
+    "Thank you for your application, which reached us in good time. We are glad to tell",
+    "you that it was accepted by the board at its last meeting. Your place is kept until",
+    "the end of the month; please let us know within this time whether you take it.",
+    "",
+    "The fee is due in two parts. The first part is to be paid with your answer, the other",
+    "half when the course begins. Where a place is given back within fourteen days, the",
+    "fee is returned in full; later we keep a quarter of it for what it has cost us.",
+    "",
+    "The course is held in the rooms of the institute. Bring a means of identification on",
+    "the first day, and this letter. Lunch is served in the hall between twelve and two;",
+    "what you need for work is handed out on the spot and remains yours afterwards.",
+    "",
+    "If you cannot come on one of the days, tell the office by telephone or in writing. A",
+    "certificate is given to those who were there on at least eight of the ten days.",
+    "",
+    "We look forward to meeting you and remain, with kind regards,",
+)
+
+
+def letter(name: str, date: str, number: str, amount: str) -> Image.Image:
+    """A page of A4 at 100 dots per inch, nearly all of which is the same for everybody who gets one."""
+    page = Image.new("RGB", (827, 1169), "white")
+    draw = ImageDraw.Draw(page)
+    title, text = ImageFont.load_default(size=30), ImageFont.load_default(size=18)
+    draw.rectangle((0, 0, 827, 18), fill="#20456b")
+    draw.text((70, 60), "Institute of Applied Surveying", fill="#20456b", font=title)
+    draw.text((70, 100), "4 Castle Street, Durham", fill="#505050", font=text)
+    draw.text((70, 190), f"To {name}", fill="black", font=text)
+    draw.text((757, 190), date, fill="black", font=text, anchor="ra")
+    draw.text((70, 250), f"Your application {number}", fill="black", font=text)
+    for row, line in enumerate(_CLAUSES):
+        draw.text((70, 310 + 30 * row), line, fill="black", font=text)
+    draw.rectangle((70, 830, 757, 900), outline="black", width=2)
+    draw.text((90, 852), "Amount due with your answer", fill="black", font=text)
+    draw.text((737, 852), amount, fill="black", font=text, anchor="ra")
+    draw.text((70, 980), "P. Hollis, secretary", fill="black", font=text)
+    draw.line((0, 1100, 827, 1100), fill="#20456b", width=2)
+    draw.text((414, 1128), "Bank of the North 20-41-77 1182 0041", fill="#505050", font=text, anchor="mm")
+    return page
+
+
+LETTERS = (
+    ("Maria Keller", "4 March 2024", "2024-1107", "420.00"),
+    ("Jonas Weber", "4 March 2024", "2024-1112", "420.00"),
+    ("Maria Keller", "11 March 2025", "2025-0386", "445.00"),
+    ("Ines da Costa", "6 March 2024", "2024-1139", "210.00"),
+)
+
+
 def shot(picture: Image.Image, seed: int, taken_at: str = "", quality: int = 93) -> bytes:
     """A JPEG as a camera writes it: with the noise of its sensor, and by its clock where a time is given."""
     exif = exif_block(taken_at) if taken_at else b""
@@ -79,19 +129,25 @@ def viewpoint(share: float) -> Image.Image:
     return Image.fromarray(filled).resize((width, height), Image.Resampling.BOX)
 
 
-def with_person(ground: Image.Image, left: float) -> Image.Image:
-    """Somebody stands in the scene, a fifth of its width, at `left` (0..1 of its width)."""
+def with_person(ground: Image.Image, left: float, share: float = 0.2, foot: float = 1.0) -> Image.Image:
+    """Somebody stands in the scene.
+
+    Args:
+        ground: The scene.
+        left: Where, 0..1 of its width.
+        share: How wide, 0..1 of its width.
+        foot: How far down, 0..1 of its height.
+    """
     scene = ground.copy()
     person = photograph("astronaut").crop((120, 0, 400, 512))
-    wide = ground.width // 5
+    wide = round(share * ground.width)
     person = person.resize((wide, round(wide * person.height / person.width)), Image.Resampling.LANCZOS)
     outline = Image.new("L", person.size, 0)
     draw = ImageDraw.Draw(outline)
     draw.ellipse((0.24 * wide, 0.0, 0.78 * wide, 0.45 * person.height), fill=255)
     draw.rounded_rectangle((0.03 * wide, 0.38 * person.height, 0.97 * wide, person.height), wide // 5, fill=255)
-    scene.paste(
-        person, (round(left * ground.width), ground.height - person.height), outline.filter(ImageFilter.GaussianBlur(2))
-    )
+    place = (round(left * ground.width), round(foot * ground.height) - person.height)
+    scene.paste(person, place, outline.filter(ImageFilter.GaussianBlur(2)))
     return scene
 
 
