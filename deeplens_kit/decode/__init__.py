@@ -20,12 +20,14 @@ if TYPE_CHECKING:
         decode_picture,
         decode_preview,
     )
+    from deeplens_kit.decode.samples import SAMPLES_VERSION, native_samples
     from deeplens_kit.decode.signature import FORMATS, describe, sniff
     from deeplens_kit.decode.thumbnails import THUMBNAIL_SIDES_PX, ThumbnailCache, encode_thumbnail
 
 __all__ = [
     "DECODE_SPEC",
     "FORMATS",
+    "SAMPLES_VERSION",
     "THUMBNAIL_SIDES_PX",
     "THUMBNAIL_SIDE_PX",
     "DecodedPicture",
@@ -37,12 +39,14 @@ __all__ = [
     "describe",
     "effective_pixels",
     "encode_thumbnail",
+    "native_samples",
     "sniff",
 ]
 
 _MODULES = {
     "DECODE_SPEC": "picture",
     "FORMATS": "signature",
+    "SAMPLES_VERSION": "samples",
     "THUMBNAIL_SIDES_PX": "thumbnails",
     "THUMBNAIL_SIDE_PX": "picture",
     "DecodedPicture": "picture",
@@ -54,6 +58,7 @@ _MODULES = {
     "describe": "signature",
     "effective_pixels": "detail",
     "encode_thumbnail": "thumbnails",
+    "native_samples": "samples",
     "sniff": "signature",
 }
 

@@ -23,7 +23,16 @@ from deeplens_kit.decode.signature import require_format
 from deeplens_kit.errors import CorruptPictureError, LimitExceededError, ObjectError
 from deeplens_kit.settings import DecodeSettings
 
-__all__ = ["DECODE_SPEC", "THUMBNAIL_SIDE_PX", "DecodedPicture", "decode_luma", "decode_picture", "decode_preview"]
+__all__ = [
+    "DECODE_SPEC",
+    "THUMBNAIL_SIDE_PX",
+    "DecodedPicture",
+    "decode_luma",
+    "decode_picture",
+    "decode_preview",
+    "open_picture",
+    "translating",
+]
 
 THUMBNAIL_SIDE_PX = 384
 """Long side of what features are computed from; pictures below it are never enlarged."""
@@ -80,9 +89,9 @@ def decode_preview(data: bytes, settings: DecodeSettings, side_px: int) -> Decod
     """Decode a file for display, the long side at most `side_px`; raises as `decode_picture`."""
     if side_px < 1:
         raise ValueError(f"side_px is {side_px}; it must be at least 1")
-    format_name, reader, header = _open(data, settings)
+    format_name, reader, header = open_picture(data, settings)
     target = fitted((header.width_px, header.height_px), side_px)
-    with _translating(format_name):
+    with translating(format_name):
         stored = reader.pixels(target)
         reduced = _reduced(plain_mode(stored), target)
         upright = _upright(to_srgb(reduced, header.icc), header.exif.orientation)
@@ -95,8 +104,8 @@ def decode_luma(data: bytes, settings: DecodeSettings) -> NDArray[np.uint8]:
     Returns:
         (height, width) uint8, as stored: not upright and in the file's own colour space.
     """
-    format_name, reader, _ = _open(data, settings)
-    with _translating(format_name):
+    format_name, reader, _ = open_picture(data, settings)
+    with translating(format_name):
         image = plain_mode(reader.pixels(None))
         grey = image if image.mode == "L" else to_srgb(image, None).convert("L")
         return np.asarray(grey, dtype=np.uint8)
@@ -111,11 +120,12 @@ def fitted(size: tuple[int, int], side_px: int) -> tuple[int, int]:
     return width, height
 
 
-def _open(data: bytes, settings: DecodeSettings) -> tuple[str, Reader, Header]:
+def open_picture(data: bytes, settings: DecodeSettings) -> tuple[str, Reader, Header]:
+    """The format of a file, a reader of it, and its header, held against the limits; raises as `decode_picture`."""
     if len(data) > settings.max_bytes:
         raise LimitExceededError(_limit_message("bytes", len(data), settings.max_bytes))
     format_name = require_format(data)
-    with _translating(format_name):
+    with translating(format_name):
         reader = reader_for(format_name, data)
         header = reader.header
         _check_limits(header, settings)
@@ -151,7 +161,7 @@ def _upright(image: Image.Image, orientation: int) -> Image.Image:
 
 
 @contextmanager
-def _translating(format_name: str) -> Iterator[None]:
+def translating(format_name: str) -> Iterator[None]:
     """Turn whatever a decoder raises into one of our errors.
 
     The net is as wide as `Exception` on purpose: seven decoders over untrusted bytes raise what they like

@@ -1,7 +1,7 @@
-"""The boxes of an ISO base media file (ISO/IEC 14496-12) as far as its EXIF item goes.
+"""The boxes of an ISO base media file (ISO/IEC 14496-12): its EXIF item, and of what kinds its other items are.
 
-Takes the bytes of a HEIF-family file, gives its EXIF block, or the bytes with that item hidden; must not raise:
-a container that cannot be followed has no EXIF.
+Takes the bytes of a HEIF-family file, gives its EXIF block, the bytes with that item hidden, or what its items are;
+must not raise: a container that cannot be followed has no EXIF and no items.
 """
 
 from __future__ import annotations
@@ -9,9 +9,30 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["find_exif_item", "without_exif_item"]
+__all__ = ["ItemFacts", "find_exif_item", "item_facts", "top_boxes", "without_exif_item"]
 
 _HIDDEN_TYPE = b"none"  # an item type that no decoder knows is skipped by it
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFacts:
+    """What the items of a HEIF-family file are.
+
+    Attributes:
+        types: Four letters each, for example b"hvc1".
+        references: Kinds of references between items, for example b"auxl".
+        auxiliary: URNs that say what auxiliary pictures hold.
+        colours: Colour descriptions, as they are stored.
+        deep: A picture has more than eight bits a sample.
+        texts: Contents of the MIME items (XMP).
+    """
+
+    types: frozenset[bytes]
+    references: frozenset[bytes]
+    auxiliary: frozenset[bytes]
+    colours: tuple[bytes, ...]
+    deep: bool
+    texts: tuple[bytes, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +68,47 @@ def without_exif_item(data: bytes) -> bytes:
     return b"".join([data[: item.type_offset], _HIDDEN_TYPE, data[item.type_offset + 4 :]])
 
 
+def top_boxes(data: bytes) -> list[bytes]:
+    """Kinds of the boxes of a file in order; b"" after the last that lies within it, where bytes follow."""
+    kinds, end = [], 0
+    for kind, _, stop in _boxes(data, 0, len(data)):
+        kinds.append(kind)
+        end = stop
+    return [*kinds, b""] if end < len(data) else kinds
+
+
+def item_facts(data: bytes) -> ItemFacts | None:
+    """What the items of a file are; None where that cannot be followed."""
+    try:
+        meta = _meta(data)
+        items = list(_items(data, meta)) if meta else []
+        if meta is None or not items:
+            return None
+        container = _child(data, b"iprp", *meta)
+        listed = _child(data, b"ipco", *container) if container else None
+        properties = [(kind, data[at:end]) for kind, at, end in _boxes(data, *listed)] if listed else []
+        links = _child(data, b"iref", *meta)
+        references = [kind for kind, _, _ in _boxes(data, links[0] + 4, links[1])] if links else []
+        mime = [item.item_id for item in items if data[item.type_offset : item.type_offset + 4] == b"mime"]
+        return ItemFacts(
+            types=frozenset(data[item.type_offset : item.type_offset + 4] for item in items),
+            references=frozenset(references),
+            auxiliary=frozenset(body[4:].split(b"\x00")[0] for kind, body in properties if kind == b"auxC"),
+            colours=tuple(sorted(body for kind, body in properties if kind == b"colr")),
+            deep=any(_is_deep(kind, body) for kind, body in properties),
+            texts=tuple(_item_bytes(data, meta, item_id) for item_id in mime),
+        )
+    except IndexError:
+        return None
+
+
+def _is_deep(kind: bytes, body: bytes) -> bool:
+    """Whether a property says more than eight bits: channels of `pixi`, the high bit depth of `av1C`."""
+    if kind == b"pixi":
+        return max(body[5:], default=0) > 8
+    return kind == b"av1C" and bool(body[2] & 0x40)
+
+
 def _boxes(data: bytes, at: int, end: int) -> Iterator[tuple[bytes, int, int]]:
     while at + 8 <= end:
         size, kind, body = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
@@ -69,18 +131,21 @@ def _meta(data: bytes) -> tuple[int, int] | None:
 
 
 def _exif_item(data: bytes, meta: tuple[int, int]) -> _Item | None:
+    return next((item for item in _items(data, meta) if data[item.type_offset : item.type_offset + 4] == b"Exif"), None)
+
+
+def _items(data: bytes, meta: tuple[int, int]) -> Iterator[_Item]:
     info = _child(data, b"iinf", *meta)
     if info is None:
-        return None
+        return
     entries = info[0] + (6 if data[info[0]] == 0 else 8)
     for kind, at, end in _boxes(data, entries, info[1]):
         width = {2: 2, 3: 4}.get(data[at])  # version -> bytes of the item number
         if kind != b"infe" or width is None:
             continue
         type_offset = at + 4 + width + 2
-        if type_offset + 4 <= end and data[type_offset : type_offset + 4] == b"Exif":
-            return _Item(int.from_bytes(data[at + 4 : at + 4 + width], "big"), type_offset)
-    return None
+        if type_offset + 4 <= end:
+            yield _Item(int.from_bytes(data[at + 4 : at + 4 + width], "big"), type_offset)
 
 
 class _Fields:

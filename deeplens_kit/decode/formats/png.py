@@ -63,14 +63,15 @@ class PngReader:
         if not has_samples:
             raise ValueError("holds no samples")
 
-    def _chunk(self, kind: bytes) -> bytes | None:
+    def chunk(self, kind: bytes) -> bytes | None:
+        """The body of the first chunk of a kind, samples aside; None where there is none."""
         place = self._ancillary.get(kind)
         return self._data[place[0] : place[1]] if place else None
 
     @property
     def header(self) -> Header:
         """The header."""
-        control = self._chunk(b"acTL")
+        control = self.chunk(b"acTL")
         frames = int.from_bytes(control[:4], "big") if control and len(control) == 8 else 1
         return Header(
             width_px=self._width,
@@ -78,17 +79,20 @@ class PngReader:
             frames=max(frames, 1),
             has_alpha=self._colour in (4, 6) or b"tRNS" in self._ancillary,
             lossless=True,
-            icc=_inflate_profile(self._chunk(b"iCCP")),
-            exif=parse_exif(self._chunk(b"eXIf")),
+            icc=_inflate_profile(self.chunk(b"iCCP")),
+            exif=parse_exif(self.chunk(b"eXIf")),
         )
 
-    def pixels(self, least: tuple[int, int] | None) -> Image.Image:
-        """Decode the default image; always at full size."""
+    def samples_alone(self) -> bytes:
+        """The file without what is not samples, for decoders that would stumble over it."""
         # Pillow cuts 16-bit samples to 8 but not the transparent colour, which then matches nothing or fails.
         left_out = b"tRNS" if self._depth == 16 else b""
         kept = (self._data[start:end] for start, end in self._kept if self._data[start + 4 : start + 8] != left_out)
-        lean = b"".join([_SIGNATURE, *kept])
-        image = PngImagePlugin.PngImageFile(io.BytesIO(lean))
+        return b"".join([_SIGNATURE, *kept])
+
+    def pixels(self, least: tuple[int, int] | None) -> Image.Image:
+        """Decode the default image; always at full size."""
+        image = PngImagePlugin.PngImageFile(io.BytesIO(self.samples_alone()))
         image.load()
         return image
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 
 from PIL import Image, TiffImagePlugin
 
@@ -24,6 +25,9 @@ _MAKE, _SUBFILE_TYPE, _SUB_DIRECTORIES, _ICC = 271, 254, 330, 34675
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
 _DNG_VERSION = 50706
+_PHOTOMETRIC = 262
+_RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array (TIFF/EP), linear RAW (DNG)
+_MAX_BESIDE = 64  # own bound: directories looked at beside the first; cameras write up to five
 _RAW_COMPRESSIONS = frozenset({32767, 34713, 65535})  # Sony, Nikon, Pentax
 _RAW_MAKERS = ("nikon", "sony", "pentax", "canon", "hasselblad", "leaf", "phase one", "kodak", "samsung", "epson")
 _LOSSLESS = frozenset({1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000})
@@ -53,7 +57,7 @@ class TiffReader:
             raise ValueError("its first directory is cut off")
         self._page = pages[0]
         self._frames = len(pages)
-        raw = _raw_kind(self._structure, self._page)
+        raw = _raw_kind(self._structure, pages)
         if raw:
             raise unsupported(raw)
         self._check_extents()
@@ -61,7 +65,7 @@ class TiffReader:
     @property
     def header(self) -> Header:
         """The header."""
-        extra = self._structure.numbers(self._page.entries.get(_EXTRA_SAMPLES))
+        extra = self.numbers(_EXTRA_SAMPLES)
         icc = self._page.entries.get(_ICC)
         tile = self._number(_TILE_WIDTH, 0) * self._number(_TILE_LENGTH, 0)
         return Header(
@@ -75,33 +79,46 @@ class TiffReader:
             largest_buffer_px=tile,
         )
 
+    def samples_alone(self) -> bytes:
+        """The file with a directory that says nothing but how the samples of the first page are laid out."""
+        return _cleaned(self._structure, self._page)
+
+    def numbers(self, tag: int) -> tuple[float, ...]:
+        """The values of a tag of the first page; empty where it is missing or holds no numbers."""
+        return self._structure.numbers(self._page.entries.get(tag))
+
     def pixels(self, least: tuple[int, int] | None) -> Image.Image:
         """Decode the first page; always at full size."""
-        image = TiffImagePlugin.TiffImageFile(io.BytesIO(_cleaned(self._structure, self._page)))
+        image = TiffImagePlugin.TiffImageFile(io.BytesIO(self.samples_alone()))
         # Pillow checks a size against a global of the process only where it makes the buffer itself.
         image.im = Image.new(image.mode, image.size).im
         image.load()
         return image
 
     def _number(self, tag: int, missing: int) -> int:
-        numbers = self._structure.numbers(self._page.entries.get(tag))
+        numbers = self.numbers(tag)
         return int(numbers[0]) if numbers else missing
 
     def _check_extents(self) -> None:
         # libtiff fills what a JPEG strip lacks with grey; a strip beyond the end is truncation.
         for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
-            starts = self._structure.numbers(self._page.entries.get(offsets))
-            lengths = self._structure.numbers(self._page.entries.get(counts))
+            starts, lengths = self.numbers(offsets), self.numbers(counts)
             if any(start + length > len(self._structure.data) for start, length in zip(starts, lengths, strict=False)):
                 raise ValueError("samples lie beyond the end of the file")
 
 
-def _raw_kind(structure: TiffStructure, page: Directory) -> str | None:
-    if _DNG_VERSION in page.entries:
-        return "camera RAW (DNG)"
-    compression = structure.numbers(page.entries.get(_COMPRESSION))
-    if compression and compression[0] in _RAW_COMPRESSIONS:
-        return "camera RAW"
+def _raw_kind(structure: TiffStructure, pages: Sequence[Directory]) -> str | None:
+    page = pages[0]
+    places = structure.numbers(page.entries.get(_SUB_DIRECTORIES))[:_MAX_BESIDE]
+    beside = [structure.directory(at) for at in places if isinstance(at, int)]
+    for one in (*pages[:_MAX_BESIDE], *(found for found in beside if found)):
+        if _DNG_VERSION in one.entries:
+            return "camera RAW (DNG)"
+        # What a sensor saw, before it is made into colours, makes a RAW of whatever else the file holds.
+        compression = structure.numbers(one.entries.get(_COMPRESSION))[:1]
+        photometric = structure.numbers(one.entries.get(_PHOTOMETRIC))[:1]
+        if _RAW_COMPRESSIONS.intersection(compression) or _RAW_PHOTOMETRICS.intersection(photometric):
+            return "camera RAW"
     reduced = structure.numbers(page.entries.get(_SUBFILE_TYPE))[:1] == (1,)
     maker = structure.text(page.entries.get(_MAKE)).casefold()
     if reduced and _SUB_DIRECTORIES in page.entries and maker.startswith(_RAW_MAKERS):

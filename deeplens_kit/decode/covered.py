@@ -1,0 +1,162 @@
+"""Whether the samples of its picture are all that a file shows, or whether it holds more beside them.
+
+Takes the bytes of one file and its format; says whether every part of it is known and is either samples, colour or
+plain metadata. Must not decode anything. What is not known counts as more: gain maps, depth, movies behind a still,
+layers and thermal data all sit in places that a decoder of pictures passes over, and removing such a file for
+another with equal samples would lose them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from deeplens_kit.decode.formats.boxes import ItemFacts, item_facts, top_boxes
+from deeplens_kit.decode.ifd import TiffStructure
+
+__all__ = ["is_covered"]
+
+# Chunks of PNG that are samples, colour, hints or texts (ISO/IEC 15948, its extensions, C2PA, Apple's and
+# ImageMagick's hints). Fireworks keeps its layers in others, phones will keep gain maps in others.
+_PNG_CHUNKS = frozenset(
+    b"IHDR PLTE IDAT IEND tRNS gAMA cHRM sRGB iCCP cICP mDCV cLLI sBIT bKGD hIST pHYs sPLT tEXt zTXt iTXt eXIf tIME "
+    b"acTL fcTL fdAT iDOT caBX vpAg oFFs pCAL sCAL".split()
+)
+_WEBP_CHUNKS = frozenset({b"VP8 ", b"VP8L", b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP", b"EXIF", b"XMP "})
+_ITEM_TYPES = frozenset({b"hvc1", b"av01", b"grid", b"iden", b"Exif", b"mime"})
+_ITEM_REFERENCES = frozenset({b"cdsc", b"dimg", b"thmb", b"auxl", b"prem"})
+_ALPHA_ITEMS = frozenset({b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:mpeg:hevc:2015:auxid:1"})
+_TOP_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"free", b"skip"})
+
+# XMP of gain maps, depth, sound and motion photos says what lies elsewhere in the file.
+_TELLING_XMP = (
+    b"hdrgm:",
+    b"HDRGainMap",
+    b"GDepth:",
+    b"GImage:",
+    b"GAudio:",
+    b"Container:Directory",
+    b"MotionPhoto",
+    b"MicroVideo",
+    b"AuxiliaryImageType",
+    b"DepthMap",
+)
+_JPEG_SEGMENTS: Mapping[int, tuple[bytes, ...]] = {
+    0xE0: (b"JFIF\x00", b"JFXX\x00"),
+    0xE1: (b"Exif\x00", b"http://ns.adobe.com/xap/1.0/\x00", b"http://ns.adobe.com/xmp/extension/\x00"),
+    0xE2: (b"ICC_PROFILE\x00",),
+    0xEC: (b"Ducky", b"PictureInfo"),
+    0xED: (b"Photoshop 3.0\x00", b"Adobe_CM"),
+    0xEE: (b"Adobe",),
+}
+"""Application segments that hold metadata or colour alone; any other holds more (MPF, FLIR, FPXR, gain maps)."""
+
+_METADATA_SEGMENT, _END_OF_PICTURE = 0xE1, 0xD9
+_SUB_DIRECTORIES, _LAYERS = 330, 37724
+_EMPTY = b"\x00\r\n \xff"
+
+
+def is_covered(format_name: str, data: bytes) -> bool:
+    """Whether decoding all frames and reading the colour profile gives all that the file shows.
+
+    Args:
+        format_name: As `signature.sniff` names it.
+        data: The whole file, which a reader has accepted.
+    """
+    return _CHECKS[format_name](data)
+
+
+def _jpeg(data: bytes) -> bool:
+    at = data.find(b"\xff", 2)
+    while 0 <= at < len(data) - 1:
+        marker = data[at + 1]
+        if marker == _END_OF_PICTURE:
+            return not data[at + 2 :].strip(_EMPTY)
+        if marker in (0x00, 0x01, 0xFF) or 0xD0 <= marker <= 0xD7:
+            # Coded data holds FF only before 00 and restarts; all else, also between scans, are segments.
+            at += 1 if marker == 0xFF else 2
+        else:
+            end = at + 2 + int.from_bytes(data[at + 2 : at + 4], "big")
+            body = data[at + 4 : end]
+            if 0xE0 <= marker <= 0xEF and not body.startswith(_JPEG_SEGMENTS.get(marker, ())):
+                return False
+            if marker == _METADATA_SEGMENT and _tells(body):
+                return False
+            at = end
+        at = data.find(b"\xff", at)
+    return False
+
+
+def _png(data: bytes) -> bool:
+    at, kind = 8, b""
+    while kind != b"IEND":
+        length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
+        if kind not in _PNG_CHUNKS or (kind == b"iTXt" and _tells(data[at + 8 : at + 8 + length])):
+            return False
+        at += 12 + length
+    return not data[at:].strip(_EMPTY)
+
+
+def _webp(data: bytes) -> bool:
+    at, end = 12, 8 + int.from_bytes(data[4:8], "little")
+    while at + 8 <= end:
+        size = int.from_bytes(data[at + 4 : at + 8], "little")
+        kind = data[at : at + 4]
+        if kind not in _WEBP_CHUNKS or (kind == b"XMP " and _tells(data[at + 8 : at + 8 + size])):
+            return False
+        at += 8 + size + (size & 1)
+    return not data[end:].strip(_EMPTY)
+
+
+def _gif(data: bytes) -> bool:
+    # A colour profile, and text that a decoder would have to draw: no reader at hand knows either.
+    return b"ICCRGBG1012" not in data and b"\x21\x01\x0c" not in data
+
+
+def _bmp(data: bytes) -> bool:
+    header = int.from_bytes(data[14:18], "little")
+    # BITMAPV4HEADER and later name a colour space: sRGB or the system's are none of their own.
+    return header < 108 or data[70:74] in (b"BGRs", b" niW")
+
+
+def _tiff(data: bytes) -> bool:
+    structure = TiffStructure(data)
+    pages = list(structure.chain(2))
+    tags = pages[0].entries
+    return len(pages) == 1 and _SUB_DIRECTORIES not in tags and _LAYERS not in tags
+
+
+def _heif(data: bytes) -> bool:
+    return set(top_boxes(data)) <= _TOP_BOXES and _items(item_facts(data))
+
+
+def _avif(data: bytes) -> bool:
+    # Unlike HEIC, sequences are decoded frame by frame; eight bits are all that the decoder gives.
+    facts = item_facts(data)
+    known = set(top_boxes(data)) <= _TOP_BOXES | {b"moov"}
+    return known and facts is not None and not facts.deep and _items(facts)
+
+
+def _items(facts: ItemFacts | None) -> bool:
+    return (
+        facts is not None
+        and facts.types <= _ITEM_TYPES
+        and facts.references <= _ITEM_REFERENCES
+        and facts.auxiliary <= _ALPHA_ITEMS
+        and not any(map(_tells, facts.texts))
+    )
+
+
+def _tells(body: bytes) -> bool:
+    return any(word in body for word in _TELLING_XMP)
+
+
+_CHECKS: Mapping[str, Callable[[bytes], bool]] = {
+    "AVIF": _avif,
+    "BMP": _bmp,
+    "GIF": _gif,
+    "HEIF": _heif,
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "TIFF": _tiff,
+    "WEBP": _webp,
+}
