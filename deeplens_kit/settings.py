@@ -53,7 +53,7 @@ class DecodeSettings:
 class FeatureSettings:
     """Which features are computed, by registry name. A model that is not installed is reported and left out."""
 
-    enabled: tuple[str, ...] = ("clarity", "phash", "dhash", "ahash", "pdq", "sscd_small")
+    enabled: tuple[str, ...] = ("clarity", "phash", "dhash", "ahash", "pdq", "sscd_small", "sscd_small_regions")
     batch_size: int = 8
     model_dir: str = ""
 

@@ -70,8 +70,8 @@ def _first_run_id(frame: pl.DataFrame) -> str:
 def _checked_vectors(
     spec: FeatureSpec, digests: list[str], matrix: NDArray[np.float16]
 ) -> tuple[list[str], NDArray[np.float16]]:
-    if spec.kind != "vector":
-        raise TypeError(f"feature {spec.key} is a {spec.kind}; only vectors have a table of their own")
+    if spec.kind not in ("vector", "regions"):
+        raise TypeError(f"feature {spec.key} is a {spec.kind}; only vectors and regions have a table of their own")
     if matrix.dtype != np.float16 or matrix.shape != (len(digests), spec.size):
         raise TypeError(
             f"vectors of {spec.key} are {matrix.dtype} {matrix.shape}, should be float16 {(len(digests), spec.size)}"

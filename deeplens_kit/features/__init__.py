@@ -6,6 +6,7 @@ libraries (numba, ONNX Runtime, torch) are imported when an extractor that needs
 
 from deeplens_kit.features.base import Columns, Extractor, Thumbnail
 from deeplens_kit.features.orientations import ORIENTATIONS, dihedral_pdq, dihedral_phash
+from deeplens_kit.features.region_rows import UnpackedRegions, unpack_regions
 from deeplens_kit.features.registry import Availability, available, extractor, names, vector_names
 from deeplens_kit.features.runtime import check_runtime
 
@@ -15,11 +16,13 @@ __all__ = [
     "Columns",
     "Extractor",
     "Thumbnail",
+    "UnpackedRegions",
     "available",
     "check_runtime",
     "dihedral_pdq",
     "dihedral_phash",
     "extractor",
     "names",
+    "unpack_regions",
     "vector_names",
 ]

@@ -14,7 +14,7 @@ import numpy as np
 from numba import types
 from numpy.typing import NDArray
 
-__all__ = ["clarity_sums", "opponent_sums", "pdq_hash"]
+__all__ = ["clarity_sums", "compiled", "opponent_sums", "pdq_hash"]
 
 _F32 = np.float32
 _SIDE = 64
@@ -29,7 +29,9 @@ _GREY = types.Array(types.uint8, 2, "C", readonly=True)
 _PLANE = types.Array(types.float32, 2, "C")
 
 
-def _compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+def compiled(signature: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """A decorator that compiles for this signature, without the GIL, cached on disk where there is a folder for it."""
+
     def compile_one(function: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return numba.njit(signature, nogil=True, cache=True)(function)  # type: ignore[no-any-return]
@@ -50,7 +52,7 @@ def _dct_rows() -> NDArray[np.float32]:
 _DCT = _dct_rows()
 
 
-@_compiled(types.void(_PLANE, _PLANE, types.int64))
+@compiled(types.void(_PLANE, _PLANE, types.int64))
 def _box_along_rows(source: Any, target: Any, window: int) -> None:  # pragma: no cover - compiled
     """Running mean of `window` samples along each row; at the ends over the samples that exist.
 
@@ -75,7 +77,7 @@ def _box_along_rows(source: Any, target: Any, window: int) -> None:  # pragma: n
             target[y, x] = total / _F32(width - x - ahead - 1 + window)
 
 
-@_compiled(types.void(_PLANE, _PLANE, types.int64))
+@compiled(types.void(_PLANE, _PLANE, types.int64))
 def _box_along_columns(source: Any, target: Any, window: int) -> None:  # pragma: no cover - compiled
     """As along rows, with one running sum per column, so that the loops run over neighbours in memory."""
     height, width = source.shape
@@ -97,7 +99,7 @@ def _box_along_columns(source: Any, target: Any, window: int) -> None:  # pragma
             target[y, x] = total[x] / count
 
 
-@_compiled(types.int64(_PLANE))
+@compiled(types.int64(_PLANE))
 def _pdq_quality(small: Any) -> int:  # pragma: no cover - compiled
     """Sum of the gradients of the 64x64 picture in whole percents of the grey range, /90, at most 100."""
     total = 0
@@ -110,7 +112,7 @@ def _pdq_quality(small: Any) -> int:  # pragma: no cover - compiled
     return min(total // _FLAT_QUALITY, _FULL_QUALITY)
 
 
-@_compiled(types.void(_PLANE, _PLANE))
+@compiled(types.void(_PLANE, _PLANE))
 def _pdq_frequencies(small: Any, kept: Any) -> None:  # pragma: no cover - compiled
     """`kept` = D small D^T for the 16 kept rows of the DCT matrix; each sum runs over rising positions."""
     half = np.zeros((_KEPT, _SIDE), dtype=np.float32)
@@ -126,7 +128,7 @@ def _pdq_frequencies(small: Any, kept: Any) -> None:  # pragma: no cover - compi
             kept[i, j] = total
 
 
-@_compiled(types.int64(_RGB, types.Array(types.uint8, 1, "C")))
+@compiled(types.int64(_RGB, types.Array(types.uint8, 1, "C")))
 def pdq_hash(rgb: Any, out: Any) -> int:  # pragma: no cover - compiled
     """Write the 32 bytes of a picture's PDQ hash to `out` (zeros on entry) and return its quality.
 
@@ -167,7 +169,7 @@ def pdq_hash(rgb: Any, out: Any) -> int:  # pragma: no cover - compiled
     return quality
 
 
-@_compiled(types.void(_GREY, types.int64, types.int64, types.Array(types.int64, 1, "C")))
+@compiled(types.void(_GREY, types.int64, types.int64, types.Array(types.int64, 1, "C")))
 def clarity_sums(grey: Any, flat_step: int, edge_step: int, out: Any) -> None:  # pragma: no cover - compiled
     """Count, in one pass over a grey picture, what sharpness and plainness are made of; whole numbers only.
 
@@ -208,7 +210,7 @@ def clarity_sums(grey: Any, flat_step: int, edge_step: int, out: Any) -> None:  
     out[8] = (height - 1) * (width - 1)
 
 
-@_compiled(types.void(_RGB, types.Array(types.int64, 1, "C")))
+@compiled(types.void(_RGB, types.Array(types.int64, 1, "C")))
 def opponent_sums(rgb: Any, out: Any) -> None:  # pragma: no cover - compiled
     """Sum the opponent colours of a picture and their squares, in one pass; whole numbers only.
 

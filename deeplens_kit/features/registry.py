@@ -109,6 +109,12 @@ def _sscd_small(settings: FeatureSettings) -> Extractor:
     return sscd_extractor(SMALL, settings.model_dir)
 
 
+def _sscd_small_regions(settings: FeatureSettings) -> Extractor:
+    from deeplens_kit.features.regions import regions_extractor
+
+    return regions_extractor(settings.model_dir)
+
+
 def _sscd(settings: FeatureSettings) -> Extractor:
     from deeplens_kit.features.sscd import FULL, sscd_extractor
 
@@ -130,6 +136,7 @@ _FACTORIES: dict[str, Callable[[FeatureSettings], Extractor]] = {
     "phash": _grey_hash("phash"),
     "sscd": _sscd,
     "sscd_small": _sscd_small,
+    "sscd_small_regions": _sscd_small_regions,
     "sscd_torch": _sscd_torch,
     "whash": _grey_hash("whash"),
 }

@@ -73,7 +73,8 @@ class Analysed:
 
     Attributes:
         pictures: Rows of `pictures` without `run_id`.
-        vectors: Per vector feature the digests and a float16 array of shape (len(digests), size).
+        vectors: Per vector feature the digests and a float16 array of shape (len(digests), size); of regions only
+            the pictures that have some.
         failures: Contents that could not be decoded.
     """
 
@@ -134,9 +135,16 @@ def _features(
             computed = extractor.extract(thumbnails)
         if extractor.spec.kind == "vector":
             vectors[extractor.spec] = (digests, computed["vector"])
+        elif extractor.spec.kind == "regions":
+            vectors[extractor.spec] = _of_those_with_some(digests, computed["regions"])
         else:
             columns.update((name, _plain(values)) for name, values in computed.items())
     return columns, vectors
+
+
+def _of_those_with_some(digests: list[str], rows: NDArray[np.float16]) -> tuple[list[str], NDArray[np.float16]]:
+    some = np.flatnonzero(rows.any(axis=1))
+    return [digests[row] for row in some], rows[some]
 
 
 def _plain(values: NDArray[np.generic]) -> list[object]:

@@ -112,7 +112,8 @@ def map_pictures(
 
 def _spec_of(workspace: Workspace, feature: str, pictures: pl.DataFrame) -> FeatureSpec | None:
     """The stored feature of this name that most pictures have; None where no picture has one."""
-    stored = workspace.catalog.vector_specs()
+    # A region's vector is no picture's.
+    stored = [spec for spec in workspace.catalog.vector_specs() if spec.kind == "vector"]
     named = [spec for spec in stored if spec.name == feature]
     if not named and feature not in vector_names():
         raise UnknownNameError("feature with vectors", feature, {spec.name for spec in stored} or vector_names())

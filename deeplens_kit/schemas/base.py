@@ -108,9 +108,11 @@ class FeatureSpec:
     Attributes:
         name: Stable name, for example "pdq" or "sscd_small".
         version: Raised when the numbers change for the same input.
-        kind: "hash" (bits), "vector" (floats, L2-normalised) or "measure" (a few plain numbers).
-        size: Bits of a hash, dimensions of a vector, count of measures.
-        columns: Columns that it fills in `pictures`; empty for vectors, which have a table of their own.
+        kind: "hash" (bits), "vector" (floats, L2-normalised), "regions" (boxes with a vector each, of the pictures
+            that have some) or "measure" (a few plain numbers).
+        size: Bits of a hash, dimensions of a vector, numbers of all regions of a picture, count of measures.
+        columns: Columns that it fills in `pictures`; empty for vectors and regions, which have a table of
+            their own.
         metric: How two values are compared.
         preprocessing: Versioned name of what is done to the thumbnail first.
         weights: Name and SHA-256 prefix of the weights, empty where there are none.
@@ -119,7 +121,7 @@ class FeatureSpec:
 
     name: str
     version: int
-    kind: Literal["hash", "vector", "measure"]
+    kind: Literal["hash", "vector", "regions", "measure"]
     size: int
     columns: tuple[str, ...]
     metric: Literal["hamming", "cosine", "none"]

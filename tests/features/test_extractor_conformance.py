@@ -55,11 +55,11 @@ class Conformance:
         assert spec.name == self.feature
         assert spec.source
         assert spec.preprocessing
-        assert bool(spec.weights) == (spec.kind == "vector")
+        assert bool(spec.weights) == (spec.kind in ("vector", "regions"))
         assert (spec.metric == "none") == (spec.kind == "measure")
         known = {column.name for column in PICTURES.columns}
         assert set(spec.columns) <= known
-        assert bool(spec.columns) == (spec.kind != "vector")
+        assert bool(spec.columns) == (spec.kind not in ("vector", "regions"))
 
     def test_the_key_changes_with_what_the_numbers_depend_on(self, made: Extractor) -> None:
         spec = made.spec
@@ -70,7 +70,7 @@ class Conformance:
 
     def test_columns_types_and_shapes(self, made: Extractor, whole: dict[str, NDArray[Any]]) -> None:
         assert set(whole) == set(self.arrays)
-        assert set(whole) == set(made.spec.columns or ("vector",))
+        assert set(whole) == set(made.spec.columns or (made.spec.kind,))
         for name, (dtype, shape) in self.arrays.items():
             assert whole[name].dtype == dtype, name
             assert whole[name].shape == (8, *shape), name
@@ -241,6 +241,12 @@ class TestSscdSmall(Conformance):
         "coins": {"vector": [0.1027, 0.0207, -0.0408, 0.0126, -0.0426, -0.0178]},
     }
     tolerance = 3e-3  # other processors multiply in another order
+
+
+class TestSscdSmallRegions(Conformance):
+    feature = "sscd_small_regions"
+    arrays: ClassVar = {"regions": (np.float16, (4 * 516,))}
+    canonical: ClassVar = {"coffee": {"regions": [0.0] * 8}, "astronaut": {"regions": [0.0] * 8}}
 
 
 class TestSscd(Conformance):

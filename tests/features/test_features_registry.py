@@ -23,12 +23,14 @@ def test_public_names() -> None:
         "Columns",
         "Extractor",
         "Thumbnail",
+        "UnpackedRegions",
         "available",
         "check_runtime",
         "dihedral_pdq",
         "dihedral_phash",
         "extractor",
         "names",
+        "unpack_regions",
         "vector_names",
     }
     assert all(hasattr(deeplens_kit.features, name) for name in deeplens_kit.features.__all__)
