@@ -5,6 +5,7 @@ Importing it loads neither numba nor FAISS; they load with the first search.
 
 from deeplens_kit.matching.borderline import BORDERLINE, HISTOGRAM, borderline_pairs, count_pairs
 from deeplens_kit.matching.candidates import find_pairs
+from deeplens_kit.matching.equal_samples import PIXELS_SCORE, SAMPLE_FACTS, mark_pixels, worth_comparing
 from deeplens_kit.matching.families import find_families
 from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.groups import Grouping, group
@@ -18,7 +19,9 @@ __all__ = [
     "BORDERLINE",
     "CONTEXT_COLUMNS",
     "HISTOGRAM",
+    "PIXELS_SCORE",
     "POLICY_COLUMNS",
+    "SAMPLE_FACTS",
     "STRICT",
     "Clause",
     "GraphFloor",
@@ -36,6 +39,8 @@ __all__ = [
     "graph_floor",
     "group",
     "keeper_order",
+    "mark_pixels",
     "tiers_of",
     "with_context",
+    "worth_comparing",
 ]

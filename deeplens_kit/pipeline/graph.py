@@ -15,7 +15,17 @@ import polars as pl
 
 from deeplens_kit.decode import effective_pixels
 from deeplens_kit.errors import DeepLensError, Interrupted
-from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, GraphFloor, Rule, find_pairs, graph_floor
+from deeplens_kit.matching import (
+    CONTEXT_COLUMNS,
+    POLICY_COLUMNS,
+    STRICT,
+    GraphFloor,
+    Rule,
+    find_pairs,
+    graph_floor,
+    mark_pixels,
+)
+from deeplens_kit.pipeline.native_samples import measure_samples
 from deeplens_kit.pipeline.picture_bytes import each_picture
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace
@@ -33,7 +43,7 @@ _MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEX
 GRAPH_INPUTS = ["digest", "features", "decode_spec"]
 """Columns of `pictures` that say whether the stored pairs are those of the pictures there are."""
 # Raised when the same inputs would give other pairs.
-_GRAPH_VERSION = 1
+_GRAPH_VERSION = 2
 # In a stored fingerprint between what the pairs were found from and the rule that gave them their tiers.
 _RULE_MARK = ":"
 # Ends the fingerprint of pairs of which some could not be measured, so that the next run tries again.
@@ -44,7 +54,7 @@ _EQUAL_SIDES = 0.95**2
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """What matching found: pictures looked at, pairs by tier, and pictures measured for detail."""
+    """What matching found: pictures looked at, copies (equal pixels too) and scenes, pictures measured for detail."""
 
     pictures: int
     copies: int
@@ -114,12 +124,15 @@ def _replace_pairs(
         pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=run_id)
     meter.advance(pictures.height)
     meter.finish()
+    told = measure_samples(workspace, pairs, workers=workers, progress=progress, stop=stop)
+    pairs = mark_pixels(pairs, told.samples)
     wanted, measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
     if stop.is_set():
         raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
+    whole = measured == wanted and not told.missing
     # The pairs last: their fingerprint says that all of it was done.
-    workspace.catalog.replace_pairs(pairs, fingerprint if measured == wanted else fingerprint + _UNMEASURED)
-    copies = pairs.filter(pl.col("tier") == Tier.COPY).height
+    workspace.catalog.replace_pairs(pairs, fingerprint if whole else fingerprint + _UNMEASURED)
+    copies = pairs.filter(pl.col("tier") != Tier.SCENE).height
     return MatchReport(pictures.height, copies, pairs.height - copies, measured)
 
 

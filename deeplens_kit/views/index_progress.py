@@ -26,6 +26,7 @@ _STAGES = {
     "scan": "listing",
     "index": "reading",
     "match": "matching",
+    "samples": "comparing samples",
     "detail": "measuring detail",
     "map": "laying out the map",
     "report": "making the report",

@@ -1,0 +1,92 @@
+"""Pairs whose pictures hold the very same samples: which are worth the look, and which have them.
+
+Takes pairs and facts of pictures, gives digests to look at or the pairs marked with tier `pixels`. Must not decode
+anything: the digests of native samples come in. Equal samples are proof, so that no bound of a rule is asked.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from deeplens_kit.schemas import Relation, Tier
+
+__all__ = ["PIXELS_SCORE", "SAMPLE_FACTS", "mark_pixels", "worth_comparing"]
+
+PIXELS_SCORE = 0.9999
+"""Between equal bytes (1) and the best of copies (below .999, see `rules.scores_of`)."""
+
+NEAR_PDQ = 8
+"""Bits, inclusive: equal samples have equal hashes but where an alpha channel or a decoder's rounding moved one."""
+
+NEAR_PHASH = 2
+"""Bits, inclusive, where there is no PDQ distance."""
+
+SAMPLE_FACTS = (
+    "digest",
+    "width_px",
+    "height_px",
+    "format",
+    "frames",
+    "lossless",
+    "has_alpha",
+    "has_icc",
+    "jpeg_quality",
+)
+"""Columns of `pictures` that `worth_comparing` looks at."""
+
+
+def worth_comparing(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.Series:
+    """Digests of the pictures that may have the samples of another one: sorted, each once.
+
+    Args:
+        pairs: PAIRS.
+        pictures: SAMPLE_FACTS.
+    """
+    near = (
+        pl.when(pl.col("pdq_distance").is_not_null())
+        .then(pl.col("pdq_distance") <= NEAR_PDQ)
+        .otherwise((pl.col("phash_distance") <= NEAR_PHASH).fill_null(False))
+    )
+    # The eight orientations of the hash make a mirror image as near as can be: its samples are others.
+    upright = (pl.col("orientation") == 0).fill_null(True)
+    facts = pictures.select(SAMPLE_FACTS)
+    joined = (
+        pairs.filter(near & upright)
+        .select("digest_a", "digest_b")
+        .join(facts, left_on="digest_a", right_on="digest")
+        .join(facts, left_on="digest_b", right_on="digest", suffix="_b")
+    )
+    alike = pl.all_horizontal(
+        pl.col(name) == pl.col(f"{name}_b") for name in ("width_px", "height_px", "frames", "has_icc")
+    )
+    # Of two lossy files of different codecs or quality, none was made from the other's samples without loss.
+    codec = (pl.col("format") == pl.col("format_b")) & pl.col("jpeg_quality").eq_missing(pl.col("jpeg_quality_b"))
+    chosen = joined.filter(alike & (codec | pl.col("lossless") | pl.col("lossless_b")))
+    return pl.concat([chosen["digest_a"], chosen["digest_b"].alias("digest_a")]).unique().sort().alias("digest")
+
+
+def mark_pixels(pairs: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:
+    """The pairs with tier `pixels`, relation `whole` and `PIXELS_SCORE` where both pictures have equal samples.
+
+    Args:
+        pairs: PAIRS.
+        samples: Columns digest and samples, of the pictures that were looked at; empty and null say nothing.
+
+    Returns:
+        PAIRS in the same order, other rows as they were.
+    """
+    told = samples.filter(pl.col("samples").fill_null("") != "").select("digest", "samples")
+    sides = pairs.select("digest_a", "digest_b").join(
+        told, left_on="digest_a", right_on="digest", how="left", maintain_order="left"
+    )
+    both = sides.join(told, left_on="digest_b", right_on="digest", how="left", maintain_order="left", suffix="_b")
+    equal = (both["samples"] == both["samples_b"]).fill_null(False).alias("_equal")
+    return (
+        pairs.with_columns(equal)
+        .with_columns(
+            pl.when("_equal").then(pl.lit(str(Tier.PIXELS))).otherwise("tier").alias("tier"),
+            pl.when("_equal").then(pl.lit(str(Relation.WHOLE))).otherwise("relation").alias("relation"),
+            pl.when("_equal").then(pl.lit(PIXELS_SCORE, pl.Float32)).otherwise("score").alias("score"),
+        )
+        .drop("_equal")
+    )
