@@ -95,15 +95,41 @@ class IndexSettings:
 
 @dataclass(frozen=True, slots=True)
 class MatchSettings:
-    """What becomes a candidate: the floor and k of the stored neighbour graph (bounds inclusive)."""
+    """What becomes a candidate: the floor and k of the stored neighbour graph (bounds inclusive).
+
+    Attributes:
+        neighbours: Nearest pictures by each signal.
+        pdq_max_distance: Bits of 256, in any orientation or as a negative.
+        phash_max_distance: Bits of 64, in any orientation.
+        sscd_min_cosine: Of whole pictures.
+        region_neighbours: Nearest pictures of each region.
+        region_min_cosine: Of a region with a whole picture.
+        hub_links: A picture with more pairs than this, copies for certain aside, is a hub.
+        hub_neighbours: Pairs that a hub keeps beside those that are the strongest of the other picture.
+    """
 
     neighbours: int = 12
     pdq_max_distance: int = 64
     phash_max_distance: int = 8
-    sscd_min_cosine: float = 0.45
+    sscd_min_cosine: float = 0.4
+    region_neighbours: int = 6
+    region_min_cosine: float = 0.5
+    hub_links: int = 24
+    hub_neighbours: int = 6
 
     def __post_init__(self) -> None:
-        _at_least("match", self, neighbours=1, pdq_max_distance=0, phash_max_distance=0, sscd_min_cosine=-1.0)
+        _at_least(
+            "match",
+            self,
+            neighbours=1,
+            pdq_max_distance=0,
+            phash_max_distance=0,
+            sscd_min_cosine=-1.0,
+            region_neighbours=0,
+            region_min_cosine=-1.0,
+            hub_links=1,
+            hub_neighbours=1,
+        )
 
 
 @dataclass(frozen=True, slots=True)

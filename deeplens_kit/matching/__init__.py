@@ -3,8 +3,9 @@
 Importing it loads neither numba nor FAISS; they load with the first search.
 """
 
+from deeplens_kit.matching.background import normalised_cosines
 from deeplens_kit.matching.borderline import BORDERLINE, HISTOGRAM, borderline_pairs, count_pairs
-from deeplens_kit.matching.candidates import find_pairs
+from deeplens_kit.matching.candidates import find_pairs, pairs_towards_keepers
 from deeplens_kit.matching.equal_samples import PIXELS_SCORE, SAMPLE_FACTS, mark_pixels, worth_comparing
 from deeplens_kit.matching.families import find_families
 from deeplens_kit.matching.floors import GraphFloor, graph_floor
@@ -40,6 +41,8 @@ __all__ = [
     "group",
     "keeper_order",
     "mark_pixels",
+    "normalised_cosines",
+    "pairs_towards_keepers",
     "tiers_of",
     "with_context",
     "worth_comparing",

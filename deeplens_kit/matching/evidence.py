@@ -13,11 +13,20 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.features import dihedral_pdq, dihedral_phash
+from deeplens_kit.features import dihedral_pdq, dihedral_phash, unpack_regions
 from deeplens_kit.matching.neighbours.base import hash_words
 from deeplens_kit.matching.neighbours.brute_force import unit_rows
 
-__all__ = ["HashColumn", "VectorColumn", "hash_columns", "pair_evidence", "vector_columns"]
+__all__ = [
+    "HashColumn",
+    "RegionColumn",
+    "VectorColumn",
+    "hash_columns",
+    "pair_evidence",
+    "region_column",
+    "region_cosines",
+    "vector_columns",
+]
 
 PDQ_BYTES = 32
 """Bytes of a PDQ hash; one of another length counts as missing."""
@@ -25,6 +34,9 @@ PDQ_BYTES = 32
 VECTOR_COLUMNS = {"sscd_small": "sscd_small", "sscd": "sscd", "sscd_torch": "sscd"}
 """Feature -> column of PAIRS that its cosines fill. The TorchScript weights are the same full model: they speak where
 the other form of it does not."""
+
+REGIONS, REGIONS_OF = "sscd_small_regions", "sscd_small"
+"""The feature that holds regions, and the feature of whole pictures that their vectors are compared with."""
 
 _BLOCK = 65_536
 
@@ -55,6 +67,21 @@ class VectorColumn:
     vectors: NDArray[np.floating]
 
 
+@dataclass(frozen=True, slots=True)
+class RegionColumn:
+    """The regions of the pictures that have some.
+
+    Attributes:
+        positions: int64 (m,), position of the picture of each region, rising.
+        boxes: float32 (m, 4): left, top, right, bottom, shares of the upright picture.
+        vectors: float16 (m, d).
+    """
+
+    positions: NDArray[np.int64]
+    boxes: NDArray[np.float32]
+    vectors: NDArray[np.float16]
+
+
 def hash_columns(pictures: pl.DataFrame) -> list[HashColumn]:
     """PDQ and pHash of the pictures, each where the column exists."""
     columns: list[HashColumn] = []
@@ -77,13 +104,29 @@ def vector_columns(
     place = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), eager=True)})
     columns = []
     for name in VECTOR_COLUMNS:
-        if name not in vectors:
-            continue
-        owners, rows = vectors[name]
-        listed = pl.DataFrame({"digest": pl.Series(list(owners), dtype=pl.String)}).with_row_index("row")
-        found = listed.join(place, on="digest").unique("position", keep="first", maintain_order=True).sort("position")
-        columns.append(VectorColumn(name, found["position"].to_numpy().astype(np.int64), rows[found["row"].to_numpy()]))
+        if name in vectors:
+            columns.append(VectorColumn(name, *_placed(place, *vectors[name])))
     return columns
+
+
+def region_column(
+    digests: pl.Series, vectors: Mapping[str, tuple[Sequence[str], NDArray[np.floating]]]
+) -> RegionColumn | None:
+    """Regions put in the order of `digests`; None where no picture has one."""
+    if REGIONS not in vectors:
+        return None
+    place = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), eager=True)})
+    positions, rows = _placed(place, *vectors[REGIONS])
+    regions = unpack_regions(rows.astype(np.float16, copy=False))
+    return RegionColumn(positions[regions.row], regions.boxes, regions.vectors) if len(regions.row) else None
+
+
+def _placed(
+    place: pl.DataFrame, owners: Sequence[str], rows: NDArray[np.floating]
+) -> tuple[NDArray[np.int64], NDArray[np.floating]]:
+    listed = pl.DataFrame({"digest": pl.Series(list(owners), dtype=pl.String)}).with_row_index("row")
+    found = listed.join(place, on="digest").unique("position", keep="first", maintain_order=True).sort("position")
+    return found["position"].to_numpy().astype(np.int64), rows[found["row"].to_numpy()]
 
 
 def pair_evidence(
@@ -121,6 +164,50 @@ def pair_evidence(
     return pl.DataFrame(columns)
 
 
+def region_cosines(
+    left: NDArray[np.int64],
+    right: NDArray[np.int64],
+    count: int,
+    regions: RegionColumn | None,
+    vectors: Sequence[VectorColumn],
+) -> pl.Series:
+    """The best cosine of a region of one picture of a pair with the other picture, null where there is none.
+
+    Args:
+        left: int64 (m,), positions of pictures.
+        right: int64 (m,), positions of the others.
+        count: How many pictures there are.
+        regions: From `region_column`.
+        vectors: From `vector_columns`; those of the regions' model are taken.
+    """
+    best = np.full(len(left), -np.inf, np.float32)
+    whole = next((column for column in vectors if column.name == REGIONS_OF), None)
+    if regions is not None and whole is not None:
+        row = np.full(count, -1, np.int64)
+        row[whole.positions] = np.arange(len(whole.positions))
+        starts = np.searchsorted(regions.positions, np.arange(count + 1))
+        for owner, other in ((left, right), (right, left)):
+            pair = np.flatnonzero((row[other] >= 0) & (starts[owner + 1] > starts[owner]))
+            number = starts[owner[pair] + 1] - starts[owner[pair]]
+            pair = np.repeat(pair, number)
+            region = np.arange(len(pair)) - np.repeat(np.cumsum(number) - number, number) + starts[owner[pair]]
+            cosines = _products(regions.vectors, region, whole.vectors, row[other[pair]])
+            np.fmax.at(best, pair, cosines)
+    return pl.Series("sscd_region", best, pl.Float32).set(pl.Series(~np.isfinite(best)), None)
+
+
+def _products(
+    first: NDArray[np.floating], a: NDArray[np.int64], second: NDArray[np.floating], b: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """Cosines of rows; NaN where a vector has no length."""
+    cosines = np.empty(len(a), np.float32)
+    for start in range(0, len(a), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        rows = unit_rows(first[a[part]]), unit_rows(second[b[part]])
+        cosines[part] = np.clip(np.einsum("ij,ij->i", *rows), -1.0, 1.0)
+    return cosines
+
+
 def _distances(
     column: HashColumn, left: NDArray[np.int64], right: NDArray[np.int64], count: int
 ) -> tuple[pl.Series, pl.Series]:
@@ -133,11 +220,7 @@ def _distances(
 
 def _cosines(column: VectorColumn, left: NDArray[np.int64], right: NDArray[np.int64], count: int) -> pl.Series:
     a, b, both = _rows(column.positions, left, right, count)
-    cosines = np.empty(len(a), np.float32)
-    for first in range(0, len(a), _BLOCK):
-        part = slice(first, first + _BLOCK)
-        rows = unit_rows(column.vectors[a[part]]), unit_rows(column.vectors[b[part]])
-        cosines[part] = np.clip(np.einsum("ij,ij->i", *rows), -1.0, 1.0)
+    cosines = _products(column.vectors, a, column.vectors, b)
     # A vector without length or with NaN says nothing.
     return _spread(cosines, both, pl.Float32()).fill_nan(None)
 

@@ -16,7 +16,7 @@ from cli_process import Deeplens
         ("[index]\nworkers = -1", "at least 0"),
         ("[index]\nwrokers = 1", "did you mean 'index.workers'?"),
         ("[features]\nmodel_dir = 1", "a text in quotes"),
-        ("[match]\nsscd_min_cosine = 'x'", "a number, for example 0.45"),
+        ("[match]\nsscd_min_cosine = 'x'", "a number, for example 0.4"),
         ("index = 1", "TOML table, as in [index]"),
         ("[idnex]", "did you mean 'index'?"),
         ("[index", "not valid TOML"),
