@@ -13,7 +13,8 @@ from matching_worlds import digest_of, picture, random_world
 from numpy.typing import NDArray
 
 from deeplens_kit.features import dihedral_pdq, dihedral_phash
-from deeplens_kit.matching import STRICT, find_pairs, group, tiers_of, with_context
+from deeplens_kit.features.region_rows import BOX, MOST_REGIONS, SLOT
+from deeplens_kit.matching import STRICT, find_pairs, group, pairs_towards_keepers, tiers_of, with_context
 from deeplens_kit.schemas import PAIRS, PICTURES
 from deeplens_kit.settings import MatchSettings
 
@@ -195,3 +196,95 @@ def test_torchscript_vectors_speak_where_the_other_form_of_the_full_model_does_n
     names = {frozenset((digest_of(a), digest_of(b))): a + b for a, b in ("ab", "ac", "bc")}
     assert {names[ends]: round(score, 5) for ends, score in found.items()} == {"ab": 1.0, "ac": 0.8, "bc": 0.6}
     assert pairs["sscd_small"].null_count() == pairs.height
+
+
+def region_rows(*regions: tuple[int, NDArray[np.floating]]) -> NDArray[np.float16]:
+    """One stored row with regions in these slots."""
+    row = np.zeros((MOST_REGIONS, SLOT), np.float16)
+    for slot, vector in regions:
+        row[slot, :BOX] = 0, 0, 0.5, 1
+        row[slot, BOX:] = vector
+    return row.reshape(1, -1)
+
+
+def test_a_part_of_a_collage_is_found_by_its_region() -> None:
+    names = ["collage", "first", "second", "stranger"]
+    axes = np.eye(len(names), 512, dtype=np.float16)
+    pictures = pl.DataFrame([picture(name) for name in names], schema=PICTURES.polars)
+    digests = [digest_of(name) for name in names]
+    near = (0.9 * axes[2].astype(np.float32) + 0.43 * axes[3].astype(np.float32)).astype(np.float16)
+    # Its own whole vector is nearest to the first region: that is no pair.
+    rows = region_rows((0, axes[0]), (1, axes[1]), (3, near))
+    vectors = {"sscd_small": (digests, axes), "sscd_small_regions": (digests[:1], rows)}
+    pairs = find_pairs(pictures, vectors, MatchSettings(), STRICT, "run")
+    found = {
+        frozenset(ends): (by, round(cosine, 2))
+        for *ends, by, cosine in pairs.select("digest_a", "digest_b", "found_by", "sscd_region").iter_rows()
+    }
+    assert found == {
+        frozenset(digests[:2]): ("region", 1.0),
+        frozenset((digests[0], digests[2])): ("region", 0.9),
+    }
+    assert pairs["sscd_small"].to_list() == [0.0, 0.0]
+    few = find_pairs(pictures, vectors, MatchSettings(region_neighbours=0), STRICT, "run")
+    assert few.is_empty()
+
+
+def test_a_region_keeps_its_nearest_and_speaks_for_pairs_that_others_found() -> None:
+    names = ["collage", *range(9)]
+    digests = [digest_of(name) for name in names]
+    pictures = pl.DataFrame([picture(name) for name in names], schema=PICTURES.polars)
+    likeness = np.linspace(0.95, 0.6, len(names) - 1, dtype=np.float32)
+    whole = np.zeros((len(names), 512), np.float32)
+    whole[0, 1] = 1
+    whole[1:, 0], whole[1:, 2:11] = likeness, np.diag(np.sqrt(1 - likeness**2))
+    axis = np.zeros(512, np.float32)
+    axis[0] = 1
+    vectors = {"sscd_small": (digests, whole), "sscd_small_regions": (digests[:1], region_rows((0, axis)))}
+    floors = MatchSettings(region_neighbours=3, sscd_min_cosine=0.99)
+    pairs = find_pairs(pictures, vectors, floors, STRICT, "run")
+    assert {*pairs["digest_a"], *pairs["digest_b"]} == set(digests[:4])
+    wide = find_pairs(pictures, vectors, MatchSettings(sscd_min_cosine=-1.0), STRICT, "run")
+    with_collage = wide.filter((pl.col("digest_a") == digests[0]) | (pl.col("digest_b") == digests[0]))
+    assert with_collage.height == len(names) - 1
+    assert with_collage["sscd_region"].sort(descending=True).to_list() == pytest.approx(likeness.tolist(), abs=2e-3)
+    assert wide.join(with_collage, on=["digest_a", "digest_b"], how="anti")["sscd_region"].null_count() == (
+        wide.height - with_collage.height
+    )
+
+
+def test_a_negative_is_a_candidate_and_no_copy_by_its_hash() -> None:
+    bits = np.random.default_rng(4).integers(0, 256, 32, dtype=np.uint8)
+    rows = [picture("picture", pdq=bits.tobytes()), picture("negative", pdq=(~bits).tobytes())]
+    pairs = find_pairs(pl.DataFrame(rows, schema=PICTURES.polars), {}, MatchSettings(), STRICT, "run")
+    assert pairs.select("found_by", "tier").rows() == [("pdq", "scene")]
+    assert pairs["pdq_distance"][0] > 64
+
+
+def test_what_found_a_pair_is_named_sorted() -> None:
+    pictures, vectors = library(5, 40)
+    pairs = find_pairs(pictures, vectors, MatchSettings(pdq_max_distance=10), STRICT, "run")
+    named = [names.split(",") for names in pairs["found_by"]]
+    assert {name for names in named for name in names} == {"pdq", "phash", "sscd_small"}
+    assert all(names == sorted(set(names)) for names in named)
+    for names, row in zip(named, pairs.iter_rows(named=True), strict=True):
+        assert "phash" not in names or row["phash_distance"] <= 8
+        assert "sscd_small" not in names or row["sscd_small"] >= 0.4 - 1e-5
+
+
+def test_known_copies_lead_to_pairs_with_the_keeper() -> None:
+    pictures = pl.DataFrame(
+        [picture(name, width_px=width) for name, width in (("best", 4000), ("half", 2000), ("tiny", 400))],
+        schema=PICTURES.polars,
+    )
+    best, half, tiny = (digest_of(name) for name in ("best", "half", "tiny"))
+    axes = np.eye(3, dtype=np.float32)
+    vectors = {"sscd_small": ([best, half, tiny], np.array([axes[0], (axes[0] + axes[1]) * 0.71, axes[1]]))}
+    pairs = find_pairs(pictures, vectors, MatchSettings(), STRICT, "run")
+    assert pairs.height == 2
+    assert pairs_towards_keepers(pictures, vectors, pairs, pairs.clear(), STRICT, "run").is_empty()
+    more = PAIRS.check(pairs_towards_keepers(pictures, vectors, pairs, pairs, STRICT, "run"))
+    assert more.select("digest_a", "digest_b", "found_by", "sscd_small").rows() == [
+        (min(best, tiny), max(best, tiny), "keeper", 0.0)
+    ]
+    assert pairs_towards_keepers(pictures, vectors, pl.concat([pairs, more]), pairs, STRICT, "run").is_empty()
