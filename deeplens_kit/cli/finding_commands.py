@@ -268,10 +268,10 @@ def _write_page(
     from deeplens_kit.reporting.duplicates_view import MAX_GROUPS
 
     named = pl.concat([view.groups["digest"], view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
-    withheld = pl.concat([view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
+    named_objects = pl.concat([view.withheld["object_id"], view.withheld["keeper_object_id"]]).unique()
     places = (
-        workspace.catalog.objects(columns=["digest", "location_id", "path"])
-        .filter(pl.col("digest").is_in(withheld.implode()))
+        workspace.catalog.objects(columns=["object_id", "location_id", "path"])
+        .filter(pl.col("object_id").is_in(named_objects.implode()))
         .join(workspace.location_names(), on="location_id", how="left")
     )
     facts = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
@@ -280,7 +280,7 @@ def _write_page(
         withheld=view.withheld,
         pairs=workspace.catalog.pairs(),
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=facts),
-        places=places.select("digest", "location", "path"),
+        places=places.select("object_id", "location", "path"),
         coverage=coverage,
         failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
     )

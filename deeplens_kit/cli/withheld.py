@@ -1,14 +1,15 @@
 """Matches that are not proposed, as rows with the places of both pictures.
 
-Takes the frame of withheld matches, gives one row for each with a file that stands for either picture; must not judge.
+Takes the frame of withheld matches, gives one row for each with the file that stays and the one that would; must not
+judge.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from deeplens_kit.cli.tables import Column, Sheet, place
-from deeplens_kit.reporting.words import format_score
+from deeplens_kit.cli.tables import Column, Sheet, place, shown
+from deeplens_kit.reporting.words import format_score, withheld_words
 
 if TYPE_CHECKING:
     import polars as pl
@@ -25,28 +26,29 @@ _COLUMNS = (
     "tier",
     "score",
     "reason",
+    "companion",
     "digest",
     "keeper_digest",
     "object_id",
+    "keeper_object_id",
 )
 
 
 def withheld_rows(workspace: Workspace, withheld: pl.DataFrame) -> pl.DataFrame:
-    """Withheld matches, strongest first; where several files hold a picture, the first by location and path."""
+    """Withheld matches, strongest first, with the places of the file that stays and of the one that would."""
     import polars as pl
 
-    digests = pl.concat([withheld["digest"], withheld["keeper_digest"]]).unique()
+    named = pl.concat([withheld["object_id"], withheld["keeper_object_id"]]).unique()
     places = (
-        workspace.catalog.objects(columns=["object_id", "digest", "location_id", "path"])
-        .filter(pl.col("digest").is_in(digests.implode()))
+        workspace.catalog.objects(columns=["object_id", "location_id", "path"])
+        .filter(pl.col("object_id").is_in(named.implode()))
         .join(workspace.location_names(), on="location_id", how="left")
-        .sort("location", "path")
-        .unique("digest", keep="first", maintain_order=True)
-        .select("digest", "location", "path", "object_id")
+        .select("object_id", "location", "path")
     )
-    keepers = places.select(keeper_digest="digest", keeper_location="location", keeper_path="path")
-    rows = withheld.join(places, on="digest", how="left").join(keepers, on="keeper_digest", how="left")
-    return rows.select(*_COLUMNS).sort("score", "keeper_digest", "digest", descending=[True, False, False])
+    keepers = places.select(keeper_object_id="object_id", keeper_location="location", keeper_path="path")
+    rows = withheld.join(places, on="object_id", how="left").join(keepers, on="keeper_object_id", how="left")
+    order = ["score", "keeper_digest", "digest", "object_id"]
+    return rows.select(*_COLUMNS).sort(order, descending=[True, False, False, False])
 
 
 def withheld_sheet(rows: pl.DataFrame) -> Sheet:
@@ -64,7 +66,7 @@ def withheld_sheet(rows: pl.DataFrame) -> Sheet:
             row["tier"],
             place(row["location"], row["path"]),
             place(row["keeper_location"], row["keeper_path"]),
-            row["reason"],
+            withheld_words(row["reason"], row["companion"] and shown(row["companion"])),
         )
         for row in rows.iter_rows(named=True)
     ]

@@ -2,7 +2,8 @@
 
 Takes objects, pictures and the stored pairs, and a rule; gives the groups, and apart from them what matches a keeper
 but is not proposed because it may be worth more. Must not search for pairs or touch files. Nobody is in a group
-because of a chain: every member's own evidence against its own keeper meets the rule.
+because of a chain: every member's own evidence against its own keeper meets the rule. What belongs together (a
+family) stays or goes together: a picture with companions is proposed only where all of them are there a second time.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
 from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, mark_outdone, picture_traits, withhold_codes
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
@@ -27,6 +29,7 @@ _ID_BYTES = 8
 PROPOSED_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
 """What a pair may be for its member to be proposed. The direction of `part` comes with verification."""
 
+_SAME = "byte for byte the same as the keeper"
 _EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd"]
 
 
@@ -68,8 +71,8 @@ def group(
     """Make stars around keepers.
 
     Args:
-        objects: OBJECTS; a further column `location` (the name) orders before the path. Rows without a digest or
-            without a picture are left out.
+        objects: OBJECTS of any outcome: those without a picture may be companions of others. A further column
+            `location` (the name) orders before the path; `place` is as for `find_families`.
         pictures: `digest` and what there is of `policy.POLICY_COLUMNS` and `rules.CONTEXT_COLUMNS`.
         pairs: PAIRS; judged by `rule`, not by the tier they were stored with.
         rule: The bounds.
@@ -78,7 +81,8 @@ def group(
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
     copies = _copies(objects, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
-    held = keeper_order(held_objects(objects, mark_outdone(pictures, copies)))
+    families = family_standing(objects, pictures["digest"])
+    held = keeper_order(held_objects(objects, mark_outdone(pictures, copies), families))
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
     held = held.with_row_index("rank").join(
         ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
@@ -88,15 +92,23 @@ def group(
     # 3. Objects to their groups: by their picture's star, else to the best object of their own picture.
     rows = _rows(held, found, chosen)
     groups = _described(rows, held, found.edges)
-    return Grouping(GROUPS.check(groups), WITHHELD.check(_withheld(ranked, found)))
+    withheld = [_withheld_copies(ranked, found)]
+    # 4. What is not told by pictures: files that go with their families, and equal files that do not.
+    if Tier.BYTES in chosen:
+        groups = pl.concat([groups, companion_groups(families)]).sort("group_id", maintain_order=True)
+        withheld.append(_withheld_families(held))
+    return Grouping(
+        GROUPS.check(groups), WITHHELD.check(pl.concat(withheld).sort("keeper_digest", "digest", "object_id"))
+    )
 
 
-def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
-    """The objects that hold a picture, with its traits.
+def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame, families: FamilyStanding) -> pl.DataFrame:
+    """The objects that hold a picture, with its traits and where their families stand.
 
     Args:
         objects: As for `group`.
         pictures: As for `group`, with the column `outdone`.
+        families: Of these objects.
     """
     held = objects.filter(pl.col("digest").is_not_null())
     if "size_bytes" not in pictures.columns:
@@ -106,7 +118,7 @@ def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
     if "location" in held.columns:
         kept.append("location")
     traits = picture_traits(pictures).drop("size_bytes")
-    return held.select(kept).join(traits, on="digest")
+    return with_standing(held.select(kept).join(traits, on="digest"), families)
 
 
 def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
@@ -115,6 +127,7 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
     edges = _edges(ranked, copies)
     low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
     codes = withhold_codes(ranked, low, high)
+    codes[ranked["pinned"].to_numpy()[high]] = Withhold.FAMILY
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
     keeper, link = stars(starts, high, codes)
     return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
@@ -154,7 +167,8 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
     best, digest = first["rank"].to_numpy(), first["digest"]
     number, rank = held["number"].to_numpy(), held["rank"].to_numpy()
     taken = found.keeper[number] >= 0
-    again = ~taken & (rank != best[number]) & (Tier.BYTES in tiers)
+    may_go = ~(held["pinned"] & held["stays"]).to_numpy()
+    again = ~taken & (rank != best[number]) & may_go & (Tier.BYTES in tiers)
     star = np.where(taken, found.keeper[number], number)
     parts = []
     for tier, members in ((Tier.COPY, taken), (Tier.BYTES, again)):
@@ -186,13 +200,15 @@ def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> p
         .sort("group_id", "is_keeper", "rank", descending=[False, True, False])
     )
     at = described["rank"]
-    columns = ["object_id", "location_id", "path", "digest", "size_bytes"]
+    columns = ["object_id", "location_id", "path", "digest", "size_bytes", "in_family"]
     described = described.hstack([held[name].gather(at) for name in columns])
     reason = (
         pl.when("is_keeper")
         .then(_keeper_reasons(described, held))
+        .when((pl.col("tier") == Tier.BYTES) & pl.col("in_family"))
+        .then(pl.lit(f"{_SAME}, and so are the files that it belongs with"))
         .when(pl.col("tier") == Tier.BYTES)
-        .then(pl.lit("byte for byte the same as the keeper"))
+        .then(pl.lit(_SAME))
         .otherwise(pl.col("sentence"))
     )
     return described.with_columns(
@@ -242,6 +258,32 @@ def freed_bytes(held: pl.DataFrame, members: NDArray[np.int64]) -> NDArray[np.in
     return frees.astype(np.int64)
 
 
+def companion_groups(families: FamilyStanding) -> pl.DataFrame:
+    """Groups of the files of other kinds that go with their families: GROUPS, by group."""
+    files = families.companions.with_row_index("rank")
+    going = files["part"] == "member"
+    freed = freed_bytes(files, np.flatnonzero(going.to_numpy()))
+    rows = files.with_columns(
+        frees_bytes=pl.Series(freed),
+        tier=pl.lit(str(Tier.BYTES)),
+        keeper_digest="digest",
+        is_keeper=pl.col("part") == "keeper",
+    ).filter(pl.col("part") != "other")
+    companion = pl.coalesce("companion", pl.lit("other files"))
+    return (
+        rows.with_columns(
+            _group_ids(rows),
+            relation=pl.lit(str(Relation.WHOLE)),
+            score=pl.lit(1.0, pl.Float32),
+            reason=pl.when("is_keeper")
+            .then(pl.format("it stays with {}", companion))
+            .otherwise(pl.format(f"{_SAME}; it goes with {{}}", companion)),
+        )
+        .sort("group_id", "rank")
+        .select(GROUPS.names)
+    )
+
+
 def _group_ids(rows: pl.DataFrame) -> pl.Series:
     """From the keeper's digest and the tier alone, so that the name stays when members come and go."""
     named = rows.select(name=pl.concat_str("tier", pl.lit(":"), "keeper_digest"))["name"]
@@ -250,15 +292,42 @@ def _group_ids(rows: pl.DataFrame) -> pl.Series:
     return named.replace_strict(distinct, ids, return_dtype=pl.String).alias("group_id")
 
 
-def _withheld(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
+def _withheld_copies(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
+    """Copies that nobody took, each with the best object of its picture."""
     low, high = found.edges["low"].to_numpy(), found.edges["high"].to_numpy()
     left_out = (found.edges["code"].to_numpy() > 0) & (found.keeper[low] < 0) & (found.keeper[high] < 0)
     rows = found.edges.filter(pl.Series(left_out, dtype=pl.Boolean))
     reasons = {int(code): sentence for code, sentence in REASONS.items() if code is not Withhold.NO}
+    keepers, members = ranked[rows["low"].to_numpy()], ranked[rows["high"].to_numpy()]
+    by_family = rows["code"] == Withhold.FAMILY
     return rows.select(
-        keeper_digest=ranked["digest"].gather(rows["low"]),
-        digest=ranked["digest"].gather(rows["high"]),
+        keeper_digest=keepers["digest"],
+        digest=members["digest"],
         tier=pl.lit(str(Tier.COPY)),
         score="score",
         reason=pl.col("code").replace_strict(reasons, return_dtype=pl.String),
-    ).sort("keeper_digest", "digest")
+        companion=pl.when(by_family).then(members["companion"]),
+        object_id=members["object_id"],
+        keeper_object_id=keepers["object_id"],
+    )
+
+
+def _withheld_families(held: pl.DataFrame) -> pl.DataFrame:
+    """Equal files that stay for what they belong with, beside the one that would be kept."""
+    standing = held.filter(pl.col("pinned") & pl.col("stays"))
+    keeper = pl.col("object_id").first().over("number")
+    return (
+        standing.with_columns(keeper_object_id=keeper)
+        .filter(pl.col("object_id") != pl.col("keeper_object_id"))
+        .select(
+            "digest",
+            "companion",
+            "object_id",
+            "keeper_object_id",
+            keeper_digest="digest",
+            tier=pl.lit(str(Tier.BYTES)),
+            score=pl.lit(1.0, pl.Float32),
+            reason=pl.lit(REASONS[Withhold.FAMILY]),
+        )
+        .select(WITHHELD.names)
+    )

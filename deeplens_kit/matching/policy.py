@@ -95,6 +95,8 @@ _ORDER: tuple[tuple[str, bool], ...] = (
     ("quality_class", True),
     ("density_class", True),
     ("from_camera", True),
+    ("stays", True),
+    ("in_family", True),
     ("taken_at", False),
     ("modified_at", False),
     ("location", False),
@@ -124,6 +126,7 @@ class Withhold(IntEnum):
     UNMEASURED = 11
     METADATA = 12
     OLDER = 13
+    FAMILY = 14
 
 
 REASONS: dict[Withhold, str] = {
@@ -140,6 +143,7 @@ REASONS: dict[Withhold, str] = {
     Withhold.UNMEASURED: "the keeper is larger, but its detail was not measured",
     Withhold.METADATA: "it says when or with what it was taken, the keeper does not",
     Withhold.OLDER: "it is older than the keeper and about as good",
+    Withhold.FAMILY: "it belongs with other files; they stay or go together",
 }
 
 
@@ -256,11 +260,12 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     Most effective pixels (sides within 5 % count as equal), then full colours over a palette over grey: a GIF is
     lossless, but no lossless form of a photograph. Then lossless over lossy, then with transparency, then the higher
     class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per pixel, then what comes from a
-    camera by its metadata, then taken earlier, then modified earlier, then location and path.
+    camera by its metadata, then what belongs with other files, then taken earlier, then modified earlier, then
+    location and path.
 
     Args:
-        frame: Columns of `picture_traits`, and of objects those that there are: modified_at, location (its name;
-            else location_id), path, object_id.
+        frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as
+            `family_copies` says), modified_at, location (its name; else location_id), path, object_id.
     """
     if "location" not in frame.columns and "location_id" in frame.columns:
         frame = frame.with_columns(location="location_id")

@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.groups import PROPOSED_RELATIONS, freed_bytes, held_objects
+from deeplens_kit.matching.family_copies import family_standing
+from deeplens_kit.matching.groups import PROPOSED_RELATIONS, companion_groups, held_objects
 from deeplens_kit.matching.policy import (
     ComparedTraits,
     keeper_order,
@@ -24,6 +25,7 @@ from deeplens_kit.matching.policy import (
     resolved_pixels,
     withhold_codes,
 )
+from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
 from deeplens_kit.schemas import Tier
 
@@ -97,7 +99,8 @@ class Regrouper:
 
     def __init__(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame) -> None:
         plain = pictures.with_columns(outdone=pl.lit(False))
-        held = held_objects(objects, plain).rename({"size_class": "plain_class"})
+        families = family_standing(objects, pictures["digest"])
+        held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})
         # Without the class of size, which is the first key and alone depends on thresholds, this is the order within
         # every class, and of the objects of every picture.
         held = keeper_order(held)
@@ -107,7 +110,8 @@ class Regrouper:
         self.best = best.select("digest", "path", location="location" if "location" in best.columns else "location_id")
         """One row for each picture, by number: digest, path and location of its best object."""
         self._facts = _Facts(pictures, best)
-        self._sums = _sums(held, len(best))
+        self._sums = sum_pictures(held)
+        self._companions = CompanionSums.of(companion_groups(families))
         self._edges = _edges(pairs, numbers, self._facts)
         context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
         self._context = best.select("digest").join(
@@ -196,11 +200,13 @@ class Regrouper:
         rows: list[tuple[str, int, int, int, int]] = []
         largest = members + 1 if stars else 0
         if Tier.BYTES in chosen:
-            again = ~taken & (sums.objects > 1)
-            objects = sums.objects[again]
-            largest = max(largest, int(objects.max(initial=0)))
+            again, others = ~taken & (sums.again > 0), self._companions
+            objects = sums.again[again]
+            largest = max(largest, int(objects.max(initial=-1)) + 1, others.largest)
             gross, freed = int(sums.again_bytes[again].sum()), int(sums.again_freed[again].sum())
-            rows.append((str(Tier.BYTES), len(objects), int(objects.sum()) - len(objects), gross, freed))
+            counts = len(objects) + others.groups, int(objects.sum()) + others.objects
+            rows.append((str(Tier.BYTES), *counts, gross + others.gross_bytes, freed + others.realisable_bytes))
+            withheld += sums.withheld
         if Tier.COPY in chosen:
             gross, freed = int(sums.bytes[taken].sum()), int(sums.freed[taken].sum())
             rows.append((str(Tier.COPY), stars, int(sums.objects[taken].sum()), gross, freed))
@@ -267,6 +273,7 @@ class _Facts:
     Attributes:
         pixels: int64 (n,).
         resolves: int64 (n,), how many of them carry detail.
+        pinned: bool (n,), pictures of families: none is taken by another picture.
         soft: bool (n,), pictures that measure like upscales: they alone change when a copy outdoes them.
         classes: int32 (2, n), the class of size as it is and as an upscale.
         traits: Rows of the pictures, and after them those of the soft ones as upscales.
@@ -282,42 +289,13 @@ class _Facts:
         self.pixels = known["pixels"].to_numpy()
         self.resolves = known["resolves"].to_numpy()
         self.soft = marked["upscaled"].to_numpy()
+        self.pinned = best["pinned"].to_numpy()
         classes = [best["plain_class"].to_numpy(), marked["size_class"].to_numpy()]
         self.classes = np.ascontiguousarray(np.stack(classes), np.int32)
         as_upscales = best.with_columns(marked["upscaled"], marked["detail"]).filter(marked["upscaled"])
         self.traits = ComparedTraits.of(pl.concat([best, as_upscales]))
         self.upscaled_row = np.arange(best.height)
         self.upscaled_row[self.soft] = best.height + np.arange(as_upscales.height)
-
-
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """Of each picture int64 (n,): its objects, their bytes and what removing all of them frees; `again_` of all but
-    the best one."""
-
-    objects: NDArray[np.int64]
-    bytes: NDArray[np.int64]
-    freed: NDArray[np.int64]
-    again_bytes: NDArray[np.int64]
-    again_freed: NDArray[np.int64]
-
-
-def _sums(held: pl.DataFrame, pictures: int) -> _Sums:
-    every = np.arange(held.height)
-    again = every[~held["digest"].is_first_distinct().to_numpy()]
-    amounts = held.select("number", bytes="size_bytes").with_columns(
-        freed=pl.Series(freed_bytes(held, every)), again_freed=pl.Series(freed_bytes(held, again))
-    )
-    summed = amounts.group_by("number").agg(
-        objects=pl.len().cast(pl.Int64),
-        again_bytes=pl.col("bytes").sum() - pl.col("bytes").first(),
-        bytes=pl.col("bytes").sum(),
-        freed=pl.col("freed").sum(),
-        again_freed=pl.col("again_freed").sum(),
-    )
-    ordered = summed.sort("number")
-    names = ("objects", "bytes", "freed", "again_bytes", "again_freed")
-    return _Sums(*(np.ascontiguousarray(ordered[name].to_numpy(), np.int64) for name in names))
 
 
 def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
@@ -367,5 +345,6 @@ def _cases(
                 at = np.flatnonzero(possible & chosen)
                 keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
                 free = withhold_codes(facts.traits, keepers, members) == 0
+                free &= ~facts.pinned[(left, right)[1 - right_keeps][at]]
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

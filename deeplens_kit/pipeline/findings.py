@@ -21,6 +21,7 @@ __all__ = [
     "ALL_PAIRS_LIMIT",
     "GROUP_PICTURE_COLUMNS",
     "GroupsView",
+    "active_files",
     "coverage",
     "indexed_files",
     "list_failures",
@@ -122,7 +123,12 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
 
 
 def indexed_files(workspace: Workspace) -> pl.DataFrame:
-    """Indexed objects of active locations with the names of these, each file once however many locations list it.
+    """Indexed objects of active locations, as `active_files` has them."""
+    return active_files(workspace).filter(pl.col("outcome") == Outcome.INDEXED).drop("place")
+
+
+def active_files(workspace: Workspace) -> pl.DataFrame:
+    """Objects of active locations with `location` (name) and `place`, each file once however many locations list it.
 
     A file must never become a copy of itself. Locations overlap where one lies within another or is an alias of it:
     then two objects have one place. Where a file system is mounted twice, a file is met under more names than it has
@@ -133,21 +139,20 @@ def indexed_files(workspace: Workspace) -> pl.DataFrame:
         schema={"location_id": pl.String, "location": pl.String, "place": pl.String},
         orient="row",
     )
-    # In the order of names, not of ids: these are random, and ties between equal objects end by the place.
-    objects = (
-        workspace.catalog.objects()
-        .filter(pl.col("outcome") == Outcome.INDEXED)
-        .join(places, on="location_id")
-        .sort("location", "path")
-    )
+    # In the order of names, not of ids: these are random, and ties between equal objects end by the place. Of a file
+    # that could be read through one location alone, that object stands for it.
+    is_indexed = pl.col("outcome") == Outcome.INDEXED
+    objects = workspace.catalog.objects().join(places, on="location_id").sort(~is_indexed, "location", "path")
     if _overlap(places["place"].to_list()):
-        objects = objects.with_columns(place=pl.col("place") + pl.col("path")).unique(
-            "place", keep="first", maintain_order=True
+        objects = (
+            objects.with_columns(file=pl.col("place") + pl.col("path"))
+            .unique("file", keep="first", maintain_order=True)
+            .drop("file")
         )
     file = ["link_id", "digest"]
     twice = pl.col("link_id").is_not_null() & (pl.len().over(file) > pl.col("link_count").max().over(file))
     first = pl.int_range(pl.len()).over(file) == 0
-    return objects.filter(~twice | first).drop("place")
+    return objects.filter(~twice | first)
 
 
 def _overlap(places: list[str]) -> bool:
@@ -192,7 +197,7 @@ def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None,
         SettingsError: The rule is looser than the floor of the stored pairs.
     """
     floor_of(workspace).refuse_looser(rule)
-    objects = indexed_files(workspace)
+    objects = active_files(workspace)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
     grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)

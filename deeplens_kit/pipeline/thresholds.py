@@ -24,7 +24,7 @@ from deeplens_kit.matching import (
     count_pairs,
     graph_floor,
 )
-from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, indexed_files
+from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, active_files
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
@@ -77,7 +77,7 @@ class ThresholdLab:
 
     def __init__(self, workspace: Workspace) -> None:
         pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
-        self._load(indexed_files(workspace), pictures, workspace.catalog.pairs(), floor_of(workspace))
+        self._load(active_files(workspace), pictures, workspace.catalog.pairs(), floor_of(workspace))
         self.current = is_current(workspace)
 
     @classmethod
@@ -87,7 +87,7 @@ class ThresholdLab:
         """A lab over frames.
 
         Args:
-            objects: OBJECTS of indexed files, with the column `location` where names are known.
+            objects: OBJECTS, as for `group`.
             pictures: `digest` and what there is of the columns that grouping looks at.
             pairs: PAIRS.
             floor: The weakest evidence among the pairs; None for that of the default settings.

@@ -15,7 +15,14 @@ import polars as pl
 
 from deeplens_kit.reporting.evidence_words import evidence_lines, picture_facts
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups, removable
-from deeplens_kit.reporting.words import outcome_words, problem_words, relation_words, score_words, tier_words
+from deeplens_kit.reporting.words import (
+    outcome_words,
+    problem_words,
+    relation_words,
+    score_words,
+    tier_words,
+    withheld_words,
+)
 from deeplens_kit.schemas import Outcome
 from deeplens_kit.storage.paths import display_path
 
@@ -50,7 +57,7 @@ class DuplicatesFrames:
         withheld: WITHHELD.
         pairs: PAIRS, or the columns of it that hold the evidence: digest_a, digest_b and the scores per feature.
         pictures: Columns digest, format, width_px, height_px, jpeg_quality of the pictures that are named.
-        places: Columns digest, location, path of objects that hold withheld pictures.
+        places: Columns object_id, location, path of the objects that withheld matches name.
         coverage: COVERAGE with the column location.
         failures: FAILURES with the column location.
     """
@@ -314,21 +321,21 @@ def _facts(pictures: pl.DataFrame) -> dict[str, str]:
 
 
 def _withheld(frames: DuplicatesFrames) -> tuple[WithheldView, ...]:
-    places = frames.places.sort("location", "path").unique("digest", keep="first", maintain_order=True)
     names = {
-        digest: f"{display_path(location)}: {display_path(path)}"
-        for digest, location, path in places.select("digest", "location", "path").iter_rows()
+        object_id: f"{display_path(location)}: {display_path(path)}"
+        for object_id, location, path in frames.places.select("object_id", "location", "path").iter_rows()
     }
-    strongest = frames.withheld.sort("score", "keeper_digest", "digest", descending=[True, False, False])
+    order = ["score", "keeper_digest", "digest", "object_id"]
+    strongest = frames.withheld.sort(order, descending=[True, False, False, False])
     return tuple(
         WithheldView(
             keeper_digest=row["keeper_digest"],
-            keeper=names.get(row["keeper_digest"], row["keeper_digest"]),
+            keeper=names.get(row["keeper_object_id"], row["keeper_digest"]),
             digest=row["digest"],
-            name=names.get(row["digest"], row["digest"]),
+            name=names.get(row["object_id"], row["digest"]),
             tier=row["tier"],
             score=row["score"],
-            reason=row["reason"],
+            reason=withheld_words(row["reason"], row["companion"] and display_path(row["companion"])),
         )
         for row in strongest.head(_MAX_WITHHELD).iter_rows(named=True)
     )

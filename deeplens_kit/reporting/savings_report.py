@@ -222,7 +222,7 @@ def describe_savings(
 
 def _as_duplicates(frames: SavingsFrames) -> DuplicatesFrames:
     """Withheld matches are counted by reason here, so that their pictures are not described."""
-    nowhere = pl.DataFrame(schema={"digest": pl.String, "location": pl.String, "path": pl.String})
+    nowhere = pl.DataFrame(schema={"object_id": pl.String, "location": pl.String, "path": pl.String})
     return DuplicatesFrames(
         groups=frames.groups,
         withheld=frames.withheld.clear(),

@@ -23,6 +23,7 @@ __all__ = [
     "score_words",
     "skipped_words",
     "tier_words",
+    "withheld_words",
 ]
 
 _BYTE_STEP = 1000
@@ -142,6 +143,11 @@ def format_seconds(seconds: float) -> str:
 def score_words(score: float) -> str:
     """How strong a score of 0..1 is, for reading."""
     return next((words for bound, words in _SCORE_WORDS if score >= bound), "very weak")
+
+
+def withheld_words(reason: str, companion: str | None) -> str:
+    """Why a match is not proposed, naming a file that it belongs with where that is the reason."""
+    return reason if companion is None else f"it belongs with {companion}; they stay or go together"
 
 
 def tier_words(tier: str) -> str:

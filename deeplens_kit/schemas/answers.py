@@ -48,8 +48,11 @@ WITHHELD = TableSchema(
         Column("tier", TEXT, "a Tier"),
         Column("score", FLOAT, "0..1"),
         Column("reason", TEXT, "why it is not proposed"),
+        Column("companion", TEXT, "name of a file that it belongs with, where that is the reason", nullable=True),
+        Column("object_id", TEXT, "the object that is not proposed; of several that hold the picture the best"),
+        Column("keeper_object_id", TEXT, "the object that would stay; of several that hold the picture the best"),
     ),
-    key=("keeper_digest", "digest"),
+    key=("keeper_digest", "object_id"),
 )
 
 COVERAGE = TableSchema(

@@ -123,11 +123,11 @@ class Desk:
 
         workspace = self.workspace
         view = pipeline.list_groups(workspace)
-        withheld = pl.concat([view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
-        named = pl.concat([view.groups["digest"], withheld]).unique()
+        named = pl.concat([view.groups["digest"], view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
+        named_objects = pl.concat([view.withheld["object_id"], view.withheld["keeper_object_id"]]).unique()
         places = (
-            workspace.catalog.objects(columns=["digest", "location_id", "path"])
-            .filter(pl.col("digest").is_in(withheld.implode()))
+            workspace.catalog.objects(columns=["object_id", "location_id", "path"])
+            .filter(pl.col("object_id").is_in(named_objects.implode()))
             .join(workspace.location_names(), on="location_id", how="left")
         )
         frames = DuplicatesFrames(
@@ -135,7 +135,7 @@ class Desk:
             withheld=view.withheld,
             pairs=workspace.catalog.pairs(),
             pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
-            places=places.select("digest", "location", "path"),
+            places=places.select("object_id", "location", "path"),
             coverage=pipeline.of_active_locations(workspace, pipeline.coverage(workspace)),
             failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
         )

@@ -117,3 +117,47 @@ def random_world(seed: int, size: int = 14) -> World:
                 relation = str(generator.choice(["unverified", "unverified", "whole", "composite"]))
                 pairs.append(pair(left, right, int(generator.choice([0, 10, 24, 25, 60])), relation=relation))
     return world(objects, pictures, pairs)
+
+
+def other_file(path: str, name: object, **values: object) -> dict[str, object]:
+    """A row of OBJECTS that holds no picture."""
+    return stored(path, name, outcome="unsupported", size_bytes=25_000_000) | values
+
+
+def family_world(seed: int) -> World:
+    """A random world in which many pictures lie beside a RAW, a sidecar or an edited version, some of them twice."""
+    made = random_world(seed, 8)
+    generator = np.random.default_rng(seed + 7)
+    count = made.pictures.height
+    objects: list[dict[str, object]] = []
+    for folder in ("a", "b", "c", "d"):
+        for number in range(count):
+            if generator.random() < 0.4:
+                continue
+            stem = f"{folder}/IMG_{number}"
+            common: dict[str, object] = {
+                "location_id": "disk" if folder < "c" else "share",
+                "modified_at": datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=int(generator.integers(3))),
+            }
+            sizes = dict(made.pictures.select("digest", "size_bytes").iter_rows())
+            objects.append(stored(f"{stem}.jpg", number, **common, size_bytes=sizes[digest_of(number)]))
+            edited = int(generator.integers(0, count))
+            if generator.random() < 0.2:
+                row = stored(f"{stem}-edited.jpg", edited, **common, size_bytes=sizes[digest_of(edited)])
+                objects.append(row)
+            if generator.random() < 0.4:
+                again = int(generator.random() < 0.2)
+                file = f"2:{number}-{again}" if generator.random() < 0.3 else None
+                links = {"link_id": file, "link_count": 2 if file else 1}
+                objects.append(other_file(f"{stem}.CR2", f"raw {number} {again}", **common, **links))
+            if generator.random() < 0.3:
+                row = other_file(f"{stem}.xmp", "notes", **common, size_bytes=900)
+                unread = generator.random()
+                if unread < 0.2:
+                    row |= {"digest": None, "identity_basis": None}
+                elif unread < 0.4:
+                    row |= {"digest": None, "identity_basis": None, "size_bytes": 0, "outcome": "unreadable"}
+                objects.append(row)
+    strays = made.objects.filter(pl.Series(generator.random(made.objects.height) < 0.3)).to_dicts()
+    families = pl.DataFrame([*objects, *strays], schema=OBJECTS.polars)
+    return World(families, made.pictures, made.pairs)

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
+from matching_worlds import World, digest_of, family_world, pair, picture, random_world, stored, world
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.matching import (
@@ -155,6 +155,16 @@ def test_the_order_of_input_and_pairs_given_twice_do_not_matter(seed: int, shuff
     assert borderline_pairs(first, rule).equals(
         borderline_pairs(Regrouper(*frames, made.pairs.sample(fraction=1.0, shuffle=True, seed=shuffle)), rule)
     )
+
+
+@settings(deadline=None, max_examples=120)
+@given(SEEDS, THRESHOLDS, TIERS)
+def test_families_count_as_groups_and_savings_count_them(
+    seed: int, moved: Thresholds, tiers: tuple[str, ...] | None
+) -> None:
+    made, rule = family_world(seed), moved.rule()
+    regrouper = Regrouper(made.objects, made.pictures, made.pairs)
+    assert regrouped(regrouper, rule, tiers) == totals_of(made, rule, tiers)
 
 
 def test_nothing_in_gives_zeros() -> None:

@@ -25,7 +25,7 @@ PICTURE_COLUMNS = {
     "height_px": pl.Int32,
     "jpeg_quality": pl.Int32,
 }
-PLACE_COLUMNS = {"digest": pl.String, "location": pl.String, "path": pl.String}
+PLACE_COLUMNS = {"object_id": pl.String, "location": pl.String, "path": pl.String}
 NAMES = {"loc-a": "Archive", "loc-b": "Shop & <Web>"}
 
 
@@ -159,7 +159,8 @@ def answer() -> Answer:
     withheld = pl.DataFrame(
         [
             {"keeper_digest": space.digest, "digest": space_wide.digest, "tier": "copy", "score": 0.96,
-             "reason": "it has more pixels than the picture that would stay"}
+             "reason": "it has more pixels than the picture that would stay", "companion": None,
+             "object_id": "loc-a/space-upscaled.jpg", "keeper_object_id": "loc-a/space.png"}
         ],
         schema=WITHHELD.polars,
     )  # fmt: skip
@@ -172,7 +173,7 @@ def answer() -> Answer:
             [(item.digest, *item.facts) for item in all_pictures], schema=PICTURE_COLUMNS, orient="row"
         ),
         places=pl.DataFrame(
-            [(space.digest, "Shop", "space.png"), (space_wide.digest, "Shop", "space-upscaled.jpg")],
+            [("loc-a/space.png", "Shop", "space.png"), ("loc-a/space-upscaled.jpg", "Shop", "space-upscaled.jpg")],
             schema=PLACE_COLUMNS,
             orient="row",
         ),

@@ -22,7 +22,7 @@ FACTS = {
     "height_px": pl.Int32,
     "jpeg_quality": pl.Int32,
 }
-PLACES = {"digest": pl.String, "location": pl.String, "path": pl.String}
+PLACES = {"object_id": pl.String, "location": pl.String, "path": pl.String}
 HOSTILE = "a\"b'/<script>alert(1)</script>\n\u202egpj.exe\ufdd0e9.jpg"
 
 

@@ -91,13 +91,13 @@ class Findings:
         rows = self.frames.withheld.filter(of_it)
         if rows.is_empty():
             return ()
-        named = pl.concat([rows["digest"], rows["keeper_digest"]]).unique().implode()
+        named = pl.concat([rows["object_id"], rows["keeper_object_id"]]).unique().implode()
         part = replace(
             self.frames,
             groups=self.frames.groups.clear(),
             withheld=rows,
             pictures=self.frames.pictures.clear(),
-            places=self.frames.places.filter(pl.col("digest").is_in(named)),
+            places=self.frames.places.filter(pl.col("object_id").is_in(named)),
             coverage=self.frames.coverage.clear(),
             failures=self.frames.failures.clear(),
         )
