@@ -208,7 +208,7 @@ class Workbench:
         """Pairs of objects with their scores, strongest first.
 
         Args:
-            tiers: Tiers to list: "bytes", "copy", "scene"; None for all.
+            tiers: Tiers to list: "bytes", "pixels", "copy", "scene"; None for all.
 
         Example:
             >>> workbench.pairs(["bytes"])["score"].unique().to_list()

@@ -18,7 +18,7 @@ from deeplens_kit.matching import STRICT, Rule
 from deeplens_kit.reporting.rule_words import rule_notes
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
 from deeplens_kit.savings import savings
-from deeplens_kit.schemas import Tier
+from deeplens_kit.schemas import Tier, tier_strength
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
@@ -112,7 +112,9 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
         coverage=of_active_locations(workspace, coverage(workspace)),
         failures=of_active_locations(workspace, list_failures(workspace)),
-        savings=amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier"),
+        savings=amounts.join(workspace.location_names(), on="location_id", how="left").sort(
+            "location", tier_strength()
+        ),
         runs=_runs(workspace),
         features=_features(workspace),
         current=view.current,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from deeplens_kit.schemas import Column, TableSchema
+from deeplens_kit.schemas import Column, TableSchema, tier_strength
 
 __all__ = ["SAVINGS", "savings", "total"]
 
@@ -34,7 +34,7 @@ def savings(groups: pl.DataFrame) -> pl.DataFrame:
         groups: GROUPS.
 
     Returns:
-        SAVINGS, by location and tier; none of a keeper.
+        SAVINGS, by location, the strongest tier first; none of a keeper.
     """
     members = groups.filter(~pl.col("is_keeper"))
     amounts = members.group_by("location_id", "tier").agg(
@@ -42,7 +42,7 @@ def savings(groups: pl.DataFrame) -> pl.DataFrame:
         gross_bytes=pl.col("size_bytes").sum(),
         realisable_bytes=pl.col("frees_bytes").sum(),
     )
-    return SAVINGS.check(amounts.sort("location_id", "tier"))
+    return SAVINGS.check(amounts.sort("location_id", tier_strength()))
 
 
 def total(amounts: pl.DataFrame) -> pl.DataFrame:

@@ -5,7 +5,7 @@ Times are UTC unless a column says otherwise; digests are lower-case hexadecimal
 """
 
 from deeplens_kit.schemas.answers import COVERAGE, FAMILIES, GROUPS, MAP_POINTS, SEARCH_PLACES, SEARCH_RESULTS, WITHHELD
-from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier
+from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier, tier_strength
 from deeplens_kit.schemas.stored import FAILURES, LISTING, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
@@ -27,4 +27,5 @@ __all__ = [
     "Relation",
     "TableSchema",
     "Tier",
+    "tier_strength",
 ]

@@ -12,7 +12,7 @@ from typing import Literal
 
 import polars as pl
 
-__all__ = ["Column", "FeatureSpec", "Outcome", "Relation", "TableSchema", "Tier"]
+__all__ = ["Column", "FeatureSpec", "Outcome", "Relation", "TableSchema", "Tier", "tier_strength"]
 
 
 class Tier(StrEnum):
@@ -22,6 +22,12 @@ class Tier(StrEnum):
     PIXELS = "pixels"
     COPY = "copy"
     SCENE = "scene"
+
+
+def tier_strength(column: str = "tier") -> pl.Expr:
+    """To sort by: Int8 of a column of tiers, 0 for the strongest evidence; null where there is none."""
+    order = {str(tier): number for number, tier in enumerate(Tier)}
+    return pl.col(column).replace_strict(order, default=None, return_dtype=pl.Int8)
 
 
 class Relation(StrEnum):

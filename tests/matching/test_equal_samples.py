@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import polars as pl
 import pytest
@@ -15,7 +16,7 @@ from deeplens_kit.schemas import PAIRS, PICTURES
 PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None}
 
 
-def chosen(left: Mapping[str, object], right: Mapping[str, object], **link: object) -> bool:
+def chosen(left: Mapping[str, Any], right: Mapping[str, Any], **link: Any) -> bool:
     pictures = pl.DataFrame([picture("a", **left), picture("b", **right)], schema=PICTURES.polars)
     pairs = pl.DataFrame([pair("a", "b", **{"pdq": 0} | link)], schema=PAIRS.polars)
     found = worth_comparing(pairs, pictures).to_list()
@@ -47,7 +48,7 @@ def chosen(left: Mapping[str, object], right: Mapping[str, object], **link: obje
     ],
 )
 def test_only_pictures_that_may_have_equal_samples_are_decoded(
-    left: Mapping[str, object], right: Mapping[str, object], link: Mapping[str, object], expected: bool
+    left: Mapping[str, Any], right: Mapping[str, Any], link: Mapping[str, Any], expected: bool
 ) -> None:
     assert chosen(left, right, **link) is expected
 
