@@ -1,9 +1,11 @@
-"""What matching costs as a library grows: all near hashes, all near vectors, and stars around keepers.
+"""What matching costs as a library grows: near hashes, near vectors, all candidates, and stars around keepers.
 
 Synthetic hashes and vectors with planted families are searched, and random pairs grouped, each in a process of its
 own so that its peak memory is its own. CPU seconds are reported, because they do not depend on who else computes.
 
-    python -m benchmarks.matching [--scale N ...] [--json]
+    python -m benchmarks.matching [--scale N ...] [--vectors-up-to N] [--json]
+
+All near vectors of a million take half an hour: ask for them.
 """
 
 from __future__ import annotations
@@ -22,33 +24,37 @@ from numpy.typing import NDArray
 
 from benchmarks.report import Report, print_report
 from deeplens_kit.features import dihedral_pdq
-from deeplens_kit.matching import STRICT, group
+from deeplens_kit.features.region_rows import BOX, MOST_REGIONS, ROW, SLOT
+from deeplens_kit.matching import STRICT, find_pairs, group
 from deeplens_kit.matching.neighbours import BruteForceHamming, BruteForceVectors, HammingIndex, VectorIndex
 from deeplens_kit.savings import savings, total
 from deeplens_kit.schemas import OBJECTS, PAIRS
+from deeplens_kit.settings import MatchSettings
 
 __all__ = ["main", "measure", "random_library"]
 
 SEED = 20_260_923
 SCALES = (10_000, 100_000, 1_000_000)
 PDQ_RADIUS = 31
-NEIGHBOURS = 12
+FLOORS = MatchSettings()
 PAIRS_PER_PICTURE = 5
 _FAMILY = 4
 _DIMENSIONS = 512
-# Vectors of a million take a quarter of an hour to search against each other; limits.md has those figures.
-_MOST_VECTORS = 100_000
+# All scores of all candidates: at a million the parts say what it costs.
+_MOST_CANDIDATES = _MOST_VECTORS = 100_000
+_REGIONS_EVERY = 10
 _CHECKED = 200
 _WARM_UP = 2_000
 
 
-def measure(scales: Sequence[int], seed: int = SEED) -> Report:
-    """Measure each part of matching at each number of pictures."""
+def measure(scales: Sequence[int], seed: int = SEED, *, vectors_up_to: int = _MOST_VECTORS) -> Report:
+    """Measure each part of matching at each number of pictures; near vectors up to a number of them."""
     report = Report("matching", seed)
     for scale in scales:
-        parts: list[Callable[[int, int], dict[str, object]]] = [all_near_hashes, stars_of_pairs]
-        if scale <= _MOST_VECTORS:
-            parts.insert(1, all_near_vectors)
+        parts: list[Callable[[int, int], dict[str, object]]] = [all_near_hashes]
+        parts += [all_near_vectors] * (scale <= vectors_up_to)
+        parts += [all_candidates] * (scale <= _MOST_CANDIDATES)
+        parts += [stars_of_pairs]
         for part in parts:
             context = multiprocessing.get_context("spawn")
             with ProcessPoolExecutor(1, mp_context=context) as pool:
@@ -64,7 +70,7 @@ def all_near_hashes(count: int, seed: int) -> dict[str, object]:
     before = _peak_mib()
     clock = _Clock()
     index = HammingIndex(hashes)
-    hits = index.all_pairs(PDQ_RADIUS, variants=variants, limit=NEIGHBOURS)
+    hits = index.all_pairs(PDQ_RADIUS, variants=variants, limit=FLOORS.neighbours)
     row = clock.row("all near hashes", count, pairs=len(hits), peak_mib_more=_peak_mib() - before)
     sample = hashes[-_CHECKED:]
     fast, slow = index.query(sample, PDQ_RADIUS), BruteForceHamming(hashes).query(sample, PDQ_RADIUS)
@@ -74,18 +80,31 @@ def all_near_hashes(count: int, seed: int) -> dict[str, object]:
 
 
 def all_near_vectors(count: int, seed: int) -> dict[str, object]:
-    """The nearest vectors of every vector, and the share of the true ones among them."""
+    """The nearest vectors of every vector, and the share of the nearest by brute force of some of them among these."""
     vectors = _vectors(count, seed)
     before = _peak_mib()
     clock = _Clock()
     index = VectorIndex(vectors)
-    hits = index.nearest_of_all(NEIGHBOURS, 0.5)
+    hits = index.nearest_of_all(FLOORS.neighbours, FLOORS.sscd_min_cosine)
     row = clock.row("all near vectors", count, pairs=len(hits), peak_mib_more=_peak_mib() - before)
-    found = index.nearest(vectors[:_CHECKED], NEIGHBOURS, 0.5)
-    truth = BruteForceVectors(vectors).nearest(vectors[:_CHECKED], NEIGHBOURS, 0.5)
-    true_pairs = set(zip(truth.query.tolist(), truth.item.tolist(), strict=True))
-    hit = true_pairs & set(zip(found.query.tolist(), found.item.tolist(), strict=True))
-    return row | {"recall": len(hit) / len(true_pairs)}
+    truth = BruteForceVectors(vectors).nearest(vectors[:_CHECKED], FLOORS.neighbours + 1, FLOORS.sscd_min_cosine)
+    other = truth.query != truth.item
+    true_pairs = set(zip(truth.query[other].tolist(), truth.item[other].tolist(), strict=True))
+    of_sample = hits.query < _CHECKED
+    found = set(zip(hits.query[of_sample].tolist(), hits.item[of_sample].tolist(), strict=True))
+    return row | {"recall": len(true_pairs & found) / len(true_pairs), "checked_against_brute_force": _CHECKED}
+
+
+def all_candidates(count: int, seed: int) -> dict[str, object]:
+    """What `find_pairs` gives: every signal, every score; a tenth of the pictures shows another in a region."""
+    find_pairs(*_library(_WARM_UP, seed), FLOORS, STRICT, "r")
+    pictures, vectors = _library(count, seed)
+    before = _peak_mib()
+    clock = _Clock()
+    pairs = find_pairs(pictures, vectors, FLOORS, STRICT, "r")
+    row = clock.row("all candidates", count, pairs=pairs.height, peak_mib_more=_peak_mib() - before)
+    by_region = pairs.filter(pl.col("found_by") == "region").height
+    return row | {"pairs_per_picture": round(pairs.height / count, 2), "by_region_alone": by_region}
 
 
 def stars_of_pairs(count: int, seed: int) -> dict[str, object]:
@@ -133,7 +152,7 @@ def _hashes(count: int, seed: int) -> NDArray[np.uint8]:
             0, 8, count, dtype=np.uint8
         )
     hashes[1::_FAMILY] = dihedral_pdq(hashes[1::_FAMILY])[1]
-    return np.asarray(hashes[random.permutation(count)])
+    return np.asarray(hashes[_shuffled(count, seed)])
 
 
 def _vectors(count: int, seed: int) -> NDArray[np.float16]:
@@ -145,7 +164,32 @@ def _vectors(count: int, seed: int) -> NDArray[np.float16]:
         centres = np.repeat(random.normal(size=(-(-size // _FAMILY), _DIMENSIONS)), _FAMILY, axis=0)[:size]
         rows = centres + 0.5 * random.normal(size=centres.shape)
         vectors[first : first + size] = rows / np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(vectors[random.permutation(count)])
+    return np.asarray(vectors[_shuffled(count, seed)])
+
+
+def _shuffled(count: int, seed: int) -> NDArray[np.int64]:
+    """One order for hashes and vectors: the families are the same."""
+    return np.random.default_rng(seed + 1).permutation(count)
+
+
+def _library(count: int, seed: int) -> tuple[pl.DataFrame, dict[str, tuple[Sequence[str], NDArray[np.float16]]]]:
+    """Pictures with hashes, vectors and regions; a region shows the picture that stands before its own."""
+    _, pictures, _ = random_library(count, seed)
+    hashes, vectors = _hashes(count, seed), _vectors(count, seed)
+    digests = pictures["digest"].to_list()
+    collages = np.arange(1, count, _REGIONS_EVERY)
+    regions = np.zeros((len(collages), MOST_REGIONS, SLOT), np.float16)
+    regions[:, 0, :BOX] = 0.0, 0.0, 0.5, 1.0
+    regions[:, 0, BOX:] = vectors[collages - 1]
+    known = pictures.with_columns(
+        pdq=pl.Series([row.tobytes() for row in hashes], dtype=pl.Binary),
+        phash=pl.Series(np.ascontiguousarray(hashes[:, :8]).view(np.uint64)[:, 0], dtype=pl.UInt64),
+    )
+    owners = [digests[at] for at in collages]
+    return known, {
+        "sscd_small": (digests, vectors),
+        "sscd_small_regions": (owners, regions.reshape(len(collages), ROW)),
+    }
 
 
 def random_library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
@@ -190,9 +234,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=int, nargs="+", default=list(SCALES), help="numbers of pictures")
+    parser.add_argument(
+        "--vectors-up-to", type=int, default=_MOST_VECTORS, help="number of pictures up to which vectors are searched"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    print_report(measure(options.scale), as_json=options.json)
+    print_report(measure(options.scale, vectors_up_to=options.vectors_up_to), as_json=options.json)
     return 0
 
 
