@@ -18,7 +18,7 @@ from deeplens_kit.settings import MatchSettings
 
 EVIDENCE = ["score", "tier", "pdq_distance", "phash_distance", "orientation", "sscd_small", "sscd"]
 FLOORS = MatchSettings()
-_EVERY = MatchSettings(neighbours=10_000)
+_EVERY = MatchSettings(neighbours=10_000, hub_links=10_000)
 _DIMENSIONS = 32
 ALL = SearchFilters()
 
@@ -84,7 +84,7 @@ class World:
         )
         # A pHash finds a stored pair also where PDQ speaks against it; a search does not ask it then.
         return mine.filter(
-            pl.col("pdq_distance").is_null() | (pl.col("pdq_distance") <= 64) | (pl.col("sscd_small") >= 0.45)
+            pl.col("pdq_distance").is_null() | (pl.col("pdq_distance") <= 64) | (pl.col("sscd_small") >= _EVERY.sscd_min_cosine)
         ).sort("score", "pdq_distance", "digest", descending=[True, False, False], nulls_last=True)
 
 
