@@ -27,7 +27,7 @@ __all__ = ["LOCATIONS", "TRUTH_COLUMNS", "TRUTH_FILE", "ForeignFolderError", "Sa
 
 LOCATIONS = ("share", "laptop")
 TRUTH_FILE = "truth.csv"
-TRUTH_COLUMNS = ("path", "location", "source_id", "family", "expected", "evidence", "note")
+TRUTH_COLUMNS = ("path", "location", "source_id", "family", "expected", "evidence", "relation", "note")
 _MARKER = ".deeplens-sample-library"
 _MARKER_TEXT = "Made by data.make_sample_library; it may be made again over this folder.\n"
 _ORIGINALS_FROM = datetime(2019, 6, 1, 12, tzinfo=UTC).timestamp()
@@ -90,15 +90,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ForeignFolderError, PhotographMissingError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    kinds = Counter(
-        entry.expected if entry.expected in ("keeper", "copy", "distinct", "skipped") else "bad file"
-        for entry in library.entries
-    )
+    kinds = Counter(_kind(entry) for entry in library.entries)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
     print(f"{library.folder}: {len(library.entries)} files in {' and '.join(LOCATIONS)} ({counts}); {TRUTH_FILE}")
     for entry, reason in library.left_out:
         print(f"left out {entry.location}/{entry.path!r}: {reason}")
     return 0
+
+
+def _kind(entry: Entry) -> str:
+    if entry.expected in ("keeper", "copy", "stays", "distinct", "skipped"):
+        return entry.expected
+    return "companion" if entry.family == "companion" else "bad file"
 
 
 def _check_ours(destination: Path) -> None:

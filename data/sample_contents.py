@@ -14,7 +14,9 @@ from typing import Literal
 from PIL import Image
 
 from data.bad_files import decompression_bomb, scrambled_png, truncated
-from data.drawings import blank_page, form, icon
+from data.companions import movie, raw_file
+from data.compositions import browser_screenshot, chat_screenshot, collage
+from data.drawings import Purchase, blank_page, form, icon, receipt, scanned
 from data.edits import (
     added_noise,
     brightened,
@@ -36,6 +38,8 @@ from data.photographs import photograph, photograph_bytes
 __all__ = ["Entry", "contents"]
 
 Content = Callable[[], bytes]
+Evidence = Literal["bytes", "pixels", "hash", "local", ""]
+Location = Literal["share", "laptop"]
 _SEED = 20_240_229
 _BOMB_SIDE_PX = 60_000
 """3.6 thousand million pixels: above any sensible limit."""
@@ -50,24 +54,29 @@ class Entry:
         path: Relative to the location, '/' between parts.
         source_id: Equal for copies of one picture; empty for what is no picture.
         family: What was done to it, for example "reencode".
-        expected: "keeper" (stays, has copies), "copy" (of the keeper of the same source), "distinct" (a copy of
+        expected: "keeper" (stays, has copies), "copy" (of the keeper of the same source), "stays" (shows what the
+            keeper of the same source shows, or a part of it, and is not to be removed for it), "distinct" (a copy of
             nothing), "skipped" (a symlink: never followed) or the code of the failure that it has to end as.
-        evidence: "bytes" (equal content), "hash" (a global hash in one of eight orientations is near the
-            keeper's), "local" (only local features or a closer look show it); empty where there is nothing to find.
+        evidence: "bytes" (equal content), "pixels" (equal samples), "hash" (a global hash in one of eight
+            orientations is near the keeper's), "local" (only local features or a closer look show it); empty where
+            there is nothing to find.
         note: In a few words for the reader of a report.
         content: Makes the bytes; None for links.
+        relation: To the keeper of the same source: "whole" (the same view), "part" (of the keeper's view),
+            "composite" (it holds the keeper's view and more); empty where there is none.
         link: "hard" or "symbolic" for a second name of `target`.
         target: (location, path) that the link names.
     """
 
-    location: Literal["share", "laptop"]
+    location: Location
     path: str
     source_id: str
     family: str
     expected: str
-    evidence: Literal["bytes", "hash", "local", ""]
+    evidence: Evidence
     note: str
     content: Content | None = None
+    relation: Literal["whole", "part", "composite", ""] = ""
     link: Literal["", "hard", "symbolic"] = ""
     target: tuple[str, str] = ("", "")
 
@@ -82,6 +91,8 @@ def contents() -> tuple[Entry, ...]:
         *_rocket(),
         *_retina(),
         *_textures(),
+        *_stays(),
+        *_receipts(),
         *_look_alikes(),
         *_bad_files(),
     )
@@ -106,15 +117,16 @@ def _half(name: str, *, right: bool) -> Image.Image:
 
 
 def _copy(
-    location: Literal["share", "laptop"],
+    location: Location,
     path: str,
     source_id: str,
     family: str,
-    evidence: Literal["bytes", "hash", "local"],
+    evidence: Evidence,
     note: str,
     content: Content,
 ) -> Entry:
-    return Entry(location, path, source_id, family, "copy", evidence, note, content)
+    relation: Literal["whole", "part"] = "part" if family == "crop" else "whole"
+    return Entry(location, path, source_id, family, "copy", evidence, note, content, relation)
 
 
 def _keeper(path: str, source_id: str, note: str, content: Content) -> Entry:
@@ -133,7 +145,7 @@ def _astronaut() -> tuple[Entry, ...]:
               lambda: encoded(picture, "JPEG", 85)),
         _copy("share", "intranet/astronaut-60.webp", name, "resize", "hash", "60 % of the side, WebP",
               lambda: encoded(scaled(picture, 0.6), "WEBP", 80)),
-        _copy("laptop", "scans/astronaut.tif", name, "format", "hash", "the same samples as TIFF",
+        _copy("laptop", "scans/astronaut.tif", name, "format", "pixels", "the same samples as TIFF",
               lambda: encoded(picture, "TIFF")),
         _copy("share", "layout/astronaut_turned.jpg", name, "rotate90", "hash", "turned by 90 degrees",
               lambda: encoded(turned(picture), "JPEG", 90)),
@@ -147,10 +159,10 @@ def _camera() -> tuple[Entry, ...]:
     original = "photos/2019/IMG_0412.JPG"
     return (
         _keeper(original, name, "as the camera wrote it, with EXIF", _camera_jpeg),
-        _copy("laptop", "mail/IMG_0412.JPG", name, "metadata", "hash", "EXIF stripped, samples untouched",
+        _copy("laptop", "mail/IMG_0412.JPG", name, "metadata", "pixels", "EXIF stripped, samples untouched",
               lambda: without_exif(_camera_jpeg())),
         Entry("share", "photos/by subject/IMG_0412.JPG", name, "hard link", "copy", "bytes",
-              "a second name of one file: frees nothing", link="hard", target=("share", original)),
+              "a second name of one file: frees nothing", relation="whole", link="hard", target=("share", original)),
         _copy("laptop", "mail/IMG_0412 cropped.jpg", name, "crop", "local", "the middle 60 % of each side",
               lambda: encoded(cropped(picture, 0.1, 0.05, 0.7, 0.65), "JPEG", 92)),
         _copy("laptop", "mail/IMG_0412 bright.jpg", name, "brightness", "hash", "a quarter brighter",
@@ -204,9 +216,6 @@ def _rocket() -> tuple[Entry, ...]:
               link="symbolic", target=("share", original)),
         _copy("laptop", "desktop/launch_small.jpg", name, "reencode", "hash", "JPEG, quality 40",
               lambda: encoded(picture, "JPEG", 40)),
-        _copy("share", "intranet/launch_caption.png", name, "caption", "local",
-              "with a caption below: the photograph is a part of it",
-              lambda: encoded(captioned(picture, "Ready for launch"), "PNG")),
     )
 
 
@@ -236,9 +245,58 @@ def _textures() -> tuple[Entry, ...]:
     )
 
 
+def _stays() -> tuple[Entry, ...]:
+    coffee, chelsea, rocket = photograph("coffee"), photograph("chelsea"), photograph("rocket")
+    ngc = _half("hubble", right=True)
+
+    def stays(location: Location, path: str, source_id: str, family: str, note: str, content: Content) -> Entry:
+        return Entry(location, path, source_id, family, "stays", "local", note, content, "composite")
+
+    def companion(location: Location, path: str, note: str, content: Content) -> Entry:
+        return Entry(location, path, "", "companion", "unsupported", "", note, content)
+
+    return (
+        stays("share", "intranet/launch_caption.png", "rocket", "caption",
+              "with a caption below: the photograph is a part of it",
+              lambda: encoded(captioned(rocket, "Ready for launch"), "PNG")),
+        stays("share", "intranet/newsletter_march.jpg", "coffee", "collage", "one of four photographs on one sheet",
+              lambda: encoded(collage([coffee, chelsea, rocket, photograph("retina")], 300), "JPEG", 90)),
+        stays("laptop", "desktop/Screenshot 2024-03-04 09.41.12.png", "rocket", "screenshot",
+              "a page in a browser that shows the photograph", lambda: encoded(browser_screenshot(rocket), "PNG")),
+        stays("laptop", "phone/Screenshot_20240304-094112.jpg", "chelsea", "screenshot",
+              "a chat in which the photograph was sent", lambda: encoded(chat_screenshot(chelsea), "JPEG", 90)),
+        companion("share", "photos/2019/IMG_0412.DNG", "the RAW file of IMG_0412.JPG; not read, and not left behind",
+                  lambda: raw_file(_camera_jpeg(), photograph("camera").size)),
+        Entry("laptop", "phone/IMG_0733.HEIC", "coffee", "live photo", "stays", "hash",
+              "a copy, but the still of a Live Photo: it belongs with its movie",
+              lambda: encoded(scaled(coffee, 0.9), "HEIF", 75), "whole"),
+        companion("laptop", "phone/IMG_0733.MOV", "the movie of the Live Photo IMG_0733.HEIC", movie),
+        Entry("share", "photos/sky/thumbs/ngc.jpg", "hubble-right", "thumbnail", "stays", "",
+              "all of one part of the sky, small; the whole of it in full is nowhere",
+              lambda: encoded(scaled(ngc, 0.3), "JPEG", 88)),
+        Entry("laptop", "photos/sky/ngc detail.jpg", "hubble-right", "full-size crop", "stays", "",
+              "a part of it in full: neither can stand for the other",
+              lambda: encoded(cropped(ngc, 0.1, 0.2, 0.9, 0.75), "JPEG", 95)),
+    )
+
+
+def _receipts() -> tuple[Entry, ...]:
+    shop = ("CORNER MARKET", "12 Harbour Road, Leeds", "VAT 410 2207 18", "Tel. 0113 496 0717")
+    first = Purchase(20417, "04.03.2024 17:42", (("Bread, rye", 320), ("Milk 2 l", 189), ("Apples", 245)), "Anna")
+    second = Purchase(20418, "04.03.2024 17:44", (("Bread, rye", 320), ("Milk 2 l", 189), ("Pears", 312)), "Anna")
+    page = scanned(receipt(shop, first), 5)
+    return (
+        _keeper("forms/receipt_20417.jpg", "receipt-1", "a receipt, scanned", lambda: encoded(page, "JPEG", 92)),
+        _copy("laptop", "travel/receipt_20417.jpg", "receipt-1", "resize", "hash", "three quarters of the side",
+              lambda: encoded(scaled(page, 0.75), "JPEG", 80)),
+        Entry("share", "forms/receipt_20418.jpg", "receipt-2", "template", "distinct", "",
+              "the next receipt of the same till", lambda: encoded(scanned(receipt(shop, second), 6), "JPEG", 92)),
+    )
+
+
 def _look_alikes() -> tuple[Entry, ...]:
     def distinct(
-        location: Literal["share", "laptop"], path: str, source_id: str, family: str, note: str, content: Content
+        location: Location, path: str, source_id: str, family: str, note: str, content: Content
     ) -> Entry:
         return Entry(location, path, source_id, family, "distinct", "", note, content)
 
@@ -247,10 +305,8 @@ def _look_alikes() -> tuple[Entry, ...]:
     second = (("Name", "Liselotte Brandt-Vermeer"), ("Department", "Sales"), ("Date", "29 January 2023"),
               ("What for", "Hotel, two nights, and breakfast"), ("Amount", "8.95"), ("Account", "NL 93 ABNA"))
     return (
-        distinct("share", "photos/sky/m31.jpg", "hubble-left", "same scene", "one sky, another part",
+        distinct("share", "photos/sky/m31.jpg", "hubble-left", "same scene", "one sky, another part than ngc",
                  lambda: encoded(_half("hubble", right=False), "JPEG", 95)),
-        distinct("laptop", "photos/sky/ngc.jpg", "hubble-right", "same scene", "one sky, another part",
-                 lambda: encoded(_half("hubble", right=True), "JPEG", 95)),
         distinct("share", "textures/lawn_1.png", "grass-left", "same scene", "one lawn, another spot",
                  lambda: encoded(_half("grass", right=False), "PNG")),
         distinct("laptop", "game/lawn_2.png", "grass-right", "same scene", "one lawn, another spot",
@@ -274,7 +330,7 @@ def _look_alikes() -> tuple[Entry, ...]:
 
 def _bad_files() -> tuple[Entry, ...]:
     def bad(
-        location: Literal["share", "laptop"], path: str, family: str, code: str, note: str, content: Content
+        location: Location, path: str, family: str, code: str, note: str, content: Content
     ) -> Entry:
         return Entry(location, path, "", family, code, "", note, content)
 

@@ -24,6 +24,7 @@ from data.sample_contents import contents
 register_heif_opener()
 
 FAILURE_CODES = {"corrupt", "empty", "too_large", "unsupported"}
+RECEIPTS = {"receipt-1", "receipt-2"}
 FAR_BITS = 24
 """PDQ of 256: a copy by "hash" evidence lies within this, pictures of different sources beyond it."""
 
@@ -55,7 +56,7 @@ def variants(library: Path) -> dict[tuple[str, str], np.ndarray]:
     """PDQ in eight orientations (8, 256) of every picture, by the reference library."""
     found = {}
     for row in truth_of(library):
-        if row["expected"] in {"keeper", "copy", "distinct"}:
+        if row["expected"] in {"keeper", "copy", "stays", "distinct"}:
             with Image.open(library / row["location"] / row["path"]) as opened:
                 upright = ImageOps.exif_transpose(opened).convert("RGB")
             upright.thumbnail((384, 384), Image.Resampling.LANCZOS)
@@ -81,9 +82,12 @@ def test_every_source_has_one_keeper_or_is_distinct(library: Path) -> None:
     for source, kinds in by_source.items():
         if "distinct" in kinds:
             assert kinds == {"distinct": 1}, source
-        else:
+        elif "keeper" in kinds:
             assert kinds["keeper"] == 1 and kinds["copy"] >= 1, source
-            assert set(kinds) <= {"keeper", "copy", "skipped"}, source
+            assert set(kinds) <= {"keeper", "copy", "stays", "skipped"}, source
+        else:
+            # A thumbnail and a full-size part of what is nowhere in full: neither can stand for the other.
+            assert kinds == {"stays": 2}, source
 
 
 def test_all_that_people_do_to_copies_is_there(library: Path) -> None:
@@ -91,7 +95,8 @@ def test_all_that_people_do_to_copies_is_there(library: Path) -> None:
     assert families >= {
         "renamed", "reencode", "resize", "crop", "recolour", "watermark", "rotate90", "mirror", "metadata", "format",
         "upscale", "hard link", "symlink", "odd name", "same scene", "template", "blank", "icon", "truncated",
-        "corrupt", "bomb", "empty", "text",
+        "corrupt", "bomb", "empty", "text", "collage", "screenshot", "caption", "live photo", "companion",
+        "full-size crop",
     }  # fmt: skip
     endings = {Path(row["path"]).suffix.lower() for row in truth_of(library)}
     assert endings >= {".jpg", ".png", ".webp", ".tif", ".avif", ".heic", ".gif", ".bmp"}
@@ -100,7 +105,7 @@ def test_all_that_people_do_to_copies_is_there(library: Path) -> None:
 def test_evidence_is_what_the_truth_says(library: Path, variants: dict[tuple[str, str], np.ndarray]) -> None:
     rows = truth_of(library)
     keepers = {row["source_id"]: row for row in rows if row["expected"] == "keeper"}
-    for row in (row for row in rows if row["expected"] == "copy"):
+    for row in (row for row in rows if row["evidence"] and row["expected"] in {"copy", "stays"}):
         keeper = keepers[row["source_id"]]
         own = (library / row["location"] / row["path"]).read_bytes()
         kept = (library / keeper["location"] / keeper["path"]).read_bytes()
@@ -112,10 +117,57 @@ def test_evidence_is_what_the_truth_says(library: Path, variants: dict[tuple[str
             assert bits <= FAR_BITS, (row, bits)
 
 
+def test_what_holds_more_than_its_keeper_stays_and_what_holds_less_is_a_part(library: Path) -> None:
+    rows = truth_of(library)
+    assert Counter((row["expected"], row["relation"]) for row in rows if row["family"] != "original") == Counter(
+        {("copy", "whole"): 27, ("copy", "part"): 1, ("stays", "composite"): 4, ("stays", "whole"): 1, ("stays", ""): 2}
+    ) + Counter((row["expected"], "") for row in rows if row["expected"] in {*FAILURE_CODES, "distinct", "skipped"})
+    keepers = {row["source_id"]: row for row in rows if row["expected"] == "keeper"}
+    for row in rows:
+        if row["relation"] == "part":
+            keeper = keepers[row["source_id"]]
+            with (
+                Image.open(library / row["location"] / row["path"]) as part,
+                Image.open(library / keeper["location"] / keeper["path"]) as whole,
+            ):
+                assert part.width < whole.width and part.height < whole.height
+
+
+def test_pixels_are_equal_where_the_truth_says_so(library: Path) -> None:
+    rows = truth_of(library)
+    keepers = {row["source_id"]: row for row in rows if row["expected"] == "keeper"}
+    seen = 0
+    for row in rows:
+        if row["evidence"] == "pixels":
+            keeper = keepers[row["source_id"]]
+            with (
+                Image.open(library / row["location"] / row["path"]) as own,
+                Image.open(library / keeper["location"] / keeper["path"]) as kept,
+            ):
+                assert (own.mode, own.size, own.tobytes()) == (kept.mode, kept.size, kept.tobytes())
+                assert own.info.get("icc_profile") == kept.info.get("icc_profile")
+            seen += 1
+    assert seen == 2
+
+
+def test_companions_lie_beside_their_pictures(library: Path) -> None:
+    rows = {(row["location"], row["path"]): row for row in truth_of(library)}
+    companions = [place for place, row in rows.items() if row["family"] == "companion"]
+    assert len(companions) == 2
+    for location, path in companions:
+        stem = path.rsplit(".", 1)[0]
+        beside = [row for (where, name), row in rows.items() if where == location and name.startswith(f"{stem}.")]
+        assert len(beside) == 2 and {row["expected"] for row in beside} <= {"keeper", "stays", "unsupported"}
+
+
 def test_pictures_of_different_sources_are_not_near(library: Path, variants: dict[tuple[str, str], np.ndarray]) -> None:
     rows = [row for row in truth_of(library) if row["expected"] in {"keeper", "copy", "distinct"}]
     for first, second in itertools.combinations(rows, 2):
-        if first["source_id"] != second["source_id"] and {first["family"], second["family"]} != {"blank"}:
+        alike = {first["family"], second["family"]} == {"blank"} or {
+            first["source_id"],
+            second["source_id"],
+        } == RECEIPTS
+        if first["source_id"] != second["source_id"] and not alike:
             pair = (variants[first["location"], first["path"]], variants[second["location"], second["path"]])
             assert distance(*pair) > FAR_BITS, (first["path"], second["path"], distance(*pair))
 
@@ -148,7 +200,7 @@ def test_upscale_has_more_pixels_than_its_keeper(library: Path) -> None:
 def test_bad_files_are_bad(library: Path) -> None:
     seen = Counter()
     for row in truth_of(library):
-        if row["expected"] not in FAILURE_CODES:
+        if row["expected"] not in FAILURE_CODES or row["family"] == "companion":
             continue
         path = library / row["location"] / row["path"]
         seen[row["family"]] += 1
@@ -218,7 +270,10 @@ def test_a_failure_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_command_line_says_what_was_made(tmp_path: Path, capsys) -> None:
     assert main([str(tmp_path / "library")]) == 0
-    assert "54 files in share and laptop (5 bad file, 28 copy, 11 distinct, 9 keeper" in capsys.readouterr().out
+    assert (
+        "64 files in share and laptop (5 bad file, 2 companion, 28 copy, 11 distinct, 10 keeper"
+        in capsys.readouterr().out
+    )
 
 
 def test_credits_list_every_photograph() -> None:

@@ -57,8 +57,10 @@ def test_what_bytes_show_is_proposed(answer) -> None:
 def test_most_of_what_a_hash_shows_is_proposed_and_the_original_stays(answer) -> None:
     workspace, _, truth = answer
     proposed = stars(workspace)
-    shown = {place for place, row in truth.items() if row["evidence"] == "hash"}
-    assert len(shown & set(proposed)) >= 0.8 * len(shown), sorted(shown - set(proposed))
+    shown = {
+        place for place, row in truth.items() if row["evidence"] in {"hash", "pixels"} and row["expected"] == "copy"
+    }
+    assert len(shown & set(proposed)) >= 0.75 * len(shown), sorted(shown - set(proposed))
     assert {truth[kept]["expected"] for kept in proposed.values()} == {"keeper"}
 
 
