@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.decode.detail import effective_pixels
+    from deeplens_kit.decode.grey import decode_grey
     from deeplens_kit.decode.metadata import PictureMetadata
     from deeplens_kit.decode.picture import (
         DECODE_SPEC,
@@ -33,6 +34,7 @@ __all__ = [
     "DecodedPicture",
     "PictureMetadata",
     "ThumbnailCache",
+    "decode_grey",
     "decode_luma",
     "decode_picture",
     "decode_preview",
@@ -52,6 +54,7 @@ _MODULES = {
     "DecodedPicture": "picture",
     "PictureMetadata": "metadata",
     "ThumbnailCache": "thumbnails",
+    "decode_grey": "grey",
     "decode_luma": "picture",
     "decode_picture": "picture",
     "decode_preview": "picture",

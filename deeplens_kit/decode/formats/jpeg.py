@@ -99,19 +99,25 @@ class JpegReader:
 
     def pixels(self, least: tuple[int, int] | None) -> Image.Image:
         """Decode at the smallest DCT scale whose sides are at least `least`."""
-        components = len(self._markers.table_of_component)
-        if components == 4:
+        return self._pixels(least, grey=len(self._markers.table_of_component) == 1)
+
+    def luma(self, least: tuple[int, int] | None) -> Image.Image:
+        """As `pixels`, grey where luma comes without colours; CMYK and disorderly files stay coloured."""
+        return self._pixels(least, grey=True)
+
+    def _pixels(self, least: tuple[int, int] | None, *, grey: bool) -> Image.Image:
+        if len(self._markers.table_of_component) == 4:
             return self._pixels_by_pillow(least)
         width, height = least or (0, 0)
         try:
             samples = simplejpeg.decode_jpeg(
-                self._data, "GRAY" if components == 1 else "RGB", min_width=width, min_height=height, strict=True
+                self._data, "GRAY" if grey else "RGB", min_width=width, min_height=height, strict=True
             )
         except ValueError as error:
             if not any(harmless in str(error) for harmless in _HARMLESS_WARNINGS):
                 raise
             return self._pixels_by_pillow(least)
-        return Image.fromarray(samples[:, :, 0] if components == 1 else samples)
+        return Image.fromarray(samples[:, :, 0] if grey else samples)
 
     def _pixels_by_pillow(self, least: tuple[int, int] | None) -> Image.Image:
         markers = self._markers
