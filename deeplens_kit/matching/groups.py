@@ -17,9 +17,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
-from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, mark_outdone, picture_traits, withhold_codes
+from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
+from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
 from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
 
 __all__ = ["PROPOSED_RELATIONS", "Grouping", "freed_bytes", "group", "held_objects"]
@@ -80,6 +81,7 @@ def group(
     """
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
+    pictures = with_resolution(pictures, related_pairs(pairs))
     copies = _copies(objects, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
     families = family_standing(objects, pictures["digest"])
     held = keeper_order(held_objects(objects, mark_outdone(pictures, copies), families))
@@ -126,7 +128,8 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
 
     edges = _edges(ranked, copies)
     low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
-    codes = withhold_codes(ranked, low, high)
+    resolution = oriented(edges["resolution"].to_numpy(), edges["swapped"].to_numpy())
+    codes = withhold_codes(ranked, low, high, resolution)
     codes[ranked["pinned"].to_numpy()[high]] = Withhold.FAMILY
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
     keeper, link = stars(starts, high, codes)
@@ -136,12 +139,17 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
 def _copies(objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
     """Copy pairs of pictures that objects hold."""
     held = objects.select("digest")
-    related = pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
+    related = related_pairs(pairs)
     for end in ("digest_a", "digest_b"):
         related = related.join(held, left_on=end, right_on="digest", how="semi")
     known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
     judged = with_context(related, pictures.select("digest", *known), rule)
     return judged.filter(tiers_of(judged, rule) == Tier.COPY)
+
+
+def related_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs whose relation may be proposed."""
+    return pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
 
 
 def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
@@ -154,6 +162,8 @@ def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
         .select(
             pl.min_horizontal("number", "number_b").alias("low"),
             pl.max_horizontal("number", "number_b").alias("high"),
+            pl.col("resolution").cast(pl.Float32).fill_null(float("nan")),
+            (pl.col("number") > pl.col("number_b")).alias("swapped"),
             *_EDGE_COLUMNS,
         )
         .unique(["low", "high"], keep="any")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -23,10 +23,8 @@ __all__ = [
     "ComparedTraits",
     "Withhold",
     "keeper_order",
-    "mark_outdone",
-    "outdone_by",
+    "known_columns",
     "picture_traits",
-    "resolved_pixels",
     "withhold_codes",
 ]
 
@@ -63,6 +61,10 @@ USED_SHARE = 0.70
 _AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
+
+RESOLVES_LESS = 0.95
+"""A picture that resolves less than this of a copy along a line (exclusive) is no stand-in for it, however large."""
+
 # Qualities 88 to 92 are one class, 93 to 97 the next: what people choose lies in the middle of its class.
 _QUALITY_CLASS = 2 * QUALITY_TOLERANCE + 1
 _LEAST = 1e-6  # bytes per pixel; what is 0 or unknown counts as this
@@ -104,9 +106,6 @@ _ORDER: tuple[tuple[str, bool], ...] = (
     ("object_id", False),
     ("digest", False),
 )
-
-
-_Amounts = TypeVar("_Amounts", pl.Expr, NDArray[Any])
 
 
 class Withhold(IntEnum):
@@ -151,8 +150,9 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     """What the policy compares, for each picture.
 
     Args:
-        pictures: `digest`, `width_px`, `height_px`, whatever of `POLICY_COLUMNS` there is, and `outdone` where
-            `mark_outdone` found it; without that column all that measure like upscales count as such.
+        pictures: `digest`, `width_px`, `height_px`, whatever of `POLICY_COLUMNS` there is, `paired_pixels` where
+            `upscales.with_resolution` found them, and `outdone` where `upscales.mark_outdone` did; without that
+            column all that measure like upscales count as such.
 
     Returns:
         Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
@@ -162,10 +162,11 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or with what it was
         taken), taken_at, width_px, height_px, size_bytes.
     """
-    known = _known(pictures)
+    known = known_columns(pictures)
     outdone = pl.col("outdone") if "outdone" in pictures.columns else pl.lit(True)
-    measured = pl.col("effective_pixels").fill_null(pl.col("pixels"))
-    upscaled = outdone & (measured <= UPSCALED_SHARE * pl.col("pixels"))
+    paired = pl.col("paired_pixels") if "paired_pixels" in pictures.columns else pl.lit(None, pl.Int64)
+    measured = pl.coalesce(paired, "effective_pixels", "pixels")
+    upscaled = outdone & (paired.is_not_null() | (measured <= UPSCALED_SHARE * pl.col("pixels")))
     known = known.with_columns(
         upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
@@ -205,41 +206,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def mark_outdone(pictures: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
-    """Which pictures a smaller copy outdoes: one that resolves as much with fewer pixels (sides over 5 % shorter).
-
-    A soft photograph measures like an upscale, and noise put on it does not. Without such a copy its size stands.
-
-    Args:
-        pictures: As for `picture_traits`.
-        copies: Pairs, `digest_a` and `digest_b`.
-
-    Returns:
-        `pictures` with the column `outdone`. What was not measured counts as resolving all its pixels.
-    """
-    facts = resolved_pixels(pictures)
-    one_way = copies.select(digest="digest_a", other="digest_b")
-    ends = pl.concat([one_way, one_way.select(digest="other", other="digest")])
-    found = (
-        ends.join(facts, on="digest")
-        .join(facts, left_on="other", right_on="digest", suffix="_other")
-        .filter(outdone_by(*(pl.col(name) for name in ("pixels", "resolves", "pixels_other", "resolves_other"))))
-    )
-    return pictures.with_columns(outdone=pl.col("digest").is_in(found["digest"].unique().implode()))
-
-
-def resolved_pixels(pictures: pl.DataFrame) -> pl.DataFrame:
-    """Row by row digest, pixels, and how many of them it resolves: all where that was not measured."""
-    return _known(pictures).select("digest", "pixels", resolves=pl.col("effective_pixels").fill_null(pl.col("pixels")))
-
-
-def outdone_by(pixels: _Amounts, resolves: _Amounts, pixels_other: _Amounts, resolves_other: _Amounts) -> _Amounts:
-    """Whether the other picture, a copy, outdoes the first: columns of `resolved_pixels`, expressions or arrays."""
-    outdone: _Amounts = (pixels_other < pixels * _MEASURED_AREA) & (resolves_other * _AREA_TOLERANCE >= resolves)
-    return outdone
-
-
-def _known(pictures: pl.DataFrame) -> pl.DataFrame:
+def known_columns(pictures: pl.DataFrame) -> pl.DataFrame:
     """The columns of the policy, missing ones as nulls, and `pixels`, at least 1."""
     pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
     return pictures.with_columns(
@@ -307,7 +274,10 @@ class ComparedTraits:
 
 
 def withhold_codes(
-    traits: pl.DataFrame | ComparedTraits, keepers: NDArray[np.integer], members: NDArray[np.integer]
+    traits: pl.DataFrame | ComparedTraits,
+    keepers: NDArray[np.integer],
+    members: NDArray[np.integer],
+    resolution: NDArray[np.float32] | None = None,
 ) -> NDArray[np.int8]:
     """Why each member may not be proposed against its keeper, a `Withhold` code each, 0 where it may.
 
@@ -315,25 +285,32 @@ def withhold_codes(
         traits: From `picture_traits`, as a frame or made ready for many calls.
         keepers: Integers (m,), rows of `traits`.
         members: Integers (m,), rows of `traits`.
+        resolution: float32 (m,), pixels of the keeper per pixel of the member along a line of what both show; NaN
+            where nobody looked, as everywhere without it. Where it is known it decides what resolves more.
     """
     compared = ComparedTraits.of(traits) if isinstance(traits, pl.DataFrame) else traits
     keeper, member = compared.rows(keepers), compared.rows(members)
+    ratio = np.full(len(keepers), np.nan, np.float32) if resolution is None else resolution
     codes = np.zeros(len(keepers), np.int8)
     # The gravest reason last, because a later one overwrites an earlier one.
-    for code, holds in reversed(_objections(keeper, member)):
+    for code, holds in reversed(_objections(keeper, member, ratio)):
         codes[holds] = code
     return codes
 
 
-def _objections(keeper: ComparedTraits, member: ComparedTraits) -> list[tuple[Withhold, NDArray[np.bool_]]]:
+def _objections(
+    keeper: ComparedTraits, member: ComparedTraits, resolution: NDArray[np.float32]
+) -> list[tuple[Withhold, NDArray[np.bool_]]]:
     """Every reason to withhold with where it holds, the gravest first."""
-    more_detail = member["detail"] > keeper["detail"] * _AREA_TOLERANCE
+    compared = ~np.isnan(resolution)
+    lacks = compared & (resolution < np.float32(RESOLVES_LESS))
+    more_detail = np.where(compared, lacks, member["detail"] > keeper["detail"] * _AREA_TOLERANCE)
     # By either count: what looks like an upscale beside a keeper of its size may be a soft picture's best version.
     as_large = (member["detail"] * _AREA_TOLERANCE >= keeper["detail"]) | (
         member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"]
     )
     # Where both look like upscales, or the keeper does not fill its own size, a soft picture's noise would decide.
-    upscale = member["upscaled"] & ~keeper["upscaled"] & keeper["used"]
+    upscale = (member["upscaled"] & ~keeper["upscaled"] & keeper["used"]) | (compared & ~lacks)
     both_lossy = ~member["lossless"] & ~keeper["lossless"]
     rated = both_lossy & (member["quality"] > 0) & (keeper["quality"] > 0)
     better_rated = rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
@@ -348,7 +325,7 @@ def _objections(keeper: ComparedTraits, member: ComparedTraits) -> list[tuple[Wi
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
         (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
-        (Withhold.UNMEASURED, ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
+        (Withhold.UNMEASURED, ~compared & ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
         (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),
         (Withhold.DEPTH, member["deep"] & ~keeper["deep"]),
         (Withhold.TRANSPARENCY, member["has_alpha"] & ~keeper["has_alpha"]),

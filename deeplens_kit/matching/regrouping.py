@@ -16,17 +16,16 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.family_copies import family_standing
-from deeplens_kit.matching.groups import PROPOSED_RELATIONS, companion_groups, held_objects
+from deeplens_kit.matching.groups import companion_groups, held_objects, related_pairs
 from deeplens_kit.matching.policy import (
     ComparedTraits,
     keeper_order,
-    outdone_by,
     picture_traits,
-    resolved_pixels,
     withhold_codes,
 )
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
+from deeplens_kit.matching.upscales import oriented, outdone_by, resolved_pixels, with_resolution
 from deeplens_kit.schemas import Tier
 
 __all__ = ["EVIDENCE_COLUMNS", "PLAIN", "SITUATIONS", "Regrouper", "Regrouping"]
@@ -98,6 +97,8 @@ class Regrouper:
     """
 
     def __init__(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame) -> None:
+        related = related_pairs(pairs)
+        pictures = with_resolution(pictures, related)
         plain = pictures.with_columns(outdone=pl.lit(False))
         families = family_standing(objects, pictures["digest"])
         held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})
@@ -112,7 +113,7 @@ class Regrouper:
         self._facts = _Facts(pictures, best)
         self._sums = sum_pictures(held)
         self._companions = CompanionSums.of(companion_groups(families))
-        self._edges = _edges(pairs, numbers, self._facts)
+        self._edges = _edges(related, numbers, self._facts)
         context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
         self._context = best.select("digest").join(
             pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
@@ -302,36 +303,39 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
     from deeplens_kit.matching.regroup_kernels import adjacency
 
     # 1. Pairs by number.
-    related = pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
     both = (
-        related.select("digest_a", "digest_b", "orientation", *EVIDENCE_COLUMNS)
+        pairs.select("digest_a", "digest_b", "orientation", "resolution", *EVIDENCE_COLUMNS)
         .join(numbers, left_on="digest_a", right_on="digest")
         .drop("digest_a")
         .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
         .drop("digest_b")
+        .with_columns(swapped=pl.col("number") > pl.col("number_b"))
         .with_columns(left=pl.min_horizontal("number", "number_b"), right=pl.max_horizontal("number", "number_b"))
         .filter(pl.col("left") != pl.col("right"))
         .sort("left", "right")
     )
     left, right = both["left"].to_numpy(), both["right"].to_numpy()
     evidence = both.select(pl.col(EVIDENCE_COLUMNS).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
+    resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
+    resolution = oriented(resolution, both["swapped"].to_numpy())
     starts, incident = adjacency(left, right, numbers.height)
     # 2. What the order of two pictures, and each of them as an upscale, would come to.
     outdone, allowed = np.zeros(len(left), np.uint8), np.zeros(len(left), np.uint8)
     for first in range(0, len(left), _BLOCK):
         part = slice(first, first + _BLOCK)
-        outdone[part], allowed[part] = _cases(left[part], right[part], facts)
+        outdone[part], allowed[part] = _cases(left[part], right[part], resolution[part], facts)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
     return _Edges(left, right, evidence, orientation, outdone, allowed, starts, incident)
 
 
 def _cases(
-    left: NDArray[np.int32], right: NDArray[np.int32], facts: _Facts
+    left: NDArray[np.int32], right: NDArray[np.int32], resolution: NDArray[np.float32], facts: _Facts
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`outdone` and `allowed` of some edges, as `keepers_of` wants them."""
     ends = [(facts.pixels[end], facts.resolves[end]) for end in (left, right)]
-    outdone = (facts.soft[left] & outdone_by(*ends[0], *ends[1])).astype(np.uint8)
-    outdone |= (facts.soft[right] & outdone_by(*ends[1], *ends[0])).astype(np.uint8) << 1
+    ratios = resolution, oriented(resolution, np.ones(len(resolution), np.bool_))
+    outdone = (facts.soft[left] & outdone_by(*ends[0], *ends[1], ratios[0])).astype(np.uint8)
+    outdone |= (facts.soft[right] & outdone_by(*ends[1], *ends[0], ratios[1])).astype(np.uint8) << 1
     allowed = np.zeros(len(left), np.uint8)
     for upscaled_left in (0, 1):
         for upscaled_right in (0, 1):
@@ -344,7 +348,7 @@ def _cases(
             for right_keeps, chosen in ((0, classes[0] >= classes[1]), (1, classes[0] < classes[1])):
                 at = np.flatnonzero(possible & chosen)
                 keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
-                free = withhold_codes(facts.traits, keepers, members) == 0
+                free = withhold_codes(facts.traits, keepers, members, ratios[right_keeps][at]) == 0
                 free &= ~facts.pinned[(left, right)[1 - right_keeps][at]]
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

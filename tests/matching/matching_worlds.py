@@ -115,7 +115,9 @@ def random_world(seed: int, size: int = 14) -> World:
         for right in range(left):
             if generator.random() < 0.6:
                 relation = str(generator.choice(["unverified", "unverified", "whole", "composite"]))
-                pairs.append(pair(left, right, int(generator.choice([0, 10, 24, 25, 60])), relation=relation))
+                pdq = int(generator.choice([0, 10, 24, 25, 60]))
+                ratio = generator.choice([None, None, 0.5, 0.9, 0.95, 1.0, 1.05, 2.0])
+                pairs.append(pair(left, right, pdq, relation=relation, resolution=ratio))
     return world(objects, pictures, pairs)
 
 

@@ -18,9 +18,10 @@ def order(*rows: dict[str, object]) -> list[str]:
     return traits["digest"].to_list()
 
 
-def verdict(keeper: dict[str, object], member: dict[str, object]) -> Withhold:
+def verdict(keeper: dict[str, object], member: dict[str, object], resolution: float | None = None) -> Withhold:
     rows = pl.DataFrame([picture("keeper", **keeper), picture("member", **member)], schema=PICTURES.polars)
-    return Withhold(withhold_codes(picture_traits(rows), np.array([0]), np.array([1]))[0])
+    ratio = None if resolution is None else np.array([resolution], np.float32)
+    return Withhold(withhold_codes(picture_traits(rows), np.array([0]), np.array([1]), ratio)[0])
 
 
 BIG, HALF = {"width_px": 4000, "height_px": 3000}, {"width_px": 2000, "height_px": 1500}
@@ -134,6 +135,30 @@ def test_members_that_may_be_worth_more_are_withheld(
     keeper: dict[str, object], member: dict[str, object], expected: Withhold
 ) -> None:
     assert verdict(keeper, member) is expected
+
+
+@pytest.mark.parametrize(
+    ("keeper", "member", "resolution", "expected"),
+    [
+        # What the pair shows goes before what each picture looks like, either way.
+        (HALF, BIG, 1.0, Withhold.NO),
+        (HALF, BIG, 0.95, Withhold.NO),
+        (HALF, BIG, 0.94, Withhold.DETAIL),
+        (HALF | {"effective_pixels": None}, BIG, 1.0, Withhold.NO),
+        (HALF, BIG | {"effective_pixels": 3_100_000}, 0.5, Withhold.DETAIL),
+        (BIG, HALF, 0.5, Withhold.DETAIL),
+        (BIG, BIG, 0.5, Withhold.DETAIL),
+        (UNMEASURED, HALF, 2.0, Withhold.NO),
+        (BIG, HALF, float("nan"), Withhold.NO),
+        (HALF, BIG, float("nan"), Withhold.DETAIL),
+        # An enlargement of a better saved version may be all that is left of that.
+        (HALF, BIG | {"jpeg_quality": 93}, 1.0, Withhold.QUALITY),
+    ],
+)
+def test_a_keeper_resolves_what_its_member_does(
+    keeper: dict[str, object], member: dict[str, object], resolution: float, expected: Withhold
+) -> None:
+    assert verdict(keeper, member, resolution) is expected
 
 
 def test_every_reason_has_a_sentence() -> None:
