@@ -34,7 +34,7 @@ class FamilyStanding:
         pictures: Of every object that holds a picture of a family: object_id, stays (it is not proposed), in_family
             (False for a stray copy of a member), companion (name of a file that it belongs with; null for a stray).
         companions: Of every file of another kind that goes with a family, and of those of equal bytes: columns of
-            OBJECTS, digest, companion, and `part`: "keeper" (one for each digest, first), "member" (it may go) or
+            OBJECTS, digest, and `part`: "keeper" (one for each digest, first), "member" (it may go) or
             "other" (neither).
     """
 
@@ -153,7 +153,7 @@ def _of_pictures(files: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
 def _of_companions(files: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:
     kinds = members.filter(~pl.col("holds"))
     going = kinds.filter("goes")["digest"].unique()
-    standing = kinds.select("object_id", "goes", "companion")
+    standing = kinds.select("object_id", "goes")
     found = (
         files.filter(pl.col("digest").is_in(going.implode()) & ~pl.col("holds"))
         .join(standing, on="object_id", how="left")

@@ -279,15 +279,14 @@ def companion_groups(families: FamilyStanding) -> pl.DataFrame:
         keeper_digest="digest",
         is_keeper=pl.col("part") == "keeper",
     ).filter(pl.col("part") != "other")
-    companion = pl.coalesce("companion", pl.lit("other files"))
     return (
         rows.with_columns(
             _group_ids(rows),
             relation=pl.lit(str(Relation.WHOLE)),
             score=pl.lit(1.0, pl.Float32),
             reason=pl.when("is_keeper")
-            .then(pl.format("it stays with {}", companion))
-            .otherwise(pl.format(f"{_SAME}; it goes with {{}}", companion)),
+            .then(pl.lit("it stays with the picture that it belongs with"))
+            .otherwise(pl.lit(f"{_SAME}; it goes with the picture that it belongs with")),
         )
         .sort("group_id", "rank")
         .select(GROUPS.names)

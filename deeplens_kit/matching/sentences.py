@@ -55,6 +55,8 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 3)))
         .when(pl.col("from_camera") & ~pl.col("from_camera_next"))
         .then(pl.lit("it says when or with what it was taken"))
+        .when((pl.col("stays") & ~pl.col("stays_next")) | (pl.col("in_family") & ~pl.col("in_family_next")))
+        .then(pl.lit("it stays with the files that it belongs with"))
         .when(pl.col("taken_at") < pl.col("taken_at_next"))
         .then(pl.format("taken earlier ({} against {})", *_dates("taken_at")))
         .when(pl.col("taken_at").is_not_null() & pl.col("taken_at_next").is_null())

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from conftest import photographs
 
 from data.companions import movie, raw_file, sidecar
+from data.photographs import photograph
 from deeplens_kit.cli import main
 from deeplens_kit.matching import Thresholds
 from deeplens_kit.pipeline import ThresholdLab, Workspace, coverage, index, list_groups, summarise_savings
@@ -20,10 +20,9 @@ from deeplens_kit.pipeline import ThresholdLab, Workspace, coverage, index, list
 def fill(folder: Path, names: list[str]) -> None:
     """A card with a RAW and its JPEG, a Live Photo with its edits, and a picture with notes."""
     folder.mkdir(parents=True)
-    pictures = photographs()
     for name in names:
         stem, _, kind = name.partition(".")
-        subject = pictures[{"1": "astronaut", "2": "chelsea", "3": "coffee"}[stem[-1]]]
+        subject = photograph({"1": "astronaut", "2": "chelsea", "3": "coffee"}[stem[-1]])
         path = folder / name
         if kind.lower() in {"jpg", "jpeg"}:
             # What Apple calls E is the edited version: a little brighter, saved at another quality.
@@ -129,7 +128,7 @@ def test_locations_that_overlap_share_their_families(workspace: Workspace, tmp_p
     photos, sent = tmp_path / "photos", tmp_path / "sent"
     fill(photos / "2020", ["IMG_0001.JPG", "IMG_0001.DNG"])
     sent.mkdir()
-    photographs()["astronaut"].resize((700, 700)).save(sent / "large.png")
+    photograph("astronaut").resize((700, 700)).save(sent / "large.png")
     workspace.ledger.add_location("a", str(photos), {"include": ["**/*.JPG"]})
     workspace.ledger.add_location("b", str(photos / "2020"), {})
     indexed(workspace, sent)
@@ -142,7 +141,7 @@ def test_the_command_says_what_stays_for_what(
     monkeypatch.setenv("COLUMNS", "200")
     card = tmp_path / "card"
     fill(card, ["IMG_0001.JPG", "IMG_0001.DNG"])
-    photographs()["astronaut"].save(card / "master.png")
+    photograph("astronaut").save(card / "master.png")
     indexed(workspace, card)
     command = ["--workspace", str(tmp_path / "workspace"), "duplicates", "--withheld"]
     assert main(command) == 0
@@ -161,4 +160,4 @@ def test_the_page_shows_the_files_that_go_with_a_picture(workspace: Workspace, t
     indexed(workspace, card, backup)
     assert main(["--workspace", str(tmp_path / "workspace"), "duplicates", "--html", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
-    assert "IMG_0001.DNG" in text and "it goes with IMG_0001.JPG" in text
+    assert "IMG_0001.DNG" in text and "it goes with the picture that it belongs with" in text
