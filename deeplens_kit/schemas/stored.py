@@ -108,6 +108,16 @@ PAIRS = TableSchema(
         Column("inliers", SHORT, "unique matching points that one geometric model explains", nullable=True),
         Column("inlier_share", FLOAT, "share of the tentative matches that the model explains, 0..1", nullable=True),
         Column("difference", FLOAT, "of the aligned two, beyond light, blur and re-encoding, 0..1", nullable=True),
+        Column(
+            "agreement", FLOAT, "median correlation of small squares where both show something, -1..1", nullable=True
+        ),
+        Column("agreement_low", FLOAT, "20th percentile of the same", nullable=True),
+        Column(
+            "correlation", FLOAT, "of the aligned, high-passed two as wholes, -1..1; below 0 a negative", nullable=True
+        ),
+        Column("cells", SHORT, "small squares that agree", nullable=True),
+        Column("wobble_px", FLOAT, "mean distance of these from where the model puts them, grid pixels", nullable=True),
+        Column("foreign", FLOAT, "share of the common view that one of the two shows alone, in patches", nullable=True),
         Column("covered_a", FLOAT, "share of a's area that b shows too, 0..1", nullable=True),
         Column("covered_b", FLOAT, "share of b's area that a shows too, 0..1", nullable=True),
         Column(

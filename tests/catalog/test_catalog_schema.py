@@ -88,13 +88,14 @@ _NEW_IN_3 = {
         pa.field("hub", _B, nullable=False),
         pa.field("verification", _S),
         pa.field("inliers", _I),
+        pa.field("cells", _I),
         pa.field("mirrored", _B),
         pa.field("region_a", _BOX),
         pa.field("region_b", _BOX),
         *(
             pa.field(name, _F)
-            for name in "sscd_normalised sscd_region inlier_share difference covered_a covered_b resolution "
-            "turn_degrees".split()
+            for name in "sscd_normalised sscd_region inlier_share difference agreement agreement_low correlation wobble_px "
+            "foreign covered_a covered_b resolution turn_degrees".split()
         ),
     ],
 }
