@@ -31,7 +31,8 @@ PROPOSED_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
 """What a pair may be for its member to be proposed. The direction of `part` comes with verification."""
 
 _SAME = "byte for byte the same as the keeper"
-_EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd"]
+_SAME_SAMPLES = "every sample is the same as the keeper's; the files differ in container or metadata"
+_EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd", "tier"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,14 +76,16 @@ def group(
         objects: OBJECTS of any outcome: those without a picture may be companions of others. A further column
             `location` (the name) orders before the path; `place` is as for `find_families`.
         pictures: `digest` and what there is of `policy.POLICY_COLUMNS` and `rules.CONTEXT_COLUMNS`.
-        pairs: PAIRS; judged by `rule`, not by the tier they were stored with.
+        pairs: PAIRS; judged by `rule`, not by the tier they were stored with, unless that is `pixels`: equal samples
+            are proof, whatever the bounds.
         rule: The bounds.
-        tiers: Tiers to propose from, `bytes` and `copy`; None for those of the rule. `scene` is never proposed.
+        tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for those of the rule. `scene` is never
+            proposed.
     """
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
     pictures = with_resolution(pictures, related_pairs(pairs))
-    copies = _copies(objects, pictures, pairs if Tier.COPY in chosen else pairs.clear(), rule)
+    copies = _copies(objects, pictures, pairs, rule, chosen)
     families = family_standing(objects, pictures["digest"])
     held = keeper_order(held_objects(objects, mark_outdone(pictures, copies), families))
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
@@ -129,22 +132,29 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
     edges = _edges(ranked, copies)
     low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
     resolution = oriented(edges["resolution"].to_numpy(), edges["swapped"].to_numpy())
-    codes = withhold_codes(ranked, low, high, resolution)
+    same = (edges["tier"] == Tier.PIXELS).to_numpy()
+    codes = withhold_codes(ranked, low, high, resolution, same)
     codes[ranked["pinned"].to_numpy()[high]] = Withhold.FAMILY
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
     keeper, link = stars(starts, high, codes)
     return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
 
 
-def _copies(objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
-    """Copy pairs of pictures that objects hold."""
+def _copies(
+    objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule, tiers: set[Tier]
+) -> pl.DataFrame:
+    """Pairs of pictures that objects hold, of the tiers wanted: `tier` is `pixels` as stored, `copy` by the rule."""
+    wanted = [str(tier) for tier in (Tier.PIXELS, Tier.COPY) if tier in tiers]
     held = objects.select("digest")
-    related = related_pairs(pairs)
+    related = related_pairs(pairs if wanted else pairs.clear())
     for end in ("digest_a", "digest_b"):
         related = related.join(held, left_on=end, right_on="digest", how="semi")
     known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
     judged = with_context(related, pictures.select("digest", *known), rule)
-    return judged.filter(tiers_of(judged, rule) == Tier.COPY)
+    same = pl.col("tier") == Tier.PIXELS
+    by_rule = tiers_of(judged, rule)
+    judged = judged.with_columns(tier=pl.when(same).then(pl.lit(str(Tier.PIXELS))).otherwise(by_rule))
+    return judged.filter(pl.col("tier").is_in(wanted))
 
 
 def related_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
@@ -180,13 +190,15 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
     may_go = ~(held["pinned"] & held["stays"]).to_numpy()
     again = ~taken & (rank != best[number]) & may_go & (Tier.BYTES in tiers)
     star = np.where(taken, found.keeper[number], number)
+    by_link = np.append((found.edges["tier"] == Tier.PIXELS).to_numpy(), False)  # the last stands for no link
+    same = taken & by_link[found.link[number]]
     parts = []
-    for tier, members in ((Tier.COPY, taken), (Tier.BYTES, again)):
+    for tier, members in ((Tier.PIXELS, same), (Tier.COPY, taken & ~same), (Tier.BYTES, again)):
         rows = np.flatnonzero(members)
         keepers = np.unique(star[rows])
         every = np.concatenate([rank[rows].astype(np.int64), best[keepers].astype(np.int64)])
         owner = np.concatenate([star[rows], keepers])
-        link = np.where(tier == Tier.COPY, found.link[number[rows]], -1)
+        link = np.where(tier == Tier.BYTES, -1, found.link[number[rows]])
         parts.append(
             pl.DataFrame(
                 {"rank": every, "star": owner, "link": np.append(link, np.full(len(keepers), -1))}
@@ -219,6 +231,8 @@ def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> p
         .then(pl.lit(f"{_SAME}, and so are the files that it belongs with"))
         .when(pl.col("tier") == Tier.BYTES)
         .then(pl.lit(_SAME))
+        .when(pl.col("tier") == Tier.PIXELS)
+        .then(pl.lit(_SAME_SAMPLES))
         .otherwise(pl.col("sentence"))
     )
     return described.with_columns(
@@ -312,7 +326,7 @@ def _withheld_copies(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
     return rows.select(
         keeper_digest=keepers["digest"],
         digest=members["digest"],
-        tier=pl.lit(str(Tier.COPY)),
+        tier="tier",
         score="score",
         reason=pl.col("code").replace_strict(reasons, return_dtype=pl.String),
         companion=pl.when(by_family).then(members["companion"]),

@@ -241,6 +241,9 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort([name for name, _ in keys], descending=[descending for _, descending in keys], nulls_last=True)
 
 
+_BESIDE_SAMPLES = (Withhold.METADATA, Withhold.OLDER)
+"""Reasons that hold between pictures of equal samples too; all others are about samples."""
+
 _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
     *("colours", "deep", "has_alpha", "frames", "from_camera"),
@@ -278,6 +281,7 @@ def withhold_codes(
     keepers: NDArray[np.integer],
     members: NDArray[np.integer],
     resolution: NDArray[np.float32] | None = None,
+    same_samples: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.int8]:
     """Why each member may not be proposed against its keeper, a `Withhold` code each, 0 where it may.
 
@@ -287,6 +291,7 @@ def withhold_codes(
         members: Integers (m,), rows of `traits`.
         resolution: float32 (m,), pixels of the keeper per pixel of the member along a line of what both show; NaN
             where nobody looked, as everywhere without it. Where it is known it decides what resolves more.
+        same_samples: bool (m,), where every sample of the two is the same; nowhere without it.
     """
     compared = ComparedTraits.of(traits) if isinstance(traits, pl.DataFrame) else traits
     keeper, member = compared.rows(keepers), compared.rows(members)
@@ -294,6 +299,8 @@ def withhold_codes(
     codes = np.zeros(len(keepers), np.int8)
     # The gravest reason last, because a later one overwrites an earlier one.
     for code, holds in reversed(_objections(keeper, member, ratio)):
+        if same_samples is not None and code not in _BESIDE_SAMPLES:
+            holds = holds & ~same_samples
         codes[holds] = code
     return codes
 

@@ -157,7 +157,7 @@ def keepers_of(
     starts: NDArray[np.int64],
     edges: NDArray[np.int32],
     classes: NDArray[np.int32],
-) -> tuple[NDArray[np.int32], int]:
+) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
     """Visit pictures best first; one that nobody has taken takes every free copy of it that it may take.
 
     Args:
@@ -172,12 +172,13 @@ def keepers_of(
         classes: int32 (2, n), the class of size of each picture, as it is and as an upscale.
 
     Returns:
-        int32 (n,) keeper of each picture, -1 for none, and how many copies have two ends that nobody took.
+        int32 (n,) keeper of each picture, int32 (n,) the edge by which it was taken, both -1 for none, and how many
+        copies have two ends that nobody took.
     """
     count = len(starts) - 1
-    keeper = np.full(count, -1, np.int32)
+    keeper, link = np.full(count, -1, np.int32), np.full(count, -1, np.int32)
     if count == 0:
-        return keeper, 0
+        return keeper, link, 0
     # 1. Which pictures a smaller copy outdoes.
     upscale = np.zeros(count, np.uint8)
     for edge in range(len(left)):
@@ -209,7 +210,7 @@ def keepers_of(
             other = right[edge] if first else left[edge]
             case = (0 if first else 4) + upscale[left[edge]] + 2 * upscale[right[edge]]
             if keeper[other] < 0 and (allowed[edge] >> case) & 1:
-                keeper[other] = picture
+                keeper[other], link[other] = picture, edge
     # 4. What matches and was taken by nobody, nor took the other end, was withheld.
     withheld, last = 0, -1  # the last that was counted
     for number in range(len(left)):
@@ -218,7 +219,7 @@ def keepers_of(
             if last < 0 or left[number] != left[last] or right[number] != right[last]:
                 withheld += 1
             last = number
-    return keeper, withheld
+    return keeper, link, withheld
 
 
 @compiled

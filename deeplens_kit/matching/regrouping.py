@@ -48,7 +48,7 @@ class Regrouping:
 
     Attributes:
         by_tier: Columns tier, groups, objects (proposed for removal), gross_bytes, realisable_bytes: one row for each
-            tier that was asked for, `bytes` before `copy`.
+            tier that was asked for: `bytes`, `pixels`, `copy`.
         largest_group: Objects of the largest group with its keeper; 0 where there is no group.
         withheld: Pairs of a keeper and a copy that is not proposed.
     """
@@ -67,6 +67,7 @@ class _Edges:
         right: int32 (m,).
         evidence: float32 (m, 4), EVIDENCE_COLUMNS; NaN where missing.
         orientation: int8 (m,), -1 where unknown.
+        same: bool (m,), of the tier `pixels`: no rule is asked.
         outdone: uint8 (m,), as `keepers_of` wants it.
         allowed: uint8 (m,), as `keepers_of` wants it.
         starts: int64 (n + 1,), where the edges at each picture begin in `incident`.
@@ -77,6 +78,7 @@ class _Edges:
     right: NDArray[np.int32]
     evidence: NDArray[np.float32]
     orientation: NDArray[np.int8]
+    same: NDArray[np.bool_]
     outdone: NDArray[np.uint8]
     allowed: NDArray[np.uint8]
     starts: NDArray[np.int64]
@@ -160,7 +162,8 @@ class Regrouper:
         """float32 (m,), how far each pair is from the bounds of the rule that are nearest to it.
 
         Not negative where the pair is a copy, in units that are comparable between the signals: the widths of the
-        rule's own score curve, 8 bits of PDQ and .05 of a cosine. -inf where no evidence could make it one.
+        rule's own score curve, 8 bits of PDQ and .05 of a cosine. -inf where no evidence could make it one, and where
+        equal samples make it more than a copy.
         """
         with self._lock:
             if self._last is not None and self._last[0] == rule:
@@ -175,7 +178,7 @@ class Regrouper:
 
         clauses = (rule.plain, rule.unmeasured, rule.page_like)
         other = () if rule.other_shots is None else (rule.other_shots,)
-        return margins(
+        found = margins(
             self._edges.evidence,
             self.situations(rule),
             self.other_shots,
@@ -184,6 +187,8 @@ class Regrouper:
             bounds_of(other),
             widths_of(rule),
         )
+        found[self._edges.same] = -np.inf
+        return found
 
     def regroup(self, rule: Rule, tiers: Collection[Tier | str] | None = None) -> Regrouping:
         """What `group` and `savings` would add up to.
@@ -192,36 +197,37 @@ class Regrouper:
             rule: The bounds.
             tiers: As for `group`.
         """
-        chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
-        keeper, withheld = self._stars(rule) if Tier.COPY in chosen else (self._nobody, 0)
         from deeplens_kit.matching.regroup_kernels import largest_star
 
+        chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
+        keeper, link, withheld = self._stars(rule, chosen)
         taken, sums = keeper >= 0, self._sums
-        stars, members = largest_star(keeper, sums.objects)
+        same = taken & np.append(self._edges.same, False)[link]
         rows: list[tuple[str, int, int, int, int]] = []
-        largest = members + 1 if stars else 0
+        largest = 0
         if Tier.BYTES in chosen:
             again, others = ~taken & (sums.again > 0), self._companions
             objects = sums.again[again]
-            largest = max(largest, int(objects.max(initial=-1)) + 1, others.largest)
+            largest = max(int(objects.max(initial=-1)) + 1, others.largest)
             gross, freed = int(sums.again_bytes[again].sum()), int(sums.again_freed[again].sum())
             counts = len(objects) + others.groups, int(objects.sum()) + others.objects
             rows.append((str(Tier.BYTES), *counts, gross + others.gross_bytes, freed + others.realisable_bytes))
             withheld += sums.withheld
-        if Tier.COPY in chosen:
-            gross, freed = int(sums.bytes[taken].sum()), int(sums.freed[taken].sum())
-            rows.append((str(Tier.COPY), stars, int(sums.objects[taken].sum()), gross, freed))
+        for tier, members in ((Tier.PIXELS, same), (Tier.COPY, taken & ~same)):
+            if tier in chosen:
+                stars, most = largest_star(np.where(members, keeper, np.int32(-1)), sums.objects)
+                largest = max(largest, most + 1 if stars else 0)
+                gross, freed = int(sums.bytes[members].sum()), int(sums.freed[members].sum())
+                rows.append((str(tier), stars, int(sums.objects[members].sum()), gross, freed))
         return Regrouping(pl.DataFrame(rows, schema=_BY_TIER, orient="row"), largest, withheld)
 
-    @property
-    def _nobody(self) -> NDArray[np.int32]:
-        return np.full(self.pictures, -1, np.int32)
-
-    def _stars(self, rule: Rule) -> tuple[NDArray[np.int32], int]:
+    def _stars(self, rule: Rule, tiers: set[Tier]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
         from deeplens_kit.matching.regroup_kernels import keepers_of
 
-        accepted = self.margins(rule) >= 0
         edges = self._edges
+        accepted = edges.same & (Tier.PIXELS in tiers)
+        if Tier.COPY in tiers:
+            accepted |= self.margins(rule) >= 0
         return keepers_of(
             accepted,
             edges.left,
@@ -304,7 +310,7 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
 
     # 1. Pairs by number.
     both = (
-        pairs.select("digest_a", "digest_b", "orientation", "resolution", *EVIDENCE_COLUMNS)
+        pairs.select("digest_a", "digest_b", "orientation", "resolution", "tier", *EVIDENCE_COLUMNS)
         .join(numbers, left_on="digest_a", right_on="digest")
         .drop("digest_a")
         .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
@@ -318,18 +324,23 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
     evidence = both.select(pl.col(EVIDENCE_COLUMNS).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
     resolution = oriented(resolution, both["swapped"].to_numpy())
+    same = (both["tier"] == Tier.PIXELS).to_numpy()
     starts, incident = adjacency(left, right, numbers.height)
     # 2. What the order of two pictures, and each of them as an upscale, would come to.
     outdone, allowed = np.zeros(len(left), np.uint8), np.zeros(len(left), np.uint8)
     for first in range(0, len(left), _BLOCK):
         part = slice(first, first + _BLOCK)
-        outdone[part], allowed[part] = _cases(left[part], right[part], resolution[part], facts)
+        outdone[part], allowed[part] = _cases(left[part], right[part], resolution[part], same[part], facts)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
-    return _Edges(left, right, evidence, orientation, outdone, allowed, starts, incident)
+    return _Edges(left, right, evidence, orientation, same, outdone, allowed, starts, incident)
 
 
 def _cases(
-    left: NDArray[np.int32], right: NDArray[np.int32], resolution: NDArray[np.float32], facts: _Facts
+    left: NDArray[np.int32],
+    right: NDArray[np.int32],
+    resolution: NDArray[np.float32],
+    same: NDArray[np.bool_],
+    facts: _Facts,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`outdone` and `allowed` of some edges, as `keepers_of` wants them."""
     ends = [(facts.pixels[end], facts.resolves[end]) for end in (left, right)]
@@ -348,7 +359,7 @@ def _cases(
             for right_keeps, chosen in ((0, classes[0] >= classes[1]), (1, classes[0] < classes[1])):
                 at = np.flatnonzero(possible & chosen)
                 keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
-                free = withhold_codes(facts.traits, keepers, members, ratios[right_keeps][at]) == 0
+                free = withhold_codes(facts.traits, keepers, members, ratios[right_keeps][at], same[at]) == 0
                 free &= ~facts.pinned[(left, right)[1 - right_keeps][at]]
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

@@ -146,7 +146,7 @@ class Rule:
     other_shots: Clause | None
     page_tone_min: float = 0.50
     pdq_quality_min: int = 20
-    tiers: tuple[Tier, ...] = (Tier.BYTES, Tier.COPY)
+    tiers: tuple[Tier, ...] = (Tier.BYTES, Tier.PIXELS, Tier.COPY)
     curve: ScoreCurve = field(default_factory=ScoreCurve)
 
     @property

@@ -15,7 +15,7 @@ from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule,
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import savings
-from deeplens_kit.schemas import Outcome, Relation, Tier
+from deeplens_kit.schemas import Outcome, Relation, Tier, tier_strength
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
@@ -220,4 +220,4 @@ def summarise_savings(
     """
     groups = list_groups(workspace, tiers, rule=rule).groups
     amounts = savings(groups.drop("location"))
-    return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", "tier")
+    return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", tier_strength())

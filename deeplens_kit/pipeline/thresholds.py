@@ -32,7 +32,7 @@ from deeplens_kit.settings import MatchSettings
 
 __all__ = ["PROPOSED_TIERS", "ThresholdLab", "ThresholdOutcome"]
 
-PROPOSED_TIERS = (Tier.BYTES, Tier.COPY)
+PROPOSED_TIERS = (Tier.BYTES, Tier.PIXELS, Tier.COPY)
 """Tiers that groups are proposed from."""
 
 
@@ -116,7 +116,7 @@ class ThresholdLab:
 
         Args:
             thresholds: The bounds.
-            tiers: Tiers to propose from, `bytes` and `copy`; None for both.
+            tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for all.
 
         Raises:
             SettingsError: The thresholds are looser than the floor of the stored pairs, or a tier is unknown.

@@ -23,7 +23,7 @@ from deeplens_kit.reporting.words import (
     tier_words,
     withheld_words,
 )
-from deeplens_kit.schemas import Outcome
+from deeplens_kit.schemas import Outcome, Tier, tier_strength
 from deeplens_kit.storage.paths import display_path
 
 __all__ = [
@@ -263,7 +263,7 @@ def _group(
         group_id=total["group_id"],
         title=_split(keeper["path"])[1],
         location=display_path(keeper["location"]),
-        tiers=tuple(sorted({row["tier"] for row in rows if not row["is_keeper"]})),
+        tiers=tuple(sorted({row["tier"] for row in rows if not row["is_keeper"]}, key=list(Tier).index)),
         removable=total["removable"],
         frees_bytes=total["frees"],
         gross_bytes=total["gross"],
@@ -346,7 +346,7 @@ def _savings(groups: pl.DataFrame) -> tuple[SavingLine, ...]:
         removable(groups)
         .group_by("location", "tier")
         .agg(objects=pl.len(), gross=pl.col("size_bytes").sum(), realisable=pl.col("frees_bytes").sum())
-        .sort("realisable", "location", "tier", descending=[True, False, False])
+        .sort("realisable", "location", tier_strength(), descending=[True, False, False])
     )
     return tuple(
         SavingLine(display_path(row["location"]), row["tier"], row["objects"], row["gross"], row["realisable"])

@@ -73,7 +73,7 @@ def world(objects: list[dict[str, object]], pictures: list[dict[str, object]], p
 
 def random_world(seed: int, size: int = 14) -> World:
     """Up to `size` pictures of few kinds, so that ties, withheld members and hard links are common."""
-    generator = np.random.default_rng(seed)
+    generator, drawn = np.random.default_rng(seed), np.random.default_rng([seed, 1])
     count = int(generator.integers(1, size + 1))
     pictures, objects, pairs = [], [], []
     for number in range(count):
@@ -115,9 +115,12 @@ def random_world(seed: int, size: int = 14) -> World:
         for right in range(left):
             if generator.random() < 0.6:
                 relation = str(generator.choice(["unverified", "unverified", "whole", "composite"]))
+                # Equal samples have equal sizes.
+                alike = pictures[left]["width_px"] == pictures[right]["width_px"]
+                tier = "pixels" if alike and drawn.random() < 0.3 else str(drawn.choice(["copy", "scene"]))
                 pdq = int(generator.choice([0, 10, 24, 25, 60]))
                 ratio = generator.choice([None, None, 0.5, 0.9, 0.95, 1.0, 1.05, 2.0])
-                pairs.append(pair(left, right, pdq, relation=relation, resolution=ratio))
+                pairs.append(pair(left, right, pdq, relation=relation, tier=tier, resolution=ratio))
     return world(objects, pictures, pairs)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -22,8 +24,12 @@ SEEDS = st.integers(0, 10**6)
 def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
     """Keeper digest of each picture taken: the definition, one picture after another."""
     judged = with_context(made.pairs, made.pictures, rule)
-    judged = judged.filter((tiers_of(judged, rule) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))
-    linked = {frozenset(ends) for ends in judged.select("digest_a", "digest_b").iter_rows()}
+    judged = judged.filter(
+        ((tiers_of(judged, rule) == "copy") | (pl.col("tier") == "pixels"))
+        & pl.col("relation").is_in(["whole", "unverified"])
+    )
+    tier_of = {frozenset(ends): tier for *ends, tier in judged.select("digest_a", "digest_b", "tier").iter_rows()}
+    linked = set(tier_of)
     ratios = ratios_by_hand(made)
     pictures = pictures_by_hand(made, ratios)
     outdone = outdone_by_hand(made, pictures, linked, ratios)
@@ -40,7 +46,8 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
             if other in taken or frozenset((keeper, other)) not in linked:
                 continue
             ratio = np.array([ratios.get((keeper, other), np.nan)], np.float32)
-            if withhold_codes(traits, np.array([row[keeper]]), np.array([row[other]]), ratio)[0] == 0:
+            same = np.array([tier_of[frozenset((keeper, other))] == "pixels"])
+            if withhold_codes(traits, np.array([row[keeper]]), np.array([row[other]]), ratio, same)[0] == 0:
                 taken[other] = keeper
     return taken
 
@@ -111,7 +118,7 @@ def outdone_by_hand(
 def test_stars_are_those_of_the_definition(seed: int) -> None:
     made = random_world(seed)
     grouping = group(made.objects, made.pictures, made.pairs, STRICT)
-    copies = grouping.groups.filter(pl.col("tier") == "copy")
+    copies = grouping.groups.filter(pl.col("tier") != "bytes")
     keeper = dict(copies.filter("is_keeper").select("group_id", "digest").iter_rows())
     members = copies.filter(~pl.col("is_keeper"))
     found = {digest: keeper[name] for name, digest in members.select("group_id", "digest").iter_rows()}
@@ -134,17 +141,20 @@ def test_groups_partition_and_every_member_matches_its_own_keeper(seed: int) -> 
     for digest in made.objects["digest"].unique():
         whole = made.objects.filter(pl.col("digest") == digest).height
         mine = members.filter(pl.col("digest") == digest)
-        assert mine.height < whole or set(mine["tier"]) == {"copy"}
+        assert mine.height < whole or set(mine["tier"]) in ({"copy"}, {"pixels"})
     judged = with_context(made.pairs, made.pictures, STRICT)
-    judged = judged.filter(tiers_of(judged, STRICT) == "copy")
-    linked = {frozenset(ends): score for *ends, score in judged.select("digest_a", "digest_b", "score").iter_rows()}
+    judged = judged.filter((tiers_of(judged, STRICT) == "copy") | (pl.col("tier") == "pixels"))
+    linked = {frozenset(row[:2]): row[2:] for row in judged.select("digest_a", "digest_b", "score", "tier").iter_rows()}
     low = set(made.pictures.filter("low_information")["digest"])
     for row in members.join(keepers, on="group_id", suffix="_keeper").iter_rows(named=True):
         if row["tier"] == "bytes":
             assert row["digest"] == row["digest_keeper"]
         else:
-            assert row["score"] == linked[frozenset((row["digest"], row["digest_keeper"]))]
-            assert not {row["digest"], row["digest_keeper"]} & low
+            score, stored_tier = linked[frozenset((row["digest"], row["digest_keeper"]))]
+            assert row["score"] == score
+            assert (row["tier"] == "pixels") == (stored_tier == "pixels")
+            # Equal samples are proof, however little they show.
+            assert row["tier"] == "pixels" or not {row["digest"], row["digest_keeper"]} & low
 
 
 @settings(deadline=None, max_examples=100)
@@ -348,3 +358,73 @@ def test_a_soft_original_is_measured_against_what_resolves_as_much_not_against_n
     groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
     assert groups.filter("is_keeper")["path"].to_list() == ["soft"]
     assert sorted(groups.filter(~pl.col("is_keeper"))["path"]) == ["noisy", "thumb"]
+
+
+# --- Equal samples ---------------------------------------------------------------------------------------------------
+
+PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None}
+
+
+def same(left: str, right: str) -> dict[str, object]:
+    return pair(left, right, 0, tier="pixels", relation="whole", score=0.9999)
+
+
+def twins(left: Mapping[str, Any], right: Mapping[str, Any]) -> World:
+    return world(
+        [stored("a.jpg", "a"), stored("b.jpg", "b")], [picture("a", **left), picture("b", **right)],
+        [same("a", "b")],
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        pytest.param({"frames": 3}, {"frames": 3}, id="animations"),
+        pytest.param({"low_information": True}, {"low_information": True}, id="blank pages"),
+        pytest.param({"taken_at": datetime(2020, 1, 1)}, {"taken_at": datetime(2021, 1, 1)}, id="a rewritten date"),
+        pytest.param({}, PNG, id="its own samples as PNG"),
+        pytest.param({"dominant_tone": 0.9}, {"dominant_tone": 0.9}, id="pages"),
+    ],
+)
+def test_equal_samples_are_proof_whatever_the_rule_asks(left: Mapping[str, Any], right: Mapping[str, Any]) -> None:
+    made = twins(left, right)
+    nothing = dataclasses.replace(STRICT, plain=(), unmeasured=(), page_like=())
+    for rule in (STRICT, nothing):
+        found = group(made.objects, made.pictures, made.pairs, rule)
+        assert found.groups["is_keeper"].to_list() == [True, False]
+        member = found.groups.row(1, named=True)
+        assert (member["tier"], member["relation"]) == ("pixels", "whole")
+        assert member["score"] == pytest.approx(0.9999)
+        assert member["reason"].startswith("every sample is the same")
+        assert found.withheld.is_empty()
+
+
+def test_equal_samples_are_proposed_as_their_tier_only() -> None:
+    made = twins({}, {})
+    for tiers, expected in ((("bytes", "copy"), 0), (("copy",), 0), (("pixels",), 2), (None, 2)):
+        assert group(made.objects, made.pictures, made.pairs, STRICT, tiers=tiers).groups.height == expected
+
+
+def test_what_only_metadata_tells_still_withholds_equal_samples() -> None:
+    camera = {"camera": "Maker", "taken_at": datetime(2020, 1, 1)}
+    webp = {"format": "WEBP", "jpeg_quality": None}
+    made = twins(camera | webp | {"size_bytes": 1000}, webp)
+    found = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert found.groups.is_empty()
+    withheld = found.withheld.row(0, named=True)
+    assert (withheld["digest"], withheld["tier"]) == (digest_of("a"), "pixels")
+    assert "taken" in withheld["reason"]
+
+
+def test_a_keeper_of_both_tiers_has_a_group_of_each() -> None:
+    made = world(
+        [stored(f"{name}.jpg", name) for name in "abc"],
+        [picture("a"), picture("b", taken_at=datetime(2020, 1, 1)), picture("c", width_px=2000, height_px=1500)],
+        [same("a", "b"), pair("a", "c"), pair("b", "c")],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert groups["group_id"].n_unique() == 2
+    assert groups.filter("is_keeper")["path"].unique().to_list() == ["b.jpg"]
+    assert dict(groups.filter(~pl.col("is_keeper")).select("path", "tier").iter_rows()) == {
+        "a.jpg": "pixels", "c.jpg": "copy",
+    }  # fmt: skip

@@ -27,7 +27,7 @@ BORDERLINE_LIMIT = 12
 
 _STRICT = Thresholds()
 _SSCD_START = 0.9
-_TIERS = {"Equal bytes": "bytes", "Copies": "copy"}
+_TIERS = {"Equal bytes": "bytes", "Equal pixels": "pixels", "Copies": "copy"}
 
 
 @dataclass(frozen=True, slots=True)
