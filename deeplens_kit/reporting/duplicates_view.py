@@ -263,7 +263,7 @@ def _group(
         group_id=total["group_id"],
         title=_split(keeper["path"])[1],
         location=display_path(keeper["location"]),
-        tiers=tuple(sorted({row["tier"] for row in rows if not row["is_keeper"]}, key=list(Tier).index)),
+        tiers=tuple(str(tier) for tier in Tier if any(row["tier"] == tier and not row["is_keeper"] for row in rows)),
         removable=total["removable"],
         frees_bytes=total["frees"],
         gross_bytes=total["gross"],
