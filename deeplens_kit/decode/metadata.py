@@ -17,13 +17,16 @@ TRANSPOSED_ORIENTATIONS = frozenset({5, 6, 7, 8})
 """EXIF orientations that swap width and height."""
 
 
+_CUT_MODES = ("LA", "RGB", "RGBA")  # of Pillow, whatever the file has
+
+
 @dataclass(frozen=True, slots=True)
 class PictureMetadata:
     """Fields are named as the columns of `pictures`, whose descriptions hold here.
 
     Attributes:
         format: As Pillow names it.
-        mode: Pixel mode of the stored samples, as Pillow names it; 16-bit colour is "RGB".
+        mode: Pixel mode of the stored samples, as Pillow names it; ";16" follows where it cuts 16 bits to 8.
         width_px: Upright.
         height_px: Upright.
         frames: 1 for stills.
@@ -72,7 +75,7 @@ def describe_picture(format_name: str, mode: str, header: Header) -> PictureMeta
     width, height = upright_size((header.width_px, header.height_px), exif.orientation)
     return PictureMetadata(
         format=format_name,
-        mode=mode,
+        mode=f"{mode};16" if header.bits == 16 and mode in _CUT_MODES else mode,
         width_px=width,
         height_px=height,
         frames=header.frames,

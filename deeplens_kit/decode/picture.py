@@ -40,8 +40,9 @@ __all__ = [
 THUMBNAIL_SIDE_PX = 384
 """Long side of what features are computed from; pictures below it are never enlarged."""
 
-DECODE_SPEC = f"v1-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
-"""Names the decode path in the catalog and in cache keys; raised when the same bytes would give other samples."""
+DECODE_SPEC = f"v2-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
+"""Names the decode path in the catalog and in cache keys; raised when the same bytes would give other samples
+or metadata."""
 
 _REDUCING_GAP = 3.0
 # Pillow averages whole blocks first where the reduction is greater than this; at 3 the result cannot be told from

@@ -68,8 +68,8 @@ RESOLVES_LESS = 0.95
 # Qualities 88 to 92 are one class, 93 to 97 the next: what people choose lies in the middle of its class.
 _QUALITY_CLASS = 2 * QUALITY_TOLERANCE + 1
 _LEAST = 1e-6  # bytes per pixel; what is 0 or unknown counts as this
-_GREY_MODES = ("1", "L", "LA", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-_DEEP_MODES = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_GREY_MODES = ("1", "L", "LA", "LA;16", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_DEEP_MODES = ("RGB;16", "RGBA;16", "LA;16", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
 _PALETTE_MODES = ("P", "PA")
 
 POLICY_COLUMNS: dict[str, pl.DataType] = {
@@ -93,6 +93,7 @@ _ORDER: tuple[tuple[str, bool], ...] = (
     ("size_class", True),
     ("colours", True),
     ("lossless", True),
+    ("deep", True),
     ("has_alpha", True),
     ("quality_class", True),
     ("density_class", True),
@@ -225,10 +226,10 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows best keeper first: a total order.
 
     Most effective pixels (sides within 5 % count as equal), then full colours over a palette over grey: a GIF is
-    lossless, but no lossless form of a photograph. Then lossless over lossy, then with transparency, then the higher
-    class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per pixel, then what comes from a
-    camera by its metadata, then what belongs with other files, then taken earlier, then modified earlier, then
-    location and path.
+    lossless, but no lossless form of a photograph. Then lossless over lossy, then 16 bits over 8, then with
+    transparency, then the higher class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per
+    pixel, then what comes from a camera by its metadata, then what belongs with other files, then taken earlier, then
+    modified earlier, then location and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as

@@ -45,6 +45,8 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.lit("full colours"))
         .when(pl.col("lossless") & ~pl.col("lossless_next"))
         .then(pl.lit("lossless against lossy"))
+        .when(pl.col("deep") & ~pl.col("deep_next"))
+        .then(pl.lit("more bits per sample"))
         .when(pl.col("has_alpha") & ~pl.col("has_alpha_next"))
         .then(pl.lit("with transparency"))
         .when(pl.col("quality_class") > pl.col("quality_class_next"))

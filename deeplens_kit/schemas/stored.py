@@ -47,7 +47,9 @@ PICTURES = TableSchema(
         Column("crc32c", TEXT, "8 hexadecimal digits, big-endian; never an identity"),
         Column("size_bytes", INT, "bytes"),
         Column("format", TEXT, "as Pillow names it: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF"),
-        Column("mode", TEXT, "pixel mode of the stored samples, as Pillow names it"),
+        Column(
+            "mode", TEXT, "pixel mode of the stored samples, as Pillow names it; ';16' follows where it cuts to 8 bits"
+        ),
         Column("width_px", SHORT, "upright"),
         Column("height_px", SHORT, "upright"),
         Column("frames", SHORT, "1 for stills"),

@@ -186,6 +186,14 @@ def test_sixteen_bits_are_not_eight():
     assert all_differ(deep(alpha), deep(DEEP), deep(np.dstack([DEEP, DEEP[..., 0] ^ 1])))
 
 
+def test_metadata_names_the_bits_that_decoding_cuts():
+    alpha = np.dstack([DEEP, DEEP[..., 0]])
+    for array, mode in ((DEEP, "RGB;16"), (alpha, "RGBA;16"), (DEEP[..., 0].copy(), "I;16")):
+        for kind in (".png", ".tiff"):
+            assert decode_picture(deep(array, kind), LIMITS).metadata.mode == mode
+    assert decode_picture(saved(PHOTO), LIMITS).metadata.mode == "RGB"
+
+
 def test_alpha_and_the_colours_under_it_count():
     clear = PHOTO.convert("RGBA")
     clear.putalpha(Image.linear_gradient("L").resize(PHOTO.size).point(lambda level: max(0, level - 40)))

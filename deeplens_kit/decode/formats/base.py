@@ -31,6 +31,7 @@ class Header:
         icc: The colour profile, or None.
         exif: Facts of the EXIF block; its orientation is the one to apply to the samples.
         jpeg_quality: 1..100, or None where the format has no such tables.
+        bits: Of a stored sample, where it matters: 16 bits of colour, which Pillow cuts to 8.
         largest_buffer_px: Pixels of the largest buffer that decoding needs, where it is not the picture itself.
     """
 
@@ -43,6 +44,7 @@ class Header:
     exif: ExifFacts
     jpeg_quality: int | None = None
     largest_buffer_px: int = 0
+    bits: int = 8
 
 
 class Reader(Protocol):

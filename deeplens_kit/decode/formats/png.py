@@ -81,6 +81,7 @@ class PngReader:
             lossless=True,
             icc=_inflate_profile(self.chunk(b"iCCP")),
             exif=parse_exif(self.chunk(b"eXIf")),
+            bits=self._depth,
         )
 
     def samples_alone(self) -> bytes:

@@ -21,6 +21,7 @@ from deeplens_kit.decode.signature import unsupported
 __all__ = ["TiffReader"]
 
 _WIDTH, _LENGTH, _COMPRESSION, _EXTRA_SAMPLES = 256, 257, 259, 338
+_BITS = 258
 _MAKE, _SUBFILE_TYPE, _SUB_DIRECTORIES, _ICC = 271, 254, 330, 34675
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
@@ -77,6 +78,7 @@ class TiffReader:
             icc=self._structure.raw(icc) if icc else None,
             exif=exif_facts(self._structure, self._page),
             largest_buffer_px=tile,
+            bits=self._number(_BITS, 1),
         )
 
     def samples_alone(self) -> bytes:
