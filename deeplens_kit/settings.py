@@ -106,6 +106,9 @@ class MatchSettings:
         region_min_cosine: Of a region with a whole picture.
         hub_links: A picture with more pairs than this, copies for certain aside, is a hub.
         hub_neighbours: Pairs that a hub keeps beside those that are the strongest of the other picture.
+        verification_seconds: Wall seconds of one run in which pairs are looked at closely; what is left then stays
+            unverified until the next run. 0 for no limit.
+        held_look_bytes: Memory for pictures that are being compared.
     """
 
     neighbours: int = 12
@@ -116,6 +119,8 @@ class MatchSettings:
     region_min_cosine: float = 0.5
     hub_links: int = 24
     hub_neighbours: int = 6
+    verification_seconds: float = 0.0
+    held_look_bytes: int = 512 * 2**20
 
     def __post_init__(self) -> None:
         _at_least(
@@ -129,6 +134,8 @@ class MatchSettings:
             region_min_cosine=-1.0,
             hub_links=1,
             hub_neighbours=1,
+            verification_seconds=0.0,
+            held_look_bytes=0,
         )
 
 
