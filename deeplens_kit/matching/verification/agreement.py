@@ -1,0 +1,90 @@
+"""Agreement: what the small squares of two aligned pictures say together.
+
+Takes an alignment, gives a few numbers; must not judge. A square speaks only where there is something to see in it.
+Local features find a printed form in every sheet of it; the ink between its lines is seen here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.verification.alignment import Alignment
+
+__all__ = ["Agreement", "agreement_of"]
+
+INSIDE = 0.74
+"""Share of a square that both pictures cover, exclusive."""
+
+_CONTRAST = 5.0  # grey levels, exclusive: less is paper grain and noise
+_MOST_CONTRAST = 30.0  # a square weighs by its contrast, up to this: ink counts more than shade, black no more than ink
+_LEAST_CELLS = 4  # inclusive, with something to see: fewer say nothing
+_UNLIKE, _LIKE = 0.50, 0.85  # correlation at which a square counts as not at all and as wholly explained
+_AGREES = 0.75  # correlation, exclusive
+_WOBBLE_CELLS = 6  # inclusive
+_LOW = 0.20  # percentile
+_FOREIGN_LIKENESS = 0.40  # correlation, exclusive
+_FOREIGN_CONTRAST = 14.0  # grey levels, exclusive: noise and strong compression stay below
+_FOREIGN_CELLS = 5  # inclusive, that touch
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How far two aligned pictures agree.
+
+    Attributes:
+        difference: Share of what is to be seen that the other does not explain, 0..1.
+        agreement: Median correlation of squares in which both show something, -1..1.
+        agreement_low: Their 20th percentile.
+        cells: Squares that agree.
+        wobble_px: Mean distance of these from where the model puts them; 1 where there are too few.
+        foreign: Share of the common view that is unlike in patches of some size, 0..1.
+    """
+
+    difference: float
+    agreement: float
+    agreement_low: float
+    cells: int
+    wobble_px: float
+    foreign: float
+
+
+def agreement_of(found: Alignment) -> Agreement:
+    """Add up the squares of an alignment."""
+    likeness, contrast_a, contrast_b, shift_x, shift_y, inside = np.moveaxis(found.cells, 2, 0)
+    within = inside > INSIDE
+    contrast = np.maximum(contrast_a, contrast_b)
+    shown = within & (contrast > _CONTRAST)
+    if int(shown.sum()) < _LEAST_CELLS:
+        return Agreement(1.0, 0.0, 0.0, 0, 1.0, 0.0)
+    values = np.clip(likeness[shown], -1, 1)
+    weights = np.minimum(contrast[shown], _MOST_CONTRAST)
+    explained = np.clip((values - _UNLIKE) / (_LIKE - _UNLIKE), 0, 1)
+    both = likeness[shown & (np.minimum(contrast_a, contrast_b) > _CONTRAST)]
+    middle, low = (float(np.quantile(both, share)) for share in (0.5, _LOW)) if len(both) else (0.0, 0.0)
+    good = shown & (likeness > _AGREES)
+    return Agreement(
+        difference=float(1 - (weights * explained).sum() / weights.sum()),
+        agreement=middle,
+        agreement_low=low,
+        cells=int(good.sum()),
+        wobble_px=_wobble(shift_x[good], shift_y[good]),
+        foreign=_foreign(likeness, contrast, within),
+    )
+
+
+def _wobble(shift_x: NDArray[np.float32], shift_y: NDArray[np.float32]) -> float:
+    if len(shift_x) < _WOBBLE_CELLS:
+        return 1.0
+    return float(np.hypot(shift_x - np.median(shift_x), shift_y - np.median(shift_y)).mean())
+
+
+def _foreign(likeness: NDArray[np.float32], contrast: NDArray[np.float32], within: NDArray[np.bool_]) -> float:
+    """Letters, stickers, another picture: neighbouring squares full of what the other does not show."""
+    unlike = within & (likeness < _FOREIGN_LIKENESS) & (contrast > _FOREIGN_CONTRAST)
+    count, _, stats, _ = cv2.connectedComponentsWithStats(unlike.astype(np.uint8), connectivity=8)
+    sizes = stats[1:count, cv2.CC_STAT_AREA]
+    return float(sizes[sizes >= _FOREIGN_CELLS].sum() / max(int(within.sum()), 1))

@@ -1,0 +1,147 @@
+"""Comparison: two pictures held against each other by everything but the signals that found them.
+
+Takes two looks and what the hashes hint at, gives findings; must not judge whether they are copies. Ways in which one
+may lie on the other are proposed by local features and by the whole view in eight orientations; the proposal whose
+squares agree best on a coarse grid is looked at closely.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
+from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
+from deeplens_kit.matching.verification.base import Box, Look
+from deeplens_kit.matching.verification.geometry import Model, dihedral_model, fit_model
+from deeplens_kit.matching.verification.relation import relate
+from deeplens_kit.schemas import Relation
+
+__all__ = ["Findings", "compare_looks"]
+
+_TINY_PX = 64
+_HIGH_PASS_PX = 8.0
+_TINY_POWER = 64.0  # added to the power of a tiny picture: what is nearly blank correlates with nothing
+_ORIENTATIONS = 8
+
+_HINTS = 0.40  # correlation of the tiny pictures, exclusive, from which their orientation is believed
+_NEGATIVE = -0.50  # exclusive
+_SURE_INLIERS = 10  # inclusive: with so many the mirror image is not tried as well
+_PAGE_SHARE = 0.50  # of one tone, inclusive: as rules call a picture page-like
+_PAGE_TONES = 24  # grey levels that count as one tone
+_COARSE = 2  # levels of the grids
+_HOPELESS = 0.12  # exclusive: a proposal explaining less on the coarse grid is not looked at closely
+_SEVERAL = 40.0  # squares: so many that agree carry a proposal fully
+
+_LEAST_OVERLAP = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a close look at two pictures found; the numbers are described in `schemas.PAIRS`."""
+
+    relation: Relation
+    inliers: int
+    inlier_share: float
+    agreement: Agreement
+    correlation: float
+    covered_a: float
+    covered_b: float
+    mirrored: bool
+    turn_degrees: float
+    region_a: Box
+    region_b: Box
+    matrix: NDArray[np.float64]
+
+
+def compare_looks(a: Look, b: Look) -> Findings | None:
+    """Hold two pictures against each other.
+
+    Args:
+        a: One picture.
+        b: The other.
+
+    Returns:
+        What was found, None where nothing of one can be laid on the other.
+    """
+    # 1. What the whole views hint at.
+    likeness, orientation = _whole_views(a, b)
+    hinted = abs(likeness) > _HINTS
+    # 2. Proposals, each tried on a coarse grid.
+    levels = PAGE_LEVELS if _is_page(a) and _is_page(b) else FINE_LEVELS
+    featured = _by_features(a, b, mirrored=hinted and orientation >= _ORIENTATIONS // 2, negative=likeness < _NEGATIVE)
+    proposals = [dihedral_model(a, b, orientation)] if featured is None else [featured]
+    if featured is not None and hinted:
+        proposals.append(dihedral_model(a, b, orientation))
+    tried = [(model, _coarse(a, b, model, levels)) for model in proposals]
+    best = max(
+        ((_worth(found), model, found) for model, found in tried if found), key=lambda item: item[0], default=None
+    )
+    if best is None or best[0] < _HOPELESS:
+        return None
+    _, model, coarse = best
+    # 3. The best of them looked at closely.
+    found = align(a, b, coarse.matrix, levels[_COARSE:]) or coarse
+    agreement = agreement_of(found)
+    view = relate(a, b, found, mirrored=model.mirrored, foreign=agreement.foreign)
+    points = featured if featured is not None and featured.mirrored == model.mirrored else None
+    return Findings(
+        relation=view.relation,
+        inliers=points.inliers if points else 0,
+        inlier_share=points.inliers / max(points.tentative, 8) if points else 0.0,
+        agreement=agreement,
+        correlation=found.correlation,
+        covered_a=view.covered_a,
+        covered_b=view.covered_b,
+        mirrored=model.mirrored,
+        turn_degrees=view.turn_degrees,
+        region_a=view.region_a,
+        region_b=view.region_b,
+        matrix=found.matrix,
+    )
+
+
+def _by_features(a: Look, b: Look, *, mirrored: bool, negative: bool) -> Model | None:
+    first = fit_model(a, b, mirrored=mirrored, negative=negative)
+    if first is not None and first.inliers >= _SURE_INLIERS:
+        return first
+    second = fit_model(a, b, mirrored=not mirrored, negative=negative)
+    if first is None or (second is not None and second.inliers > first.inliers):
+        return second
+    return first
+
+
+def _coarse(a: Look, b: Look, model: Model, levels: tuple[int, ...]) -> Alignment | None:
+    return align(a, b, model.matrix, levels[:_COARSE])
+
+
+def _worth(found: Alignment) -> float:
+    """What a proposal explains, 0..1: little weight where few squares carry it."""
+    agreement = agreement_of(found)
+    return (1 - agreement.difference) * min(1.0, _LEAST_OVERLAP + agreement.cells / _SEVERAL)
+
+
+def _whole_views(a: Look, b: Look) -> tuple[float, int]:
+    """The correlation of the tiny pictures, the strongest of eight orientations, and which it is."""
+    one, other = _tiny(a), _tiny(b)
+    upright = [one, np.rot90(one, -1), np.rot90(one, 2), np.rot90(one, 1)]
+    turned = [*upright, one[:, ::-1], one[::-1], one.T, np.rot90(one, 2).T]
+    found = [float(np.vdot(np.ascontiguousarray(variant), other)) for variant in turned]
+    orientation = int(np.argmax(np.abs(found)))
+    return found[orientation], orientation
+
+
+def _tiny(look: Look) -> NDArray[np.float32]:
+    small = next((level for level in reversed(look.levels) if min(level.shape) >= _TINY_PX), look.levels[0])
+    tiny = np.asarray(cv2.resize(small, (_TINY_PX, _TINY_PX), interpolation=cv2.INTER_AREA), np.float32)
+    tiny -= cv2.GaussianBlur(tiny, (0, 0), _HIGH_PASS_PX)
+    return tiny / np.float32(np.sqrt(float(np.vdot(tiny, tiny)) + _TINY_POWER))
+
+
+def _is_page(look: Look) -> bool:
+    counts = np.bincount(look.levels[-1].ravel(), minlength=256)
+    share = np.convolve(counts, np.ones(_PAGE_TONES), "valid").max() / look.levels[-1].size
+    return bool(share >= _PAGE_SHARE)

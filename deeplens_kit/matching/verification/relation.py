@@ -1,0 +1,188 @@
+"""Relation: whether two pictures show one view, one a part of the other, or one holds what is foreign to the other.
+
+Takes two looks and their alignment, gives how much of each the other shows, where, and the relation; must not judge
+whether they are copies at all. What is uncertain is `composite`, which nothing is removed for.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from deeplens_kit.matching.verification.alignment import Alignment
+from deeplens_kit.matching.verification.base import Affine, Box, Look
+from deeplens_kit.schemas import Relation
+
+__all__ = ["View", "relate"]
+
+FULLY_COVERED = 0.965
+"""From this share of its area (inclusive) a picture is covered by another: alignment errs by a pixel or two."""
+
+TURNED_DEGREES = 0.7
+"""Turned by more than this against the nearest quarter turn (exclusive), empty corners belong to the turning."""
+
+FOREIGN_AREA = 0.012
+"""From this share of the common view (inclusive) what one of the two shows in one place is foreign to the other."""
+
+_SEAM_STEP = 10.0  # grey levels, exclusive: from just inside the border of the pasted picture to just outside
+_SEAM_RATIO = 2.0  # exclusive: against the steps of the same width beside it
+_SEAM_NEAR_PX, _SEAM_FAR_PX = 2.5, 6.5
+_SEAM_SAMPLES = 200
+_EDGE_MARGIN_PX = 8.0  # an edge of one picture this near to the other's edge is no line inside it
+_FLAT_SPREAD = 6.0  # grey levels, inclusive: half of the uncovered area keeps this near to one tone ...
+_FLAT_SHARE = 0.85  # ... or so much of it (inclusive) ...
+_FLAT_TONE = 8.0  # ... lies this near (inclusive) to its commonest tone
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How the views of two pictures relate.
+
+    Attributes:
+        relation: Of a to b: `part` where a is a part of b, `contains` where b is a part of a.
+        covered_a: Share of a's area that b shows, 0..1.
+        covered_b: Share of b's area that a shows, 0..1.
+        region_a: Where in a the common view lies.
+        region_b: Where in b.
+        turn_degrees: b against a, clockwise, -180..180.
+    """
+
+    relation: Relation
+    covered_a: float
+    covered_b: float
+    region_a: Box
+    region_b: Box
+    turn_degrees: float
+
+
+def relate(a: Look, b: Look, found: Alignment, *, mirrored: bool, foreign: float) -> View:
+    """Say how two aligned pictures relate.
+
+    Args:
+        a: One picture.
+        b: The other.
+        found: How a lies on b.
+        mirrored: Whether the alignment mirrors.
+        foreign: Share of the common view that is unlike in patches of some size, 0..1.
+    """
+    back = np.asarray(cv2.invertAffineTransform(found.matrix), np.float64)
+    inside_a, region_a = _overlap(a, b, back)
+    inside_b, region_b = _overlap(b, a, found.matrix)
+    turn = _turn(found.matrix, mirrored)
+    relation = _relation(a, b, found.matrix, back, inside_a, inside_b, foreign, turn)
+    shown = 1.0 - foreign
+    return View(relation, inside_a * shown, inside_b * shown, region_a, region_b, turn)
+
+
+def _relation(
+    a: Look,
+    b: Look,
+    matrix: Affine,
+    back: Affine,
+    inside_a: float,
+    inside_b: float,
+    foreign: float,
+    turn: float,
+) -> Relation:
+    if foreign >= FOREIGN_AREA:
+        return Relation.COMPOSITE
+    # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
+    turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
+    all_a = inside_a >= FULLY_COVERED or (turned and _flat_outside(a, b, back))
+    all_b = inside_b >= FULLY_COVERED or (turned and _flat_outside(b, a, matrix))
+    if all_a and all_b:
+        return Relation.WHOLE
+    if all_a and not _pasted(b, a, matrix):
+        return Relation.PART
+    if all_b and not _pasted(a, b, back):
+        return Relation.CONTAINS
+    return Relation.COMPOSITE
+
+
+def _overlap(of: Look, other: Look, to_of: Affine) -> tuple[float, Box]:
+    """The share of a picture that another covers, and the box around it."""
+    own = _corners(of)
+    moved = _corners(other) @ to_of[:, :2].T + to_of[:, 2]
+    area, polygon = cv2.intersectConvexConvex(own.astype(np.float32), moved.astype(np.float32))
+    if area <= 0:
+        return 0.0, (0.0, 0.0, 0.0, 0.0)
+    points = (np.asarray(polygon, np.float64).reshape(-1, 2) + 0.5) / [of.width, of.height]
+    (left, top), (right, bottom) = points.min(axis=0).clip(0, 1), points.max(axis=0).clip(0, 1)
+    return min(1.0, area / (of.width * of.height)), (float(left), float(top), float(right), float(bottom))
+
+
+def _corners(look: Look) -> NDArray[np.float64]:
+    right, bottom = look.width - 0.5, look.height - 0.5
+    return np.array([[-0.5, -0.5], [right, -0.5], [right, bottom], [-0.5, bottom]])
+
+
+def _turn(matrix: Affine, mirrored: bool) -> float:
+    turned = matrix[:, :2] @ np.diag([-1.0, 1.0]) if mirrored else matrix[:, :2]
+    # The rotation nearest to the linear part: squeezing is no turning.
+    left, _, right = np.linalg.svd(turned)
+    nearest = left @ right
+    return math.degrees(math.atan2(nearest[1, 0], nearest[0, 0]))
+
+
+def _pasted(larger: Look, smaller: Look, matrix: Affine) -> bool:
+    """Whether the smaller view was put into the larger: a seam along an edge of it, or nothing around it."""
+    return _has_seam(larger, _corners(smaller) @ matrix[:, :2].T + matrix[:, 2]) or _flat_outside(
+        larger, smaller, matrix
+    )
+
+
+def _has_seam(larger: Look, corners: NDArray[np.float64]) -> bool:
+    picture = larger.levels[0]
+    centre = corners.mean(axis=0)
+    bounds = np.array([larger.width - 1.0, larger.height - 1.0])
+    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        along = np.linspace(start, end, _SEAM_SAMPLES)
+        across = np.array([end[1] - start[1], start[0] - end[0]])
+        length = float(np.hypot(*across))
+        if length < 1:
+            continue
+        outwards = across / length
+        if np.dot(outwards, start - centre) < 0:
+            outwards = -outwards
+        reach = along + outwards * _EDGE_MARGIN_PX
+        seen = ((reach >= 0) & (reach <= bounds) & (along >= 0) & (along <= bounds)).all(axis=1)
+        if seen.mean() < 0.5:
+            continue
+        lines = [
+            _sampled(picture, along[seen] + outwards * offset)
+            for offset in (-_SEAM_FAR_PX, -_SEAM_NEAR_PX, _SEAM_NEAR_PX, _SEAM_FAR_PX)
+        ]
+        step = float(np.median(np.abs(lines[2] - lines[1])))
+        beside = max(float(np.median(np.abs(lines[i + 1] - lines[i]))) for i in (0, 2))
+        if step > _SEAM_STEP and step > _SEAM_RATIO * (beside + 1):
+            return True
+    return False
+
+
+def _flat_outside(of: Look, other: Look, to_of: Affine) -> bool:
+    """Whether the part of a picture that another does not show holds nothing."""
+    picture = of.levels[min(1, len(of.levels) - 1)]
+    scale = np.array([picture.shape[1] / of.width, picture.shape[0] / of.height])
+    moved = (_corners(other) @ to_of[:, :2].T + to_of[:, 2] + 0.5) * scale
+    # A little more than the other picture itself: its border is mixed with what it lies on.
+    moved = moved.mean(axis=0) + (moved - moved.mean(axis=0)) * 1.02
+    outside = np.ones(picture.shape, np.uint8)
+    cv2.fillConvexPoly(outside, np.round(moved).astype(np.int32), 0)
+    tones = picture[outside > 0]
+    if not len(tones):
+        return True
+    counts = np.bincount(tones, minlength=256)
+    commonest = int(np.convolve(counts, np.ones(5), "same").argmax())
+    near = np.abs(tones.astype(np.int16) - commonest) <= _FLAT_TONE
+    quarter, three = np.percentile(tones, [25, 75])
+    return bool(near.mean() >= _FLAT_SHARE or (three - quarter <= _FLAT_SPREAD and near.mean() >= 0.7))
+
+
+def _sampled(picture: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float64]:
+    x, y = places.T.astype(np.float32)
+    values = cv2.remap(picture, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(values[0], np.float64)

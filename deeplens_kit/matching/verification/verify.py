@@ -1,0 +1,139 @@
+"""Verification of pairs: a frame of candidates in, the same pairs with what a close look at each found out.
+
+Takes PAIRS and a `PixelSource`; gives PAIRS with the evidence columns filled, in the same order; must not give tiers
+or scores: rules do, from what stands in the columns. Works on a batch, keeps nothing between batches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import polars as pl
+
+from deeplens_kit.matching.verification.base import VERIFICATION, Affine, Grey, Look, PixelSource
+from deeplens_kit.matching.verification.comparison import Findings, compare_looks
+from deeplens_kit.matching.verification.resolution import resolution_ratio
+from deeplens_kit.schemas import PAIRS, Relation
+
+__all__ = ["EVIDENCE_COLUMNS", "measure_resolution", "verify_pairs"]
+
+EVIDENCE_COLUMNS = (
+    "verification",
+    "inliers",
+    "inlier_share",
+    "difference",
+    "agreement",
+    "agreement_low",
+    "correlation",
+    "cells",
+    "wobble_px",
+    "foreign",
+    "covered_a",
+    "covered_b",
+    "mirrored",
+    "turn_degrees",
+    "region_a",
+    "region_b",
+    "relation",
+)
+"""Columns of PAIRS that `verify_pairs` fills."""
+
+
+def verify_pairs(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame:
+    """Look closely at every pair.
+
+    Args:
+        pairs: PAIRS.
+        source: Where the pictures come from.
+
+    Returns:
+        PAIRS in the same order; a pair of which a picture cannot be read stays as it was.
+    """
+    rows = [
+        {column: pair[column] for column in EVIDENCE_COLUMNS}
+        if (found := _looked_at(pair["digest_a"], pair["digest_b"], source)) is None
+        else found
+        for pair in pairs.select("digest_a", "digest_b", *EVIDENCE_COLUMNS).iter_rows(named=True)
+    ]
+    schema = {name: PAIRS.polars[name] for name in EVIDENCE_COLUMNS}
+    return PAIRS.check(pairs.with_columns(pl.DataFrame(rows, schema=schema)))
+
+
+def measure_resolution(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame:
+    """Measure at full size which picture of each pair resolves more of what both show.
+
+    Args:
+        pairs: PAIRS that verification looked at.
+        source: As for `verify_pairs`.
+
+    Returns:
+        PAIRS in the same order; `resolution` null where it cannot be told.
+    """
+    columns = ["digest_a", "digest_b", "resolution"]
+    measured = [
+        _resolution(digest_a, digest_b, source, known)
+        for digest_a, digest_b, known in pairs.select(columns).iter_rows()
+    ]
+    return PAIRS.check(pairs.with_columns(pl.Series("resolution", measured, PAIRS.polars["resolution"])))
+
+
+def _looked_at(digest_a: str, digest_b: str, source: PixelSource) -> Mapping[str, object] | None:
+    a, b = source.look(digest_a), source.look(digest_b)
+    if a is None or b is None:
+        return None
+    return _row(compare_looks(a, b))
+
+
+def _row(found: Findings | None) -> Mapping[str, object]:
+    if found is None:
+        # Looked at, and nothing of one found in the other.
+        nothing = dict.fromkeys(EVIDENCE_COLUMNS)
+        numbers = {"inliers": 0, "inlier_share": 0.0, "difference": 1.0, "agreement": 0.0, "agreement_low": 0.0}
+        more = {"correlation": 0.0, "cells": 0, "wobble_px": 1.0, "foreign": 0.0, "covered_a": 0.0, "covered_b": 0.0}
+        return {**nothing, **numbers, **more, "verification": VERIFICATION, "relation": str(Relation.UNVERIFIED)}
+    agreement = found.agreement
+    return {
+        "verification": VERIFICATION,
+        "inliers": found.inliers,
+        "inlier_share": found.inlier_share,
+        "difference": agreement.difference,
+        "agreement": agreement.agreement,
+        "agreement_low": agreement.agreement_low,
+        "correlation": found.correlation,
+        "cells": agreement.cells,
+        "wobble_px": agreement.wobble_px,
+        "foreign": agreement.foreign,
+        "covered_a": found.covered_a,
+        "covered_b": found.covered_b,
+        "mirrored": found.mirrored,
+        "turn_degrees": found.turn_degrees,
+        "region_a": list(found.region_a),
+        "region_b": list(found.region_b),
+        "relation": str(found.relation),
+    }
+
+
+def _resolution(digest_a: str, digest_b: str, source: PixelSource, known: float | None) -> float | None:
+    a, b = source.look(digest_a), source.look(digest_b)
+    found = compare_looks(a, b) if a is not None and b is not None else None
+    if found is None or a is None or b is None:
+        return known
+    luma_a, luma_b = source.luma(digest_a), source.luma(digest_b)
+    if luma_a is None or luma_b is None:
+        return known
+    ratio = resolution_ratio(luma_a, luma_b, _at_full_size(found.matrix, (a, b), (luma_a, luma_b)))
+    return float(ratio) if math.isfinite(ratio) else None
+
+
+def _at_full_size(matrix: Affine, looks: tuple[Look, Look], lumas: tuple[Grey, Grey]) -> Affine:
+    """The matrix between the grey pictures that were compared, as one between the full pictures."""
+    to_look, from_look = (
+        np.array([[look.width / luma.shape[1], look.height / luma.shape[0]]]).T
+        for look, luma in zip(looks, lumas, strict=True)
+    )
+    linear = matrix[:, :2] * to_look.T / from_look
+    centre = (to_look - 1) / 2
+    moved = (matrix[:, :2] @ centre + matrix[:, 2:] - (from_look - 1) / 2) / from_look
+    return np.column_stack([linear, moved])
