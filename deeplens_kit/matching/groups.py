@@ -18,21 +18,23 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
 from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
+from deeplens_kit.matching.related import related_copies
+from deeplens_kit.matching.relations import allowed_relations, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
-from deeplens_kit.matching.sentences import evidence_sentence, keeper_sentence
+from deeplens_kit.matching.sentences import keeper_sentence, member_sentences
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
-from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
+from deeplens_kit.matching.view_words import VIEW_COLUMNS, relation_towards
+from deeplens_kit.schemas import GROUPS, PAIRS, WITHHELD, Relation, Tier
 
-__all__ = ["PROPOSED_RELATIONS", "Grouping", "freed_bytes", "group", "held_objects"]
+__all__ = ["Grouping", "freed_bytes", "group", "held_objects"]
 
 _ID_BYTES = 8
 
-PROPOSED_RELATIONS = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
-"""What a pair may be for its member to be proposed. The direction of `part` comes with verification."""
-
 _SAME = "byte for byte the same as the keeper"
 _SAME_SAMPLES = "every sample is the same as the keeper's; the files differ in container or metadata"
-_EDGE_COLUMNS = ["score", "relation", "pdq_distance", "phash_distance", "sscd_small", "sscd", "tier"]
+_EDGE_COLUMNS = list(
+    dict.fromkeys(["score", "tier", "pdq_distance", "phash_distance", "sscd_small", "sscd", *VIEW_COLUMNS])
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +44,12 @@ class Grouping:
     Attributes:
         groups: GROUPS, by group; the keeper first, then the members in keeper order.
         withheld: WITHHELD; a picture that another keeper took is not among them.
+        related: RELATED: copies in part that are not proposed for their relation, of pictures that nobody took.
     """
 
     groups: pl.DataFrame
     withheld: pl.DataFrame
+    related: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class _Stars:
     Attributes:
         keeper: int64 (n,), the keeper of each picture or -1.
         link: int64 (n,), row of `edges` by which it was taken or -1.
-        edges: low, high (numbers), code (`Withhold`) and the evidence.
+        edges: low, high (numbers), code (`Withhold`), towards (the relation of `high` to `low`) and the evidence.
     """
 
     keeper: NDArray[np.int64]
@@ -69,6 +73,8 @@ def group(
     pairs: pl.DataFrame,
     rule: Rule,
     tiers: Collection[Tier | str] | None = None,
+    *,
+    include: Collection[Relation | str] = (),
 ) -> Grouping:
     """Make stars around keepers.
 
@@ -81,19 +87,26 @@ def group(
         rule: The bounds.
         tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for those of the rule. `scene` is never
             proposed.
+        include: Relations of a member to its keeper that are proposed besides the default ones: of
+            `relations.INCLUDABLE`.
+
+    Raises:
+        UnknownNameError: A relation that cannot be included.
     """
+    allowed = allowed_relations(include)
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
-    pictures = with_resolution(pictures, related_pairs(pairs))
+    pairs = PAIRS.filled(pairs)
+    pictures = with_resolution(pictures, same_view(pairs))
     copies = _copies(objects, pictures, pairs, rule, chosen)
     families = family_standing(objects, pictures["digest"])
-    held = keeper_order(held_objects(objects, mark_outdone(pictures, copies), families))
+    held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families))
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
     held = held.with_row_index("rank").join(
         ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
     )
     # 2. Stars of pictures.
-    found = _stars(ranked, copies)
+    found = _stars(ranked, copies, allowed)
     # 3. Objects to their groups: by their picture's star, else to the best object of their own picture.
     rows = _rows(held, found, chosen)
     groups = _described(rows, held, found.edges)
@@ -103,7 +116,9 @@ def group(
         groups = pl.concat([groups, companion_groups(families)]).sort("group_id", maintain_order=True)
         withheld.append(_withheld_families(held))
     return Grouping(
-        GROUPS.check(groups), WITHHELD.check(pl.concat(withheld).sort("keeper_digest", "digest", "object_id"))
+        GROUPS.check(groups),
+        WITHHELD.check(pl.concat(withheld).sort("keeper_digest", "digest", "object_id")),
+        related_copies(ranked, found.edges, found.keeper),
     )
 
 
@@ -126,15 +141,16 @@ def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame, families: Family
     return with_standing(held.select(kept).join(traits, on="digest"), families)
 
 
-def _stars(ranked: pl.DataFrame, copies: pl.DataFrame) -> _Stars:
+def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str]) -> _Stars:
     from deeplens_kit.matching.star_kernels import stars
 
     edges = _edges(ranked, copies)
     low, high = edges["low"].to_numpy(), edges["high"].to_numpy()
-    resolution = oriented(edges["resolution"].to_numpy(), edges["swapped"].to_numpy())
+    resolution = oriented(edges["ratio"].to_numpy(), edges["swapped"].to_numpy())
     same = (edges["tier"] == Tier.PIXELS).to_numpy()
     codes = withhold_codes(ranked, low, high, resolution, same)
     codes[ranked["pinned"].to_numpy()[high]] = Withhold.FAMILY
+    codes = relation_codes(codes, ranked, low, high, resolution, edges["towards"], allowed)
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
     keeper, link = stars(starts, high, codes)
     return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
@@ -146,7 +162,7 @@ def _copies(
     """Pairs of pictures that objects hold, of the tiers wanted: `tier` is `pixels` as stored, `copy` by the rule."""
     wanted = [str(tier) for tier in (Tier.PIXELS, Tier.COPY) if tier in tiers]
     held = objects.select("digest")
-    related = related_pairs(pairs if wanted else pairs.clear())
+    related = pairs if wanted else pairs.clear()
     for end in ("digest_a", "digest_b"):
         related = related.join(held, left_on=end, right_on="digest", how="semi")
     known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
@@ -155,11 +171,6 @@ def _copies(
     by_rule = tiers_of(judged, rule)
     judged = judged.with_columns(tier=pl.when(same).then(pl.lit(str(Tier.PIXELS))).otherwise(by_rule))
     return judged.filter(pl.col("tier").is_in(wanted))
-
-
-def related_pairs(pairs: pl.DataFrame) -> pl.DataFrame:
-    """The pairs whose relation may be proposed."""
-    return pairs.filter(pl.col("relation").is_in(PROPOSED_RELATIONS))
 
 
 def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
@@ -172,9 +183,11 @@ def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
         .select(
             pl.min_horizontal("number", "number_b").alias("low"),
             pl.max_horizontal("number", "number_b").alias("high"),
-            pl.col("resolution").cast(pl.Float32).fill_null(float("nan")),
-            (pl.col("number") > pl.col("number_b")).alias("swapped"),
             *_EDGE_COLUMNS,
+            ratio=pl.col("resolution").cast(pl.Float32).fill_null(float("nan")),
+            # The better picture, which would be the keeper, is b.
+            swapped=pl.col("number") > pl.col("number_b"),
+            towards=relation_towards(pl.col("number") < pl.col("number_b")),
         )
         .unique(["low", "high"], keep="any")
         .sort("low", "high")
@@ -214,7 +227,9 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
 def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
     """The rows of GROUPS: names, evidence, what removal frees, and the sentence."""
     freed = freed_bytes(held, rows.filter(~pl.col("is_keeper"))["rank"].to_numpy())
-    evidence = edges.select(*_EDGE_COLUMNS[:2], sentence=evidence_sentence()).with_row_index("link")
+    links = rows["link"].filter(rows["link"] >= 0).unique().sort()
+    taken = edges[links]
+    evidence = taken.select("score", relation="towards", sentence=member_sentences(taken), link=links.cast(pl.UInt32))
     described = (
         rows.with_columns(pl.col("link").replace(-1, None).cast(pl.UInt32))
         .join(evidence, on="link", how="left")
@@ -318,7 +333,8 @@ def _group_ids(rows: pl.DataFrame) -> pl.Series:
 def _withheld_copies(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
     """Copies that nobody took, each with the best object of its picture."""
     low, high = found.edges["low"].to_numpy(), found.edges["high"].to_numpy()
-    left_out = (found.edges["code"].to_numpy() > 0) & (found.keeper[low] < 0) & (found.keeper[high] < 0)
+    codes = found.edges["code"].to_numpy()
+    left_out = (codes > 0) & (codes != Withhold.RELATION) & (found.keeper[low] < 0) & (found.keeper[high] < 0)
     rows = found.edges.filter(pl.Series(left_out, dtype=pl.Boolean))
     reasons = {int(code): sentence for code, sentence in REASONS.items() if code is not Withhold.NO}
     keepers, members = ranked[rows["low"].to_numpy()], ranked[rows["high"].to_numpy()]

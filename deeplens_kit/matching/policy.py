@@ -127,6 +127,8 @@ class Withhold(IntEnum):
     METADATA = 12
     OLDER = 13
     FAMILY = 14
+    UNRESOLVED = 15
+    RELATION = 16
 
 
 REASONS: dict[Withhold, str] = {
@@ -144,6 +146,8 @@ REASONS: dict[Withhold, str] = {
     Withhold.METADATA: "it says when or with what it was taken, the keeper does not",
     Withhold.OLDER: "it is older than the keeper and about as good",
     Withhold.FAMILY: "it belongs with other files; they stay or go together",
+    Withhold.UNRESOLVED: "it shows a part of the keeper, and which of the two resolves that more was not measured",
+    Withhold.RELATION: "how its view relates to the keeper's speaks against it",
 }
 
 

@@ -154,6 +154,7 @@ def keepers_of(
     right: NDArray[np.int32],
     outdone: NDArray[np.uint8],
     allowed: NDArray[np.uint8],
+    proposable: NDArray[np.uint8],
     starts: NDArray[np.int64],
     edges: NDArray[np.int32],
     classes: NDArray[np.int32],
@@ -167,6 +168,8 @@ def keepers_of(
         outdone: uint8 (m,), bit 0 where the right one, a copy, would make the left one an upscale, bit 1 vice versa.
         allowed: uint8 (m,), bit (4 where the right one keeps) + (1 where the left is an upscale) + (2 where the right
             is) says whether the one that comes first may take the other.
+        proposable: uint8 (m,), bit 0 says whether the right one's relation to the left one is proposed, bit 1 the left
+            one's to the right one: where it is not, nothing was withheld.
         starts: int64 (n + 1,), from `adjacency`.
         edges: int32 (2 m,), from `adjacency`.
         classes: int32 (2, n), the class of size of each picture, as it is and as an upscale.
@@ -214,7 +217,11 @@ def keepers_of(
     # 4. What matches and was taken by nobody, nor took the other end, was withheld.
     withheld, last = 0, -1  # the last that was counted
     for number in range(len(left)):
-        if accepted[number] and keeper[left[number]] < 0 and keeper[right[number]] < 0:
+        low, high = left[number], right[number]
+        if accepted[number] and keeper[low] < 0 and keeper[high] < 0:
+            right_keeps = classes[upscale[low], low] < classes[upscale[high], high]
+            if not (proposable[number] >> (1 if right_keeps else 0)) & 1:
+                continue
             # Edges are in order, so that one given twice is met twice in a row.
             if last < 0 or left[number] != left[last] or right[number] != right[last]:
                 withheld += 1

@@ -16,7 +16,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.family_copies import family_standing
-from deeplens_kit.matching.groups import companion_groups, held_objects, related_pairs
+from deeplens_kit.matching.groups import companion_groups, held_objects
 from deeplens_kit.matching.policy import (
     ComparedTraits,
     keeper_order,
@@ -24,9 +24,11 @@ from deeplens_kit.matching.policy import (
     withhold_codes,
 )
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
+from deeplens_kit.matching.relations import allowed_relations, one_view, related_pairs, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
 from deeplens_kit.matching.upscales import oriented, outdone_by, resolved_pixels, with_resolution
-from deeplens_kit.schemas import Tier
+from deeplens_kit.matching.view_words import relation_towards
+from deeplens_kit.schemas import Relation, Tier
 
 __all__ = ["EVIDENCE_COLUMNS", "PLAIN", "SITUATIONS", "Regrouper", "Regrouping"]
 
@@ -70,6 +72,7 @@ class _Edges:
         same: bool (m,), of the tier `pixels`: no rule is asked.
         outdone: uint8 (m,), as `keepers_of` wants it.
         allowed: uint8 (m,), as `keepers_of` wants it.
+        proposable: uint8 (m,), as `keepers_of` wants it.
         starts: int64 (n + 1,), where the edges at each picture begin in `incident`.
         incident: int32 (2 m,).
     """
@@ -81,6 +84,7 @@ class _Edges:
     same: NDArray[np.bool_]
     outdone: NDArray[np.uint8]
     allowed: NDArray[np.uint8]
+    proposable: NDArray[np.uint8]
     starts: NDArray[np.int64]
     incident: NDArray[np.int32]
 
@@ -96,11 +100,19 @@ class Regrouper:
         objects: As for `group`.
         pictures: As for `group`.
         pairs: PAIRS.
+        include: As for `group`.
     """
 
-    def __init__(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame) -> None:
-        related = related_pairs(pairs)
-        pictures = with_resolution(pictures, related)
+    def __init__(
+        self,
+        objects: pl.DataFrame,
+        pictures: pl.DataFrame,
+        pairs: pl.DataFrame,
+        include: Collection[Relation | str] = (),
+    ) -> None:
+        allowed = allowed_relations(include)
+        related = related_pairs(pairs, allowed)
+        pictures = with_resolution(pictures, same_view(related))
         plain = pictures.with_columns(outdone=pl.lit(False))
         families = family_standing(objects, pictures["digest"])
         held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})
@@ -115,7 +127,7 @@ class Regrouper:
         self._facts = _Facts(pictures, best)
         self._sums = sum_pictures(held)
         self._companions = CompanionSums.of(companion_groups(families))
-        self._edges = _edges(related, numbers, self._facts)
+        self._edges = _edges(related, numbers, self._facts, allowed)
         context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
         self._context = best.select("digest").join(
             pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
@@ -234,6 +246,7 @@ class Regrouper:
             edges.right,
             edges.outdone,
             edges.allowed,
+            edges.proposable,
             edges.starts,
             edges.incident,
             self._facts.classes,
@@ -305,12 +318,12 @@ class _Facts:
         self.upscaled_row[self.soft] = best.height + np.arange(as_upscales.height)
 
 
-def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
+def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: frozenset[str]) -> _Edges:
     from deeplens_kit.matching.regroup_kernels import adjacency
 
     # 1. Pairs by number.
     both = (
-        pairs.select("digest_a", "digest_b", "orientation", "resolution", "tier", *EVIDENCE_COLUMNS)
+        pairs.select("digest_a", "digest_b", "orientation", "resolution", "relation", "tier", *EVIDENCE_COLUMNS)
         .join(numbers, left_on="digest_a", right_on="digest")
         .drop("digest_a")
         .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
@@ -327,12 +340,22 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts) -> _Edges:
     same = (both["tier"] == Tier.PIXELS).to_numpy()
     starts, incident = adjacency(left, right, numbers.height)
     # 2. What the order of two pictures, and each of them as an upscale, would come to.
+    sides = both.select(
+        # Of the member to its keeper, where the right one is the member and where the left one is.
+        right=relation_towards(~pl.col("swapped")),
+        left=relation_towards(pl.col("swapped")),
+    )
     outdone, allowed = np.zeros(len(left), np.uint8), np.zeros(len(left), np.uint8)
     for first in range(0, len(left), _BLOCK):
         part = slice(first, first + _BLOCK)
-        outdone[part], allowed[part] = _cases(left[part], right[part], resolution[part], same[part], facts)
+        relations = sides["right"][part], sides["left"][part]
+        outdone[part], allowed[part] = _cases(
+            left[part], right[part], resolution[part], same[part], relations, wanted, facts
+        )
+    right_goes, left_goes = (sides[name].is_in(list(wanted)).to_numpy() for name in ("right", "left"))
+    proposable = right_goes.astype(np.uint8) | left_goes.astype(np.uint8) << 1
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
-    return _Edges(left, right, evidence, orientation, same, outdone, allowed, starts, incident)
+    return _Edges(left, right, evidence, orientation, same, outdone, allowed, proposable, starts, incident)
 
 
 def _cases(
@@ -340,13 +363,16 @@ def _cases(
     right: NDArray[np.int32],
     resolution: NDArray[np.float32],
     same: NDArray[np.bool_],
+    relations: tuple[pl.Series, pl.Series],
+    wanted: frozenset[str],
     facts: _Facts,
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
     """`outdone` and `allowed` of some edges, as `keepers_of` wants them."""
     ends = [(facts.pixels[end], facts.resolves[end]) for end in (left, right)]
     ratios = resolution, oriented(resolution, np.ones(len(resolution), np.bool_))
-    outdone = (facts.soft[left] & outdone_by(*ends[0], *ends[1], ratios[0])).astype(np.uint8)
-    outdone |= (facts.soft[right] & outdone_by(*ends[1], *ends[0], ratios[1])).astype(np.uint8) << 1
+    whole = one_view(relations[0])
+    outdone = (whole & facts.soft[left] & outdone_by(*ends[0], *ends[1], ratios[0])).astype(np.uint8)
+    outdone |= (whole & facts.soft[right] & outdone_by(*ends[1], *ends[0], ratios[1])).astype(np.uint8) << 1
     allowed = np.zeros(len(left), np.uint8)
     for upscaled_left in (0, 1):
         for upscaled_right in (0, 1):
@@ -359,7 +385,9 @@ def _cases(
             for right_keeps, chosen in ((0, classes[0] >= classes[1]), (1, classes[0] < classes[1])):
                 at = np.flatnonzero(possible & chosen)
                 keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
-                free = withhold_codes(facts.traits, keepers, members, ratios[right_keeps][at], same[at]) == 0
-                free &= ~facts.pinned[(left, right)[1 - right_keeps][at]]
+                ratio, relation = ratios[right_keeps][at], relations[right_keeps].gather(at)
+                codes = withhold_codes(facts.traits, keepers, members, ratio, same[at])
+                codes = relation_codes(codes, facts.traits, keepers, members, ratio, relation, wanted)
+                free = (codes == 0) & ~facts.pinned[(left, right)[1 - right_keeps][at]]
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

@@ -10,10 +10,12 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from deeplens_kit.matching.relations import LOOK_FIRST
 from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
+from deeplens_kit.matching.view_words import seen_from_keeper, view_sentences
 from deeplens_kit.schemas import PAIRS, Tier
 
-__all__ = ["TURNED_PDQ_MAX", "evidence_sentence", "explain", "keeper_sentence", "turned"]
+__all__ = ["TURNED_PDQ_MAX", "evidence_sentence", "explain", "keeper_sentence", "member_sentences", "turned"]
 
 _EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
 _MEGAPIXEL = 1_000_000
@@ -79,6 +81,18 @@ def evidence_sentence() -> pl.Expr:
         pl.when(pl.col("sscd").is_not_null()).then(pl.format("SSCD cosine {}", _rounded("sscd"))),
     ]
     return pl.concat_str(parts, separator="; ", ignore_nulls=True)
+
+
+def member_sentences(pairs: pl.DataFrame) -> pl.Series:
+    """What is evidence for a member against its keeper: what the closer look saw of it, then the scores.
+
+    Args:
+        pairs: PAIRS with the columns `swapped` (b is the keeper) and `towards` (the relation of the member to it).
+    """
+    views = view_sentences(pairs.select(seen_from_keeper(pl.col("swapped"))))
+    warning = pl.col("towards").replace_strict(LOOK_FIRST, default=None, return_dtype=pl.String)
+    said = pl.concat_str([warning, views, evidence_sentence()], separator="; ", ignore_nulls=True)
+    return pairs.select(said.alias("sentence"))["sentence"]
 
 
 def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:

@@ -4,7 +4,16 @@ Takes frames and gives them back checked, in the schema's column order; must not
 Times are UTC unless a column says otherwise; digests are lower-case hexadecimal.
 """
 
-from deeplens_kit.schemas.answers import COVERAGE, FAMILIES, GROUPS, MAP_POINTS, SEARCH_PLACES, SEARCH_RESULTS, WITHHELD
+from deeplens_kit.schemas.answers import (
+    COVERAGE,
+    FAMILIES,
+    GROUPS,
+    MAP_POINTS,
+    RELATED,
+    SEARCH_PLACES,
+    SEARCH_RESULTS,
+    WITHHELD,
+)
 from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier, tier_strength
 from deeplens_kit.schemas.stored import FAILURES, LISTING, OBJECTS, PAIRS, PICTURES
 
@@ -18,6 +27,7 @@ __all__ = [
     "OBJECTS",
     "PAIRS",
     "PICTURES",
+    "RELATED",
     "SEARCH_PLACES",
     "SEARCH_RESULTS",
     "WITHHELD",

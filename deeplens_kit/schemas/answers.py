@@ -7,7 +7,7 @@ import polars as pl
 from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
-__all__ = ["COVERAGE", "FAMILIES", "GROUPS", "MAP_POINTS", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
+__all__ = ["COVERAGE", "FAMILIES", "GROUPS", "MAP_POINTS", "RELATED", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
 
 FAMILIES = TableSchema(
     "families",
@@ -53,6 +53,21 @@ WITHHELD = TableSchema(
         Column("keeper_object_id", TEXT, "the object that would stay; of several that hold the picture the best"),
     ),
     key=("keeper_digest", "object_id"),
+)
+
+RELATED = TableSchema(
+    "related",
+    (
+        Column("digest", TEXT, "the picture that holds more than the two have in common"),
+        Column("other_digest", TEXT, "the other one"),
+        Column("tier", TEXT, "a Tier"),
+        Column("relation", TEXT, "of the first to the other: contains or composite"),
+        Column("score", FLOAT, "0..1"),
+        Column("reason", TEXT, "what was seen of the first, in words"),
+        Column("object_id", TEXT, "the best object of the first"),
+        Column("other_object_id", TEXT, "the best object of the other"),
+    ),
+    key=("digest", "other_digest"),
 )
 
 COVERAGE = TableSchema(

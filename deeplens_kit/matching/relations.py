@@ -1,0 +1,116 @@
+"""Relations: which of them may be proposed, in which direction, and what a part must be beside its keeper.
+
+Takes relations of pairs and of members, gives which pairs count and why a member may not go for its keeper. Must not
+find relations, which verification does. By default a member shows the keeper's whole view or a part of it; what holds
+anything that the keeper does not show is proposed only where somebody asked for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from deeplens_kit.errors import UnknownNameError
+from deeplens_kit.matching.policy import QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits, Withhold
+from deeplens_kit.schemas import Relation
+
+__all__ = [
+    "INCLUDABLE",
+    "LOOK_FIRST",
+    "allowed_relations",
+    "one_view",
+    "related_pairs",
+    "relation_codes",
+    "same_view",
+]
+
+_PROPOSED = (str(Relation.WHOLE), str(Relation.PART), str(Relation.UNVERIFIED))
+
+INCLUDABLE = (str(Relation.COMPOSITE), str(Relation.CONTAINS), str(Relation.PART))
+"""Relations of a member to its keeper that can be asked for; `part` is proposed in any case."""
+
+LOOK_FIRST: dict[str, str] = {
+    str(Relation.COMPOSITE): "holds foreign content: look before you act",
+    str(Relation.CONTAINS): "shows more than the keeper: look before you act",
+}
+"""What is said first of members that are proposed only because somebody asked for their relation."""
+
+_SAME_VIEW = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
+_OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
+
+
+def allowed_relations(include: Collection[Relation | str] = ()) -> frozenset[str]:
+    """The relations of a member to its keeper that are proposed.
+
+    Args:
+        include: Of INCLUDABLE, besides the default ones.
+
+    Raises:
+        UnknownNameError: Another one.
+    """
+    for name in include:
+        if str(name) not in INCLUDABLE:
+            raise UnknownNameError("relation to include", str(name), INCLUDABLE)
+    return frozenset((*_PROPOSED, *map(str, include)))
+
+
+def related_pairs(pairs: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
+    """The pairs of which one picture may be proposed for the other, in either direction."""
+    return pairs.filter(pl.col("relation").is_in([*allowed, *(_OPPOSITE.get(name, name) for name in allowed)]))
+
+
+def same_view(pairs: pl.DataFrame) -> pl.DataFrame:
+    """The pairs that show one view: these alone say whether one of the two is an enlargement of the other."""
+    return pairs.filter(pl.col("relation").is_in(_SAME_VIEW))
+
+
+def one_view(relations: pl.Series) -> NDArray[np.bool_]:
+    """Where a relation is that of one view, as in `same_view`."""
+    return relations.is_in(_SAME_VIEW).to_numpy()
+
+
+def relation_codes(
+    codes: NDArray[np.int8],
+    traits: pl.DataFrame | ComparedTraits,
+    keepers: NDArray[np.integer],
+    members: NDArray[np.integer],
+    resolution: NDArray[np.float32],
+    relations: pl.Series,
+    allowed: Collection[str],
+) -> NDArray[np.int8]:
+    """The codes of `policy.withhold_codes` with what relations add to them.
+
+    Args:
+        codes: int8 (m,), from `withhold_codes`.
+        traits: As for that.
+        keepers: As for that.
+        members: As for that.
+        resolution: As for that.
+        relations: Of the members to their keepers.
+        allowed: From `allowed_relations`.
+
+    Returns:
+        int8 (m,): `Withhold.RELATION` where the relation is not proposed. A part is withheld where nobody knows
+        whether the keeper resolves it as well, and where it resolves as much and is better compressed: that the
+        keeper is larger says nothing of the region that both show.
+    """
+    compared = ComparedTraits.of(traits) if isinstance(traits, pl.DataFrame) else traits
+    partial = ~one_view(relations)
+    found = codes.copy()
+    at = np.flatnonzero(partial)
+    if len(at):
+        keeper, member, ratio = compared.rows(keepers[at]), compared.rows(members[at]), resolution[at]
+        unknown = np.isnan(ratio)
+        as_fine = ~unknown & (ratio <= np.float32(1.0 + SIDE_TOLERANCE))
+        lossless = as_fine & member["lossless"] & ~keeper["lossless"]
+        rated = ~member["lossless"] & ~keeper["lossless"] & (member["quality"] > 0) & (keeper["quality"] > 0)
+        better = as_fine & rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
+        free = found[at] == Withhold.NO
+        found[at[free & better]] = Withhold.QUALITY
+        found[at[free & lossless]] = Withhold.LOSSLESS
+        found[at[unknown]] = Withhold.UNRESOLVED
+    found[~relations.is_in(list(allowed)).to_numpy()] = Withhold.RELATION
+    return found
