@@ -1,15 +1,15 @@
-"""Bring the neighbour graph up to date: candidates, scores and tiers of pairs of pictures.
+"""Bring the neighbour graph up to date: candidates, verdicts, scores and tiers of pairs of pictures.
 
-Takes an open workspace; reads features from the catalog and, for pictures in copies of unequal size, the objects
-themselves to see which really resolves more. Gives the number of pairs. Must not group: groups come from the
-stored pairs by a rule, so that a changed rule touches no file.
+Takes an open workspace; reads features from the catalog, and the objects themselves where pairs are to be looked at
+closely. Gives counts of pairs. Must not group: groups come from the stored pairs by a rule, so that a changed rule
+touches no file.
 """
 
 from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
@@ -25,11 +25,17 @@ from deeplens_kit.matching import (
     graph_floor,
     mark_pixels,
 )
+from deeplens_kit.matching.verification import VERIFICATION
+from deeplens_kit.pipeline.confirming import Confirming
+from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.native_samples import measure_samples
 from deeplens_kit.pipeline.picture_bytes import each_picture
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
+from deeplens_kit.pipeline.resolving import RESOLUTION_MARK, measure_resolutions
+from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import FeatureSpec, Tier
+from deeplens_kit.settings import MatchSettings
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
 __all__ = ["GRAPH_INPUTS", "MatchReport", "floor_of", "is_current", "match"]
@@ -43,9 +49,10 @@ _MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEX
 GRAPH_INPUTS = ["digest", "features", "decode_spec"]
 """Columns of `pictures` that say whether the stored pairs are those of the pictures there are."""
 # Raised when the same inputs would give other pairs.
-_GRAPH_VERSION = 2
-# In a stored fingerprint between what the pairs were found from and the rule that gave them their tiers.
-_RULE_MARK = ":"
+_GRAPH_VERSION = 3
+# In a stored fingerprint between what the pairs were found from, the rule that gave them their tiers, and by what
+# resolutions were measured.
+_MARK = ":"
 # Ends the fingerprint of pairs of which some could not be measured, so that the next run tries again.
 _UNMEASURED = ":unmeasured"
 # Sides within 5 % count as equal: neither of two such pictures can be an upscale worth the name.
@@ -54,12 +61,27 @@ _EQUAL_SIDES = 0.95**2
 
 @dataclass(frozen=True, slots=True)
 class MatchReport:
-    """What matching found: pictures looked at, copies (equal pixels too) and scenes, pictures measured for detail."""
+    """What matching found.
+
+    Attributes:
+        pictures: Pictures matched.
+        copies: Pairs that are copies, equal pixels too.
+        scenes: All other pairs.
+        measured: Pictures measured for detail.
+        verified: Pairs looked at closely in this run.
+        reused: Pairs that an earlier run had looked at.
+        unverified: Pairs that were not looked at.
+        pending: Of these, that the next run goes on with: there was no time, or a picture could not be read.
+    """
 
     pictures: int
     copies: int
     scenes: int
     measured: int
+    verified: int = 0
+    reused: int = 0
+    unverified: int = 0
+    pending: int = 0
 
 
 def match(
@@ -90,7 +112,7 @@ def match(
     stop = stop or threading.Event()
     if inputs is None:
         inputs = workspace.catalog.pictures(columns=GRAPH_INPUTS)
-    fingerprint = f"{_fingerprint(workspace, inputs)}{_RULE_MARK}{_rule_mark(rule)}"
+    fingerprint = _MARK.join((_fingerprint(workspace, inputs), _rule_mark(rule), RESOLUTION_MARK))
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return None
     pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
@@ -118,22 +140,49 @@ def _replace_pairs(
     progress: ProgressListener | None,
     stop: threading.Event,
 ) -> MatchReport:
+    settings = workspace.settings.match
+    # 1. Candidates by every signal.
     meter = ProgressMeter(progress, "", "match", pictures.height)
     with span("match"):
         vectors = {spec.name: workspace.catalog.vectors(spec) for spec in _vector_specs(workspace, pictures)}
-        pairs = find_pairs(pictures, vectors, workspace.settings.match, rule, run_id=run_id)
+        found = find_pairs(pictures, vectors, settings, rule, run_id=run_id)
     meter.advance(pictures.height)
     meter.finish()
+    # 2. A closer look at each, and at what copies lead to.
+    looks = PictureLooks.of_workspace(workspace)
+    verifier = PairVerifier(workspace, looks, workers=workers, progress=progress, stop=stop)
+    confirming = Confirming(pictures, vectors, rule, settings.sscd_min_cosine, run_id)
+    pairs = confirming.confirmed(found, verifier)
+    _not_stopped(stop)
+    # 3. Which hold the very same samples, and which of unequal ones resolves more.
     told = measure_samples(workspace, pairs, workers=workers, progress=progress, stop=stop)
     pairs = mark_pixels(pairs, told.samples)
+    resolved = measure_resolutions(workspace, pairs, looks, workers=workers, progress=progress, stop=stop)
+    pairs = resolved.pairs
     wanted, measured = _measure_detail(workspace, pictures, pairs, workers, progress, stop)
+    _not_stopped(stop)
+    # 4. The pairs last: their fingerprint says that all of it was done.
+    counts = verifier.counts
+    whole = measured == wanted and not (told.missing or resolved.missing or counts.pending)
+    workspace.catalog.replace_pairs(pairs, fingerprint if whole else fingerprint + _UNMEASURED)
+    verifier.forget_parts()
+    resolved.keep()
+    copies = pairs.filter(pl.col("tier") != Tier.SCENE).height
+    return MatchReport(
+        pictures.height,
+        copies,
+        pairs.height - copies,
+        measured,
+        verified=counts.looked_at,
+        reused=counts.reused,
+        unverified=pairs["verification"].null_count(),
+        pending=counts.pending,
+    )
+
+
+def _not_stopped(stop: threading.Event) -> None:
     if stop.is_set():
         raise Interrupted("Stopped while matching; run `deeplens index` again to go on.")
-    whole = measured == wanted and not told.missing
-    # The pairs last: their fingerprint says that all of it was done.
-    workspace.catalog.replace_pairs(pairs, fingerprint if whole else fingerprint + _UNMEASURED)
-    copies = pairs.filter(pl.col("tier") != Tier.SCENE).height
-    return MatchReport(pictures.height, copies, pairs.height - copies, measured)
 
 
 def is_current(workspace: Workspace) -> bool:
@@ -143,7 +192,7 @@ def is_current(workspace: Workspace) -> bool:
     """
     pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
     stored = workspace.catalog.pairs_fingerprint() or ""
-    return stored.partition(_RULE_MARK)[0] == _fingerprint(workspace, pictures)
+    return stored.partition(_MARK)[0] == _fingerprint(workspace, pictures)
 
 
 def floor_of(workspace: Workspace) -> GraphFloor:
@@ -158,7 +207,14 @@ def _rule_mark(rule: Rule) -> str:
 
 def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
     """Names what pairs are found from: every picture with its features and decode path, and the floors."""
-    digest = hashlib.sha256(repr((_GRAPH_VERSION, workspace.settings.match)).encode())
+    # How much time and memory there is does not change what is found.
+    usual = MatchSettings()
+    floors = replace(
+        workspace.settings.match,
+        verification_seconds=usual.verification_seconds,
+        held_look_bytes=usual.held_look_bytes,
+    )
+    digest = hashlib.sha256(repr((_GRAPH_VERSION, VERIFICATION, floors)).encode())
     # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
     for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
         digest.update(f"\n{features} {decode_spec}\n".encode())
@@ -180,7 +236,7 @@ def _measure_detail(
     progress: ProgressListener | None,
     stop: threading.Event,
 ) -> tuple[int, int]:
-    """Measure effective pixels where the keeper depends on them: copies whose sizes differ.
+    """Measure effective pixels where the keeper depends on them: copies of unequal size that do not tell by themselves.
 
     Returns:
         Pictures to be measured, and those that were.
@@ -209,7 +265,7 @@ def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
         "digest", "effective_pixels", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
     )
     unequal = (
-        pairs.filter(pl.col("tier") == Tier.COPY)
+        pairs.filter((pl.col("tier") == Tier.COPY) & pl.col("resolution").is_null())
         .join(area, left_on="digest_a", right_on="digest")
         .join(area, left_on="digest_b", right_on="digest", suffix="_b")
         .filter(pl.min_horizontal("area", "area_b") < _EQUAL_SIDES * pl.max_horizontal("area", "area_b"))

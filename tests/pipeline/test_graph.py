@@ -24,11 +24,29 @@ def test_nothing_is_done_twice(workspace: Workspace) -> None:
 
 
 def test_only_copies_of_unequal_size_are_measured(workspace: Workspace, pictures: Path) -> None:
-    Image.open(pictures / "coffee.jpg").resize((300, 200)).save(pictures / "smaller.jpg")
+    coffee = Image.open(pictures / "coffee.jpg")
+    coffee.resize((300, 200), Image.Resampling.LANCZOS).save(pictures / "smaller.jpg")
     index(workspace)
-    measured = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
     names = dict(list_objects(workspace).select("digest", "path").iter_rows())
-    assert {names[digest] for digest in measured["digest"]} == {"coffee.jpg", "smaller.jpg", "more/coffee small.jpg"}
+    measured = workspace.catalog.pairs().drop_nulls("resolution").select("digest_a", "digest_b", "resolution")
+    ratios = {tuple(sorted((names[a], names[b]))): max(ratio, 1 / ratio) for a, b, ratio in measured.iter_rows()}
+    assert ratios == {
+        ("coffee.jpg", "smaller.jpg"): pytest.approx(2.0, rel=0.02),
+        ("more/coffee small.jpg", "smaller.jpg"): pytest.approx(2.0, rel=0.02),
+    }
+    # The pairs tell; no picture has to be judged by itself.
+    assert workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls().is_empty()
+
+
+def test_a_picture_is_judged_by_itself_where_its_copy_does_not_tell(workspace: Workspace, pictures: Path) -> None:
+    # A tenth larger: too little for what is measured between two pictures.
+    coffee = Image.open(pictures / "coffee.jpg")
+    coffee.resize((550, 367), Image.Resampling.LANCZOS).save(pictures / "smaller.png")
+    index(workspace)
+    names = dict(list_objects(workspace).select("digest", "path").iter_rows())
+    measured = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
+    assert {names[digest] for digest in measured["digest"]} == {"coffee.jpg", "smaller.png", "more/coffee small.jpg"}
+    assert workspace.catalog.pairs()["resolution"].null_count() == workspace.catalog.pairs().height
 
 
 def test_measuring_before_does_not_change_the_pairs(workspace: Workspace, pictures: Path) -> None:

@@ -1,0 +1,218 @@
+"""A closer look at pairs: each once, kept through stops and damage, within its time, and the same on every way."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import polars as pl
+import pytest
+from PIL import Image
+
+from deeplens_kit.errors import Interrupted
+from deeplens_kit.matching.verification import VERIFICATION
+from deeplens_kit.pipeline import MatchReport, ProgressSnapshot, Workspace, index, list_objects, match
+from deeplens_kit.pipeline.looks import PictureLooks
+from deeplens_kit.pipeline.verifying import PairVerifier
+from deeplens_kit.settings import MatchSettings
+
+COPIES = 9
+
+
+class Seen:
+    """Keeps the last word on each stage; sets an event once so many pairs were looked at."""
+
+    def __init__(self, stop: threading.Event | None = None, stop_after: int = 0) -> None:
+        self.stages: dict[str, ProgressSnapshot] = {}
+        self._stop, self._stop_after = stop, stop_after
+
+    def update(self, snapshot: ProgressSnapshot) -> None:
+        self.stages[snapshot.stage] = snapshot
+        if self._stop and snapshot.stage == "verify" and snapshot.done >= self._stop_after:
+            self._stop.set()
+
+    @property
+    def looked_at(self) -> int:
+        return self.stages["verify"].done if "verify" in self.stages else 0
+
+
+@pytest.fixture
+def copies(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
+    """The photographs with copies of two of them in many sizes and qualities; indexed, not matched."""
+    for number in range(COPIES):
+        for name in ("coffee", "astronaut"):
+            with Image.open(pictures / f"{name}.jpg") as image:
+                small = image.resize((image.width - 12 * number, image.height - 8 * number))
+                small.save(pictures / f"{name} {number}.jpg", quality=90 - 4 * number)
+    with Workspace.create(tmp_path / "copies") as made:
+        made.ledger.add_location("pics", str(pictures), {})
+        index(made, and_match=False)
+        yield made
+
+
+def matched(workspace: Workspace, **options: object) -> MatchReport:
+    report = match(workspace, **options)
+    assert report is not None
+    return report
+
+
+def pairs_of(workspace: Workspace) -> pl.DataFrame:
+    return workspace.catalog.pairs().drop("run_id").sort("digest_a", "digest_b")
+
+
+def again(workspace: Workspace) -> None:
+    """Let the next `match` find the pairs anew, knowing what the stored ones say."""
+    workspace.catalog.replace_pairs(workspace.catalog.pairs(), "older")
+
+
+def forget(workspace: Workspace) -> None:
+    """Let the next `match` find the pairs anew, knowing none."""
+    workspace.catalog.replace_pairs(workspace.catalog.pairs().clear(), "older")
+
+
+def parts(workspace: Workspace) -> list[Path]:
+    return sorted((Path(workspace.settings.cache_dir) / "verdicts").rglob("*.parquet"))
+
+
+def test_every_pair_is_looked_at_once(copies: Workspace, pictures: Path) -> None:
+    seen = Seen()
+    first = matched(copies, progress=seen)
+    assert first.verified == copies.catalog.pairs().height > 50
+    assert (first.reused, first.unverified, first.pending) == (0, 0, 0)
+    assert seen.stages["verify"].failures == 0
+    assert set(copies.catalog.pairs()["verification"]) == {VERIFICATION}
+    assert parts(copies) == []
+    assert match(copies) is None
+    pairs = pairs_of(copies)
+    again(copies)
+    second = matched(copies)
+    assert (second.verified, second.reused) == (0, first.verified)
+    assert pairs_of(copies).equals(pairs)
+
+
+def test_a_new_copy_costs_its_own_pairs_and_ends_as_if_it_had_been_there(copies: Workspace, pictures: Path) -> None:
+    before = matched(copies)
+    with Image.open(pictures / "coffee.jpg") as image:
+        image.resize((450, 300)).save(pictures / "new.jpg", quality=80)
+    index(copies, and_match=False)
+    after = matched(copies)
+    new = dict(list_objects(copies).select("path", "digest").iter_rows())["new.jpg"]
+    pairs = pairs_of(copies)
+    own = pairs.filter((pl.col("digest_a") == new) | (pl.col("digest_b") == new))
+    # Those that the new picture crowded out of a list of the nearest may have come in or gone; none is seen twice.
+    assert own.height <= after.verified <= own.height + 2
+    assert after.reused + after.verified == pairs.height
+    assert after.reused >= before.verified - own.height
+    forget(copies)
+    matched(copies)
+    assert pairs_of(copies).equals(pairs)
+
+
+def test_stopped_in_the_middle_the_next_run_goes_on_where_it_was(copies: Workspace) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    forget(copies)
+    stop = threading.Event()
+    seen = Seen(stop, stop_after=1)
+    with pytest.raises(Interrupted, match="run `deeplens index` again"):
+        match(copies, progress=seen, stop=stop, workers=1)
+    assert copies.catalog.pairs().is_empty()
+    assert parts(copies)
+    after = matched(copies)
+    assert 0 < after.verified < expected.height
+    assert after.verified + after.reused == expected.height
+    assert parts(copies) == []
+    assert pairs_of(copies).equals(expected)
+
+
+def test_the_cache_may_be_damaged_or_deleted_at_any_time(copies: Workspace) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    cache = Path(copies.settings.cache_dir)
+    for path in (path for name in ("looks", "resolutions") for path in (cache / name).rglob("*") if path.is_file()):
+        path.write_bytes(path.read_bytes()[:100])
+    forget(copies)
+    assert matched(copies).verified == expected.height
+    assert pairs_of(copies).equals(expected)
+    stop = threading.Event()
+    forget(copies)
+    with pytest.raises(Interrupted):
+        match(copies, progress=Seen(stop, stop_after=1), stop=stop)
+    for path in parts(copies):
+        path.write_bytes(b"PAR1 damaged")
+    assert matched(copies).verified == expected.height
+    shutil.rmtree(cache)
+    forget(copies)
+    assert matched(copies).verified == expected.height
+    assert pairs_of(copies).equals(expected)
+
+
+def test_what_time_does_not_allow_is_told_and_done_by_the_next_run(copies: Workspace) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    forget(copies)
+    unlimited = copies.settings
+    # So short that the first batches are all: which of them got done hangs on the machine.
+    copies.settings = replace(unlimited, match=MatchSettings(verification_seconds=0.001))
+    left = matched(copies, workers=1)
+    assert left.unverified == left.pending > 0
+    rest = copies.catalog.pairs().filter(pl.col("verification").is_null())
+    assert rest.height == left.unverified
+    assert set(rest["relation"]) == {"unverified"}
+    copies.settings = unlimited
+    after = matched(copies)
+    assert after.verified == expected.height - left.verified
+    assert after.pending == 0
+    assert pairs_of(copies).equals(expected)
+    # More time or memory is no reason to match again.
+    copies.settings = replace(unlimited, match=MatchSettings(verification_seconds=60, held_look_bytes=0))
+    assert match(copies) is None
+
+
+def test_little_memory_changes_nothing(copies: Workspace) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    forget(copies)
+    copies.settings = replace(copies.settings, match=MatchSettings(held_look_bytes=0))
+    matched(copies)
+    assert pairs_of(copies).equals(expected)
+
+
+def test_a_picture_that_cannot_be_read_leaves_its_pairs_until_it_can(copies: Workspace, pictures: Path) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    gone = dict(list_objects(copies).select("path", "digest").iter_rows())["coffee 3.jpg"]
+    content = (pictures / "coffee 3.jpg").read_bytes()
+    (pictures / "coffee 3.jpg").unlink()
+    forget(copies)
+    seen = Seen()
+    report = matched(copies, progress=seen)
+    missing = (pl.col("digest_a") == gone) | (pl.col("digest_b") == gone)
+    assert report.pending == report.unverified == expected.filter(missing).height
+    assert seen.stages["verify"].failures == report.pending
+    assert pairs_of(copies).filter(~missing)["verification"].null_count() == 0
+    assert pairs_of(copies).filter(missing)["relation"].unique().to_list() == ["unverified"]
+    (pictures / "coffee 3.jpg").write_bytes(content)
+    assert matched(copies).verified == report.pending
+    assert pairs_of(copies).equals(expected)
+    assert match(copies) is None
+
+
+def test_rounds_share_what_is_known_and_what_was_counted(copies: Workspace) -> None:
+    matched(copies)
+    pairs = copies.catalog.pairs()
+    forget(copies)
+    verifier = PairVerifier(copies, PictureLooks.of_workspace(copies))
+    assert verifier.counts.looked_at == 0
+    first, second = verifier.verify(pairs[:20]), verifier.verify(pairs[20:])
+    assert (
+        pl.concat([first, second]).drop("resolution", "tier", "score").equals(pairs.drop("resolution", "tier", "score"))
+    )
+    assert verifier.counts.looked_at == pairs.height
+    # Nothing was stored: another run takes up the parts.
+    other = PairVerifier(copies, PictureLooks.of_workspace(copies))
+    other.verify(pairs)
+    assert (other.counts.looked_at, other.counts.reused) == (0, pairs.height)
