@@ -7,7 +7,7 @@ does what the command of its name does, with the same function behind it.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -216,18 +216,19 @@ class Workbench:
         """
         return pipeline.list_pairs(self.workspace, tiers)
 
-    def groups(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+    def groups(self, rule: RuleLike = None, *, tiers: Tiers = None, include: Collection[str] = ()) -> pl.DataFrame:
         """Groups: each keeper, and the objects that are copies of it. Nothing is moved or removed.
 
         Args:
             rule: When a pair is a copy; None for the strict rule.
             tiers: Tiers to propose from; None for those of the rule.
+            include: Relations proposed besides `whole` and `part`: "composite", "contains". Look before you act.
 
         Example:
             >>> workbench.groups(Thresholds(pdq_max=0)).height <= workbench.groups().height
             True
         """
-        return self._grouped(rule, tiers).groups
+        return self._grouped(rule, tiers, include).groups
 
     def withheld(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
         """Matches that are not proposed for removal, each with the reason.
@@ -239,6 +240,18 @@ class Workbench:
             True
         """
         return self._grouped(rule, tiers).withheld
+
+    def related(self, rule: RuleLike = None) -> pl.DataFrame:
+        """Pictures that match in part and are not proposed: a collage and what is in it, a crop and its thumbnail.
+
+        Args:
+            rule: As for `groups`.
+
+        Example:
+            >>> set(workbench.related()["relation"]) <= {"contains", "composite"}
+            True
+        """
+        return self._grouped(rule, None).related
 
     def savings(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
         """Bytes that the proposed removals would free, by location and tier, gross and realisable.
@@ -379,8 +392,8 @@ class Workbench:
 
         return describe_workspace(self.workspace.directory.name, self.locations, self.coverage(), self.notes())
 
-    def _grouped(self, rule: RuleLike, tiers: Tiers) -> GroupsView:
-        return pipeline.list_groups(self.workspace, tiers, rule=_rule(rule))
+    def _grouped(self, rule: RuleLike, tiers: Tiers, include: Collection[str] = ()) -> GroupsView:
+        return pipeline.list_groups(self.workspace, tiers, rule=_rule(rule), include=include)
 
 
 def _rule(rule: RuleLike) -> Rule:

@@ -47,12 +47,14 @@ def compare(
         lines = [(name, "-" if value is None else f"{value:.6g}", meaning) for name, value, meaning, *_ in rows]
         return Sheet(columns, lines, "No scores.")
 
-    summary: dict[str, object] = {"tier": tier, "verdict": comparison.verdict}
+    relation = str(comparison.relation) if comparison.relation else None
+    summary: dict[str, object] = {"tier": tier, "relation": relation, "verdict": comparison.verdict}
+    summary |= {"proposal": comparison.proposal}
     summary |= {"sentences": list(comparison.sentences), "missing_features": dict(comparison.missing)}
     summary |= {"facts_a": dict(comparison.facts_a), "facts_b": dict(comparison.facts_b)}
     if not as_json and csv != STANDARD_OUTPUT:
         print_lines([*_facts("A", a, comparison.facts_a), *_facts("B", b, comparison.facts_b), ""])
-    closing = [*comparison.sentences, *missing_lines(comparison.missing)]
+    closing = [*comparison.sentences, comparison.proposal, *missing_lines(comparison.missing)]
     give(Answer("compare", frame, show, summary, closing), as_json=as_json, csv=csv)
 
 

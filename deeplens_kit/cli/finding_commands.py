@@ -17,7 +17,7 @@ from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
-from deeplens_kit.cli.withheld import withheld_rows, withheld_sheet
+from deeplens_kit.cli.withheld import related_rows, withheld_rows, withheld_sheet
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.reporting.words import format_bytes, format_count, format_score, plural
 
@@ -40,20 +40,40 @@ _ProposedTier = Annotated[
     typer.Option("--tier", metavar="|".join(_PROPOSED_TIERS), help="Only evidence of this strength; may come again."),
 ]
 
+_ANY_RELATION = ("whole", "part", "contains", "composite", "unverified")
+_INCLUDABLE = ("composite", "contains", "part")
+_Relation = Annotated[
+    list[str] | None,
+    typer.Option("--relation", metavar="|".join(_ANY_RELATION), help="Only how a stands to b; may come again."),
+]
+_Include = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        metavar="|".join(_INCLUDABLE),
+        help="Propose these relations too: look at each before you act; may come again.",
+    ),
+]
+
 _SHOWN_PAIRS = 50
 _SHOWN_GROUPS = 20
 
 
-def _tiers(given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
+def _chosen(kind: str, given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
     for name in given or ():
         if name not in allowed:
-            raise UnknownNameError("tier", name, allowed)
+            raise UnknownNameError(kind, name, allowed)
     return given or None
+
+
+def _tiers(given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
+    return _chosen("tier", given, allowed)
 
 
 def pairs(
     context: typer.Context,
     tier: _AnyTier = None,
+    relation: _Relation = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs at most; the table shows 50 by default.")] = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -63,7 +83,9 @@ def pairs(
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        frame = _with_object_ids(workspace, pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER)))
+        relations = _chosen("relation", relation, _ANY_RELATION)
+        frame = pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER), relations=relations)
+        frame = _with_object_ids(workspace, frame)
         current = pipeline.is_current(workspace)
         notes = pipeline.caveats(workspace, current=current)
         empty = _when_empty(workspace, "No pairs.")
@@ -122,6 +144,7 @@ def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
 def duplicates(
     context: typer.Context,
     tier: _ProposedTier = None,
+    include: _Include = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with thumbnails and evidence.")
     ] = None,
@@ -141,11 +164,13 @@ def duplicates(
         from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, by_freed
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
-        view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS))
+        widened = _chosen("relation", include, _INCLUDABLE) or []
+        view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS), include=widened)
         coverage = pipeline.of_active_locations(workspace, pipeline.coverage(workspace))
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
         not_proposed = withheld_rows(workspace, view.withheld)
+        related = related_rows(workspace, view.related)
         notes = pipeline.caveats(workspace, current=view.current)
         if html is not None:
             _write_page(workspace, view, coverage, html, limit, notes)
@@ -176,13 +201,16 @@ def duplicates(
             "found_objects": covered.objects,
             "analysed_objects": covered.analysed_objects,
             "withheld": view.withheld.height,
+            "related": view.related.height,
+            "included": sorted(set(widened)),
             "current": view.current,
             "notes": notes,
         },
-        _duplicates_lines(
-            totals, covered, view.withheld.height, limit or _SHOWN_GROUPS, listed=csv is None and not html
-        ),
-        {"withheld": not_proposed},
+        [
+            *_look_first_lines(view.groups),
+            *_duplicates_lines(totals, covered, view, limit or _SHOWN_GROUPS, listed=csv is None and not html),
+        ],
+        {"withheld": not_proposed, "related": related},
     )
     give(answer, as_json=as_json, csv=csv, in_file=html is not None)
 
@@ -224,7 +252,20 @@ def _freed_words(row: Mapping[str, Any]) -> str:
     return f"; frees {format_bytes(row['frees_bytes'])}"
 
 
-def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, most: int, *, listed: bool) -> list[str]:
+def _look_first_lines(groups: pl.DataFrame) -> list[str]:
+    """How many of the proposed files are there only because somebody asked for their relation."""
+    import polars as pl
+
+    from deeplens_kit.matching.relations import LOOK_FIRST
+
+    going = groups.filter(~pl.col("is_keeper"))
+    counts = [(name, going.filter(relation=name)["object_id"].n_unique()) for name in LOOK_FIRST]
+    return [f"Included: {plural(count, 'file')} ({name}): {LOOK_FIRST[name]}." for name, count in counts if count]
+
+
+def _duplicates_lines(
+    totals: Totals, covered: CoverageTotals, view: GroupsView, most: int, *, listed: bool
+) -> list[str]:
     from deeplens_kit.reporting.savings_numbers import coverage_line
 
     if not covered.objects:
@@ -242,8 +283,14 @@ def _duplicates_lines(totals: Totals, covered: CoverageTotals, withheld: int, mo
                 else "."
             )
         )
+    withheld, related = view.withheld.height, view.related.height
     if withheld:
         lines.append(f"{plural(withheld, 'match', 'matches')} not proposed; --withheld lists them with the reason.")
+    if related:
+        lines.append(
+            f"{plural(related, 'pair')} related, not proposed: one picture holds the other, or a part of it, and more; "
+            "--html and --json list them."
+        )
     lines.append(coverage_line(covered))
     return lines
 

@@ -1,7 +1,6 @@
 """Matches that are not proposed, as rows with the places of both pictures.
 
-Takes the frame of withheld matches, gives one row for each with the file that stays and the one that would; must not
-judge.
+Takes the frames of withheld and of related matches, gives one row for each with both files; must not judge.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["withheld_rows", "withheld_sheet"]
+__all__ = ["related_rows", "withheld_rows", "withheld_sheet"]
 
 _COLUMNS = (
     "path",
@@ -31,6 +30,22 @@ _COLUMNS = (
     "keeper_digest",
     "object_id",
     "keeper_object_id",
+)
+
+
+_RELATED_COLUMNS = (
+    "path",
+    "location",
+    "relation",
+    "other_path",
+    "other_location",
+    "tier",
+    "score",
+    "reason",
+    "digest",
+    "other_digest",
+    "object_id",
+    "other_object_id",
 )
 
 
@@ -49,6 +64,22 @@ def withheld_rows(workspace: Workspace, withheld: pl.DataFrame) -> pl.DataFrame:
     rows = withheld.join(places, on="object_id", how="left").join(keepers, on="keeper_object_id", how="left")
     order = ["score", "keeper_digest", "digest", "object_id"]
     return rows.select(*_COLUMNS).sort(order, descending=[True, False, False, False])
+
+
+def related_rows(workspace: Workspace, related: pl.DataFrame) -> pl.DataFrame:
+    """What matches in part and is not proposed, strongest first, with the places of both pictures."""
+    import polars as pl
+
+    named = pl.concat([related["object_id"], related["other_object_id"]]).unique()
+    places = (
+        workspace.catalog.objects(columns=["object_id", "location_id", "path"])
+        .filter(pl.col("object_id").is_in(named.implode()))
+        .join(workspace.location_names(), on="location_id", how="left")
+        .select("object_id", "location", "path")
+    )
+    others = places.select(other_object_id="object_id", other_location="location", other_path="path")
+    rows = related.join(places, on="object_id", how="left").join(others, on="other_object_id", how="left")
+    return rows.select(*_RELATED_COLUMNS).sort("score", "digest", "other_digest", descending=[True, False, False])
 
 
 def withheld_sheet(rows: pl.DataFrame) -> Sheet:

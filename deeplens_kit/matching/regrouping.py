@@ -353,7 +353,7 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: fr
             left[part], right[part], resolution[part], same[part], relations, wanted, facts
         )
     right_goes, left_goes = (sides[name].is_in(list(wanted)).to_numpy() for name in ("right", "left"))
-    proposable = right_goes.astype(np.uint8) | left_goes.astype(np.uint8) << 1
+    proposable = (right_goes + 2 * left_goes).astype(np.uint8)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
     return _Edges(left, right, evidence, orientation, same, outdone, allowed, proposable, starts, incident)
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from deeplens_kit.matching.look_words import look_lines
 from deeplens_kit.matching.relations import LOOK_FIRST
 from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
 from deeplens_kit.matching.view_words import seen_from_keeper, view_sentences
@@ -109,7 +110,8 @@ def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
     page_like = context["page_like"]
     clauses = rule.unmeasured if page_like is None else rule.page_like if page_like else rule.plain
     said = [_signal(name, pair.get(name), clauses) for name in _EVIDENCE]
-    if turned(pair):
+    said += look_lines(pair)
+    if turned(pair) and pair.get("mirrored") is None:
         said.append("The hashes agree best when one picture is rotated or mirrored.")
     if page_like:
         said.append("One tone covers most of a picture, as on a page: its bounds are narrower.")
@@ -166,11 +168,12 @@ def _bounds(clause: Clause) -> str:
 
 
 def _row(pair: Mapping[str, object], context: Mapping[str, object]) -> pl.DataFrame:
-    values = {name: [pair.get(name)] for name in _EVIDENCE}
+    # Every column that a rule may look at; what the pair lacks was never measured.
+    values = {name: [pair.get(name)] for name in PAIRS.names}
     flags = {
         name: [bool(value) if name != "page_like" or value is not None else None] for name, value in context.items()
     }
-    types = {name: PAIRS.polars[name] for name in _EVIDENCE} | dict.fromkeys(flags, pl.Boolean())
+    types = {name: PAIRS.polars[name] for name in values} | dict.fromkeys(flags, pl.Boolean())
     return pl.DataFrame(values | flags, schema=types)
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "percent_words",
     "place_words",
     "relation_towards",
+    "seen_from",
     "seen_from_keeper",
     "turn_words",
     "view_sentences",
@@ -91,6 +92,20 @@ def seen_from_keeper(keeper_is_b: pl.Expr) -> list[pl.Expr]:
         of_keeper("region_a", "region_b").alias("region_keeper"),
         of_keeper("region_b", "region_a").alias("region_member"),
     ]
+
+
+def seen_from(pair: Mapping[str, object], digest: str) -> dict[str, object]:
+    """A row of PAIRS with a certain picture as a, whichever digest is smaller; `orientation` stays as it is stored."""
+    if pair["digest_a"] == digest:
+        return dict(pair)
+    turned = dict(pair)
+    for name in ("digest", "covered", "region"):
+        turned[f"{name}_a"], turned[f"{name}_b"] = pair.get(f"{name}_b"), pair.get(f"{name}_a")
+    turned["relation"] = OPPOSITE_RELATION.get(str(pair["relation"]), pair["relation"])
+    ratio, turn = pair.get("resolution"), pair.get("turn_degrees")
+    turned["resolution"] = 1.0 / float(str(ratio)) if ratio else ratio
+    turned["turn_degrees"] = -float(str(turn)) if turn and not pair.get("mirrored") else turn
+    return turned
 
 
 def view_sentences(views: pl.DataFrame, keeper: str = "the keeper") -> pl.Series:

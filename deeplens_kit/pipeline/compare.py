@@ -13,13 +13,28 @@ import numpy as np
 import polars as pl
 
 from deeplens_kit.decode import effective_pixels
+from deeplens_kit.decode.samples import native_samples
 from deeplens_kit.errors import ObjectUnreadableError
 from deeplens_kit.features import available
-from deeplens_kit.matching import STRICT, Rule, explain, find_pairs, with_context
+from deeplens_kit.matching import (
+    SAMPLE_FACTS,
+    STRICT,
+    Rule,
+    explain,
+    find_pairs,
+    group,
+    mark_pixels,
+    tiers_of,
+    with_context,
+    worth_comparing,
+)
+from deeplens_kit.matching.look_words import EVIDENCE_MEANINGS
+from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.view_words import seen_from
 from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import PICTURES, Tier
+from deeplens_kit.schemas import OBJECTS, PICTURES, Outcome, Relation, Tier
 from deeplens_kit.settings import DecodeSettings, FeatureSettings, MatchSettings
 from deeplens_kit.storage import digest_content, encode_path, open_location
 
@@ -32,6 +47,7 @@ _SCORES = {
     "phash_distance": "bits of 64 that differ, best of eight orientations",
     "sscd_small": "cosine of the small copy-detection vectors, -1..1",
     "sscd": "cosine of the full copy-detection vectors, -1..1",
+    **EVIDENCE_MEANINGS,
     "score": "all evidence together, 0..1",
 }
 _FACTS = (
@@ -75,6 +91,8 @@ class Comparison:
         scores: Every score.
         sentences: What each score says under the rule, the verdict last.
         tier: How strong the evidence is, None when the pictures have nothing to do with each other.
+        relation: How the first stands to the second, None as for the tier.
+        proposal: Whether one of them could go for the other, and why or why not.
         verdict: One sentence.
         missing: Features that could not be computed, with the reason.
     """
@@ -84,6 +102,8 @@ class Comparison:
     scores: tuple[ScoreLine, ...]
     sentences: tuple[str, ...]
     tier: Tier | None
+    relation: Relation | None
+    proposal: str
     verdict: str
     missing: Mapping[str, str]
 
@@ -112,12 +132,16 @@ def compare_files(
     if contents[0].digests == contents[1].digests:
         verdict = "The files are byte for byte the same."
         equal = ScoreLine("score", 1.0, _SCORES["score"])
-        return Comparison(facts[0], facts[1], (equal,), (verdict,), Tier.BYTES, verdict, tools.missing)
-    pair = _pair(analysed, rule)
+        proposal = "Proposed: either could go while the other stays."
+        return Comparison(
+            facts[0], facts[1], (equal,), (verdict,), Tier.BYTES, Relation.WHOLE, proposal, verdict, tools.missing
+        )
+    pair, proposal = _pair(analysed, contents, facts, decode, rule)
     scores = tuple(ScoreLine(name, _number(pair.get(name)), meaning) for name, meaning in _SCORES.items())
     sentences = tuple(explain(pair, rule))
     tier = Tier(str(pair["tier"])) if pair.get("tier") else None
-    return Comparison(facts[0], facts[1], scores, sentences, tier, sentences[-1], tools.missing)
+    relation = Relation(str(pair["relation"])) if pair.get("relation") else None
+    return Comparison(facts[0], facts[1], scores, sentences, tier, relation, proposal, sentences[-1], tools.missing)
 
 
 def _content(path: Path, decode: DecodeSettings) -> Content:
@@ -142,9 +166,17 @@ def _facts(content: Content, analysed: Analysed, decode: DecodeSettings) -> dict
     return {name: row[name] for name in _FACTS} | {"effective_pixels": effective_pixels(content.data, decode)}
 
 
-def _pair(analysed: list[Analysed], rule: Rule) -> Mapping[str, object]:
+def _pair(
+    analysed: list[Analysed],
+    contents: list[Content],
+    facts: list[dict[str, object]],
+    decode: DecodeSettings,
+    rule: Rule,
+) -> tuple[Mapping[str, object], str]:
+    """The pair with everything that is known of it, and what would be proposed."""
     rows = [{**row, "run_id": ""} for item in analysed for row in item.pictures]
-    pictures = pl.DataFrame(rows, schema=PICTURES.polars)
+    known = [{**row, "effective_pixels": fact["effective_pixels"]} for row, fact in zip(rows, facts, strict=True)]
+    pictures = pl.DataFrame(known, schema=PICTURES.polars)
     vectors = {
         spec.name: (
             [digest for item in analysed for digest in item.vectors[spec][0]],
@@ -152,10 +184,65 @@ def _pair(analysed: list[Analysed], rule: Rule) -> Mapping[str, object]:
         )
         for spec in analysed[0].vectors
     }
+    # 1. Hashes and vectors.
     pairs = find_pairs(pictures, vectors, _NO_FLOOR, rule, run_id="")
     if pairs.is_empty():
-        return {}
-    return with_context(pairs, pictures, rule).row(0, named=True)
+        return {}, "Not proposed: nothing of one was found in the other."
+    # 2. A closer look, and the samples themselves where they may be equal.
+    data = {str(fact["digest"]): content.data for fact, content in zip(facts, contents, strict=True)}
+    pairs = _looked_at(pairs, pictures, data, decode)
+    # 3. The rule again, over all of it.
+    judged = with_context(pairs, pictures, rule)
+    pairs = pairs.with_columns(tiers_of(judged, rule).alias("tier"), scores_of(judged, rule).alias("score"))
+    pairs = _with_equal_samples(pairs, pictures, data, decode)
+    # `a` is the first file, whichever digest is smaller.
+    pair = with_context(pairs, pictures, rule).row(0, named=True)
+    proposal = _proposal(pictures, pairs, [str(fact["digest"]) for fact in facts], rule)
+    return seen_from(pair, str(facts[0]["digest"])), proposal
+
+
+def _looked_at(
+    pairs: pl.DataFrame, pictures: pl.DataFrame, data: Mapping[str, bytes], decode: DecodeSettings
+) -> pl.DataFrame:
+    # Imported here: OpenCV is loaded where pixels are compared.
+    from deeplens_kit.matching.verification import measure_resolution, verify_pairs
+    from deeplens_kit.pipeline.looks import PictureLooks
+
+    source = PictureLooks.of_bytes(data, decode)
+    pairs = verify_pairs(pairs, source)
+    found = pairs["relation"][0] != Relation.UNVERIFIED
+    return measure_resolution(pairs, source) if found else pairs
+
+
+def _with_equal_samples(
+    pairs: pl.DataFrame, pictures: pl.DataFrame, data: Mapping[str, bytes], decode: DecodeSettings
+) -> pl.DataFrame:
+    worth = worth_comparing(pairs, pictures.select(SAMPLE_FACTS))
+    samples = [native_samples(data[digest], decode) for digest in worth]
+    return mark_pixels(pairs, pl.DataFrame({"digest": worth, "samples": pl.Series(samples, dtype=pl.String)}))
+
+
+def _proposal(pictures: pl.DataFrame, pairs: pl.DataFrame, digests: list[str], rule: Rule) -> str:
+    """What grouping would propose if these two were all there is."""
+    sizes = dict(pictures.select("digest", "size_bytes").iter_rows())
+    rows = [
+        dict.fromkeys(OBJECTS.names)
+        | {"object_id": name, "location_id": "compared", "path": name, "digest": digest, "size_bytes": sizes[digest]}
+        | {"change_token": "", "outcome": str(Outcome.INDEXED), "link_count": 1, "run_id": ""}
+        for name, digest in zip("AB", digests, strict=True)
+    ]
+    found = group(pl.DataFrame(rows, schema=OBJECTS.polars), pictures, pairs, rule)
+    if found.groups.height:
+        keeper, member = found.groups.sort("is_keeper", descending=True)["path"]
+        return f"Proposed: {member} could go, {keeper} stays ({found.groups.filter('is_keeper')['reason'][0]})."
+    if found.withheld.height:
+        row = found.withheld.row(0, named=True)
+        return f"Not proposed: of {row['object_id']} against {row['keeper_object_id']}: {row['reason']}."
+    if found.related.height:
+        row = found.related.row(0, named=True)
+        said = f"; {row['reason']}" if row["reason"] else ""
+        return f"Related, not proposed: {row['object_id']} holds more than {row['other_object_id']}{said}."
+    return "Not proposed: by the rule they are no copies."
 
 
 def _number(value: object) -> float | None:

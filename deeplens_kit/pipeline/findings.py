@@ -5,7 +5,7 @@ Takes an open workspace, gives frames with the names of locations; must not writ
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -15,7 +15,7 @@ from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule,
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import savings
-from deeplens_kit.schemas import Outcome, Relation, Tier, tier_strength
+from deeplens_kit.schemas import PAIRS, Outcome, Relation, Tier, tier_strength
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
@@ -40,7 +40,16 @@ GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_
 """Columns of `pictures` that grouping looks at."""
 
 _PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
-_EVIDENCE = ["phash_distance", "pdq_distance", "orientation", "sscd_small", "sscd"]
+_NO_EVIDENCE = ("digest_a", "digest_b", "tier", "relation", "score", "run_id")
+_EVIDENCE = [name for name in PAIRS.names if name not in _NO_EVIDENCE]
+# What pairs of equal bytes are known to have without a look.
+_OF_EQUAL_BYTES: dict[str, object] = {
+    "phash_distance": 0,
+    "pdq_distance": 0,
+    "orientation": 0,
+    "found_by": "",
+    "hub": False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +59,13 @@ class GroupsView:
     Attributes:
         groups: GROUPS with the column `location`, the name.
         withheld: WITHHELD.
+        related: RELATED: what matches in part and is not proposed, a collage and what is in it.
         current: False when pictures were indexed after the last matching: index again.
     """
 
     groups: pl.DataFrame
     withheld: pl.DataFrame
+    related: pl.DataFrame
     current: bool
 
 
@@ -96,16 +107,22 @@ def coverage(workspace: Workspace) -> pl.DataFrame:
     )
 
 
-def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) -> pl.DataFrame:
+def list_pairs(
+    workspace: Workspace,
+    tiers: Iterable[Tier | str] | None = None,
+    *,
+    relations: Iterable[Relation | str] | None = None,
+) -> pl.DataFrame:
     """Pairs of objects with their scores, strongest first.
 
     Args:
         workspace: An open workspace.
         tiers: Tiers to list; None for all.
+        relations: Relations to list, as a stands to b; None for all.
 
     Returns:
-        Columns path_a, location_a, path_b, location_b, score, tier, relation, phash_distance, pdq_distance,
-        orientation, sscd_small, sscd, digest_a, digest_b. Objects with equal bytes are pairs of tier `bytes`.
+        Columns path_a, location_a, path_b, location_b, score, tier, relation, the evidence as PAIRS has it, digest_a,
+        digest_b. Objects with equal bytes are pairs of tier `bytes`.
     """
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else set(Tier)
     places = indexed_files(workspace).select("digest", "path", "location").sort("digest", "location", "path")
@@ -119,6 +136,8 @@ def list_pairs(workspace: Workspace, tiers: Iterable[Tier | str] | None = None) 
         parts.append(_equal_pairs(places))
     columns = ["path_a", "location_a", "path_b", "location_b", "score", "tier", "relation", *_EVIDENCE]
     listed = pl.concat([part.select(*columns, "digest_a", "digest_b") for part in parts])
+    if relations is not None:
+        listed = listed.filter(pl.col("relation").is_in([str(Relation(name)) for name in relations]))
     return listed.sort("score", "digest_a", "digest_b", "path_a", "path_b", descending=[True, *[False] * 4])
 
 
@@ -175,35 +194,41 @@ def _equal_pairs(places: pl.DataFrame) -> pl.DataFrame:
         score=pl.lit(1.0, pl.Float32),
         tier=pl.lit(str(Tier.BYTES)),
         relation=pl.lit(str(Relation.WHOLE)),
-        phash_distance=pl.lit(0, pl.Int32),
-        pdq_distance=pl.lit(0, pl.Int32),
-        orientation=pl.lit(0, pl.Int32),
-        sscd_small=pl.lit(None, pl.Float32),
-        sscd=pl.lit(None, pl.Float32),
+        **{name: pl.lit(_OF_EQUAL_BYTES.get(name), PAIRS.polars[name]) for name in _EVIDENCE},
         digest_a="digest",
         digest_b="digest",
     )
 
 
-def list_groups(workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT) -> GroupsView:
+def list_groups(
+    workspace: Workspace,
+    tiers: Iterable[Tier | str] | None = None,
+    *,
+    rule: Rule = STRICT,
+    include: Collection[Relation | str] = (),
+) -> GroupsView:
     """Groups around keepers, from the stored pairs by a rule; no file is touched.
 
     Args:
         workspace: An open workspace.
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
         rule: The bounds, for example `Thresholds(pdq_max=28).rule()`.
+        include: Relations of a member to its keeper that are proposed besides `whole` and `part`: `composite` (one of
+            the two holds foreign content), `contains` (the member shows more). Look at each before you act.
 
     Raises:
         SettingsError: The rule is looser than the floor of the stored pairs.
+        UnknownNameError: A relation that cannot be included.
     """
     floor_of(workspace).refuse_looser(rule)
     objects = active_files(workspace)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
-    grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen)
+    grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen, include=include)
     return GroupsView(
         groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
         withheld=grouping.withheld,
+        related=grouping.related,
         current=is_current(workspace),
     )
 

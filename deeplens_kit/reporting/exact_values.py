@@ -17,6 +17,8 @@ __all__ = ["json_document", "plain_rows"]
 
 # Scores are float32: six digits after the point say all that they hold.
 _SCORE_DIGITS = 6
+# Of the sides of a region: a tenth of a pixel of a picture of 1,000.
+_SIDE_DIGITS = 4
 
 
 def json_document(
@@ -60,10 +62,11 @@ def plain_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Values as programs want them: short decimals, and names that are valid text."""
     import polars as pl
 
+    from deeplens_kit.schemas.kinds import BOX
     from deeplens_kit.storage.paths import ESCAPE, display_path
 
     texts = [name for name in rows.columns if rows.schema[name] == pl.String() and not name.startswith("object_id")]
-    paths = [name for name in texts if name.startswith(("path", "keeper_path"))]
+    paths = [name for name in texts if name.startswith(("path", "keeper_path", "other_path"))]
     # A backslash is doubled in every path, so that `\\xff` is always a byte and two files never look alike.
     exact = [
         pl.col(name)
@@ -82,4 +85,13 @@ def plain_rows(rows: pl.DataFrame) -> pl.DataFrame:
     scores = [
         pl.col(name).cast(pl.Float64).round(_SCORE_DIGITS) for name in rows.columns if rows.schema[name] == pl.Float32()
     ]
-    return rows.with_columns(*exact, *shown, *scores)
+    boxes = [_box(name) for name in rows.columns if rows.schema[name] == BOX]
+    return rows.with_columns(*exact, *shown, *scores, *boxes)
+
+
+def _box(name: str) -> pl.Expr:
+    """A region as "left,top,right,bottom"; null where there is none."""
+    import polars as pl
+
+    sides = [pl.col(name).arr.get(side).cast(pl.Float64).round(_SIDE_DIGITS).cast(pl.String) for side in range(4)]
+    return pl.concat_str(sides, separator=",").alias(name)
