@@ -171,6 +171,7 @@ class Workbench:
         from deeplens_kit.reporting.index_summary import IndexSummary
         from deeplens_kit.views.index_progress import progress_listener, say_signal
 
+        found: list[pipeline.MatchReport] = []
         with stop_on_signals((signal.SIGINT,), say_signal) as stop, progress_listener(quiet=quiet) as listener:
             reports = pipeline.index(
                 self.workspace,
@@ -181,8 +182,9 @@ class Workbench:
                 and_match=and_match,
                 accept_gone=accept_gone,
                 retry_failed=retry_failed,
+                matched=found.append,
             )
-        return IndexSummary(reports)
+        return IndexSummary(reports, match=found[0] if found else None)
 
     def objects(self, *, private: bool = False) -> pl.DataFrame:
         """Every object with its location and its picture's facts; `private` adds where it was taken (GPS).

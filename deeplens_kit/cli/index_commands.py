@@ -6,7 +6,8 @@ the stores.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,7 +22,7 @@ from deeplens_kit.reporting.index_summary import HEADINGS, IndexSummary
 from deeplens_kit.views.index_progress import progress_listener
 
 if TYPE_CHECKING:
-    from deeplens_kit.pipeline import IndexReport
+    from deeplens_kit.pipeline import MatchReport
 
 __all__ = ["index"]
 
@@ -50,6 +51,7 @@ def index(
     """Read what is new or changed at the locations, and find what is alike. Ctrl-C stops cleanly."""
     check_outputs(csv)
     failed: DeepLensError | None = None
+    found: list[MatchReport] = []
     with opened(context, csv) as workspace, stop_on_signals() as stop:
         from deeplens_kit import pipeline
 
@@ -64,6 +66,7 @@ def index(
                     and_match=not no_match,
                     accept_gone=accept_gone,
                     retry_failed=retry_failed,
+                    matched=found.append,
                 )
             except DeepLensError as error:
                 # One bad location does not hide what was done at the others.
@@ -73,25 +76,26 @@ def index(
                 failed = error
         empty = no_active_location(workspace)
     matched = not no_match and (failed is None or isinstance(failed, LocationError | LeaseHeldError))
-    give(_index_answer(reports, matched=matched, failed=failed, empty=empty), as_json=as_json, csv=csv)
+    told = IndexSummary(reports, failures_at="`deeplens failures`", when_empty=empty, match=found[0] if found else None)
+    give(_index_answer(told, matched=matched, failed=failed), as_json=as_json, csv=csv)
     if failed is not None:
         raise failed
 
 
-def _index_answer(reports: Sequence[IndexReport], *, matched: bool, failed: DeepLensError | None, empty: str) -> Answer:
+def _index_answer(told: IndexSummary, *, matched: bool, failed: DeepLensError | None) -> Answer:
     from deeplens_kit.telemetry.redaction import redact
 
-    told = IndexSummary(reports, failures_at="`deeplens failures`", when_empty=empty)
     totals = told.totals
     summary: dict[str, object] = totals | {
         "skipped": dict(told.skipped),
         "missing_features": dict(told.missing),
         "matched": matched,
+        "pairs": asdict(told.match) if told.match else None,
     }
     if failed is not None:
         summary["error"] = {"code": failed.code, "message": redact(str(failed))}
     closing = told.lines
-    if reports and failed is None:
+    if told.reports and failed is None:
         closing.append(_next_line(totals, matched))
     return Answer("index", told.frame, lambda: _index_sheet(told), summary, closing)
 

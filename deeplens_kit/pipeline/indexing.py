@@ -7,11 +7,11 @@ Stopping at any moment (an interrupt, a kill, a full disk) loses at most the unc
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from deeplens_kit.errors import Interrupted, LeaseHeldError, LocationError
 from deeplens_kit.features import check_runtime
-from deeplens_kit.pipeline.graph import match
+from deeplens_kit.pipeline.graph import MatchReport, match
 from deeplens_kit.pipeline.location_run import IndexReport, RunOptions, index_location
 from deeplens_kit.pipeline.progress import ProgressListener
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
@@ -32,6 +32,7 @@ def index(
     and_match: bool = True,
     accept_gone: bool = False,
     retry_failed: bool = False,
+    matched: Callable[[MatchReport], object] | None = None,
 ) -> list[IndexReport]:
     """Index the locations named, or all active ones, and bring the neighbour graph up to date.
 
@@ -46,6 +47,7 @@ def index(
         and_match: Find pairs afterwards.
         accept_gone: Take a location at its word that lists nothing of what it held.
         retry_failed: Read files again that failed, though they did not change.
+        matched: Told what matching found, where there was something to match.
 
     Returns:
         A report per location, in the order of `names`.
@@ -81,10 +83,12 @@ def index(
             raise interrupted
     if and_match:
         try:
-            match(workspace, workers=count, progress=progress, stop=stop, inputs=inputs)
+            found = match(workspace, workers=count, progress=progress, stop=stop, inputs=inputs)
         except Interrupted as error:
             error.reports = tuple(reports)
             raise
+        if matched is not None and found is not None:
+            matched(found)
     if failed:
         failed[0].reports = tuple(reports)
         raise failed[0]

