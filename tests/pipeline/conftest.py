@@ -40,6 +40,20 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+COPIES = 9
+
+
+@pytest.fixture
+def many_copies(pictures: Path) -> Path:
+    """The same folder with copies of two photographs in many sizes and qualities: about ninety pairs."""
+    for number in range(COPIES):
+        for name in ("coffee", "astronaut"):
+            with Image.open(pictures / f"{name}.jpg") as image:
+                small = image.resize((image.width - 12 * number, image.height - 8 * number))
+                small.save(pictures / f"{name} {number}.jpg", quality=90 - 4 * number)
+    return pictures
+
+
 @pytest.fixture
 def workspace(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
     """A workspace with the location `pics` over `pictures`."""

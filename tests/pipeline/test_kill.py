@@ -1,9 +1,10 @@
-"""`kill -9` at any moment of an index run: the next run ends with the catalog of an undisturbed one."""
+"""`kill -9` at any moment of indexing or matching: the next run ends with the catalog of an undisturbed one."""
 
 from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplens_kit.pipeline import Workspace, index
+from deeplens_kit.pipeline import Workspace, index, match
 
 KILLS = int(os.environ.get("DEEPLENS_KILLS", "20"))
 
@@ -32,6 +33,16 @@ with Workspace.open(sys.argv[1]) as workspace:
 """
 
 
+_MATCH = """
+import sys
+from deeplens_kit.pipeline import Workspace, match, pair_work
+pair_work._PART_PAIRS = 16  # so that a short run keeps more than one piece
+with Workspace.open(sys.argv[1]) as workspace:
+    print("ready", flush=True)
+    match(workspace, workers=2)
+"""
+
+
 def _digest(workspace_dir: Path) -> str:
     with Workspace.open(workspace_dir) as workspace:
         return workspace.content_digest()
@@ -42,8 +53,8 @@ def _make(directory: Path, pictures: Path) -> None:
         workspace.ledger.add_location("many", str(pictures), {})
 
 
-def _start(directory: Path) -> subprocess.Popen[str]:
-    process = subprocess.Popen([sys.executable, "-c", _RUN, str(directory)], stdout=subprocess.PIPE, text=True)
+def _start(directory: Path, script: str = _RUN) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", script, str(directory)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     with process.stdout as stdout:
         assert stdout.readline() == "ready\n"
@@ -80,3 +91,39 @@ def test_killed_at_any_moment_the_next_run_ends_with_the_same_catalog(tmp_path: 
             index(workspace)
         assert _digest(directory) == expected, f"kill number {number}"
     assert killed >= KILLS // 2, "most runs must have been killed while they worked"
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_killed_while_pairs_are_looked_at_the_next_run_goes_on_and_ends_the_same(
+    tmp_path: Path, many_copies: Path
+) -> None:
+    indexed = tmp_path / "indexed"
+    _make(indexed, many_copies)
+    with Workspace.open(indexed) as workspace:
+        index(workspace, and_match=False)
+    reference = tmp_path / "undisturbed"
+    shutil.copytree(indexed, reference)
+    began = time.monotonic()
+    assert _start(reference, _MATCH).wait() == 0
+    whole_seconds = time.monotonic() - began
+    expected = _digest(reference)
+
+    moments = random.Random(20261124)
+    killed = resumed = 0
+    for number in range(max(4, KILLS // 2)):
+        directory = tmp_path / f"killed-{number}"
+        shutil.copytree(indexed, directory)
+        process = _start(directory, _MATCH)
+        try:
+            process.wait(timeout=moments.uniform(0.0, 0.9 * whole_seconds))
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            killed += process.wait() == -signal.SIGKILL
+        with Workspace.open(directory) as workspace:
+            report = match(workspace)
+            resumed += report is not None and report.reused > 0
+        assert _digest(directory) == expected, f"kill number {number}"
+        assert not list((directory / "cache" / "verdicts").rglob("*.parquet"))
+    assert killed >= 2, "most runs must have been killed while they worked"
+    assert resumed, "some runs must have been killed when a part of their pairs was looked at"

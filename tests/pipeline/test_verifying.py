@@ -19,8 +19,6 @@ from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.settings import MatchSettings
 
-COPIES = 9
-
 
 class Seen:
     """Keeps the last word on each stage; sets an event once so many pairs were looked at."""
@@ -40,15 +38,10 @@ class Seen:
 
 
 @pytest.fixture
-def copies(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
-    """The photographs with copies of two of them in many sizes and qualities; indexed, not matched."""
-    for number in range(COPIES):
-        for name in ("coffee", "astronaut"):
-            with Image.open(pictures / f"{name}.jpg") as image:
-                small = image.resize((image.width - 12 * number, image.height - 8 * number))
-                small.save(pictures / f"{name} {number}.jpg", quality=90 - 4 * number)
+def copies(tmp_path: Path, many_copies: Path) -> Iterator[Workspace]:
+    """A workspace over the photographs and their copies, indexed, not matched."""
     with Workspace.create(tmp_path / "copies") as made:
-        made.ledger.add_location("pics", str(pictures), {})
+        made.ledger.add_location("pics", str(many_copies), {})
         index(made, and_match=False)
         yield made
 
