@@ -33,7 +33,7 @@ BORDERLINE = TableSchema(
         Column("orientation", _SHORT, "as in pairs", nullable=True),
         Column("sscd_small", _COSINE, "as in pairs", nullable=True),
         Column("sscd", _COSINE, "as in pairs", nullable=True),
-        Column("situation", _TEXT, "which bounds apply: plain, unmeasured or page_like"),
+        Column("situation", _TEXT, "which bounds apply: a name in SITUATIONS"),
         Column("accepted", pl.Boolean(), "a copy by the rule"),
         Column("margin", _COSINE, "from the nearest bound, in units of log odds (8 bits of PDQ); below 0 not met"),
         Column("path_a", _TEXT, "the best object of the picture"),
@@ -50,7 +50,7 @@ HISTOGRAM = TableSchema(
     (
         Column("signal", _TEXT, "pdq (bits of 256) or sscd (the greater cosine of the two models)"),
         Column("value", pl.Float64(), "bits, or the lower edge of a bin of `SSCD_BIN`"),
-        Column("situation", _TEXT, "plain, unmeasured or page_like"),
+        Column("situation", _TEXT, "a name in SITUATIONS"),
         Column("pairs", pl.Int64(), "pairs; those of pictures with too little information are left out"),
     ),
     key=("signal", "value", "situation"),
@@ -65,8 +65,9 @@ _NAMES = {
     "pdq_distance": ("PDQ", 256),
     "sscd_small": ("small SSCD", 0),
     "sscd": ("SSCD", 0),
+    "likelihood": ("likelihood", 0),
 }
-_PAGE_LIKE = {"plain": False, "unmeasured": None, "page_like": True}
+_PAGE_LIKE = {"plain": False, "unmeasured": None, "page_like": True, "verified": False, "verified_page": True}
 
 
 def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.DataFrame:
@@ -102,7 +103,7 @@ def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.Da
 
 def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
     """How many pairs there are at each distance and cosine: HISTOGRAM, by signal, value and situation."""
-    evidence, situation = regrouper.edges.evidence, regrouper.situations(rule)
+    evidence, situation = regrouper.evidence(rule), regrouper.situations(rule)
     cosine = np.fmax(evidence[:, 2], evidence[:, 3])
     signals = {"pdq": (evidence[:, 1], 1), "sscd": (cosine, SSCD_BINS_PER_UNIT)}
     parts = [HISTOGRAM.empty()]
@@ -129,11 +130,12 @@ def _described(regrouper: Regrouper, rule: Rule, rows: NDArray[np.int64], margin
     values = {
         f"{name}_{end}": regrouper.best[name][side] for end, side in sides.items() for name in regrouper.best.columns
     }
-    evidence = {name: pl.Series(edges.evidence[rows, at], nan_to_null=True) for at, name in enumerate(EVIDENCE_COLUMNS)}
+    numbers = regrouper.evidence(rule)[rows]
+    evidence = {name: pl.Series(numbers[:, at], nan_to_null=True) for at, name in enumerate(EVIDENCE_COLUMNS)}
     situation = regrouper.situations(rule)[rows]
     frame = pl.DataFrame(values | evidence).with_columns(
         pl.col("pdq_distance", "phash_distance").cast(pl.Int32),
-        pl.col("sscd_small", "sscd").cast(pl.Float32),
+        pl.col("sscd_small", "sscd", "likelihood").cast(pl.Float32),
         orientation=pl.Series(edges.orientation[rows]).cast(pl.Int32).replace(-1, None),
         situation=pl.Series([SITUATIONS[number] for number in situation], dtype=pl.String),
         page_like=pl.Series([_PAGE_LIKE[SITUATIONS[number]] for number in situation], dtype=pl.Boolean),
@@ -151,7 +153,11 @@ def _why(row: dict[str, object], rule: Rule) -> str:
     """The bound that decides on a pair: the nearest of the clause that comes nearest to holding."""
     clauses: Sequence[Clause] = getattr(rule, str(row["situation"]))
     margin, name, bound = max((_deciding(row, clause, rule) for clause in clauses), key=lambda found: found[0])
-    about = {"page_like": " for page-like pictures", "unmeasured": " where nobody measured what the picture is like"}
+    about = {
+        "page_like": " for page-like pictures",
+        "verified_page": " for page-like pictures and crowds",
+        "unmeasured": " where nobody measured what the picture is like",
+    }
     circumstance = about.get(str(row["situation"]), "")
     if row["other_shots"] and rule.other_shots is not None:
         stricter = _deciding(row, rule.other_shots, rule)
@@ -161,10 +167,9 @@ def _why(row: dict[str, object], rule: Rule) -> str:
     said, bits = _NAMES[name]
     value = float(str(row[name]))
     # A cosine is cut, not rounded: 0.8999 must not read as if it met 0.9, but 0.9 of float32 must.
+    cut = math.floor((value + _FLOAT32_HALF_DIGIT) * 1000) / 1000
     found = (
-        f"differs in {value:g} of {bits} bits"
-        if bits
-        else f"cosine is {math.floor((value + _FLOAT32_HALF_DIGIT) * 1000) / 1000:.3f}"
+        f"differs in {value:g} of {bits} bits" if bits else f"{'is' if name == 'likelihood' else 'cosine is'} {cut:.3f}"
     )
     met = "at most" if bits else "at least"
     verdict = "a copy" if margin >= 0 else "not a copy"

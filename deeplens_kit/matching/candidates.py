@@ -120,8 +120,8 @@ def pairs_towards_keepers(
         run_id: The run that writes the rows.
 
     Returns:
-        PAIRS, sorted by digests, none of `pairs`; `hub` is false, for copies led here, and sscd_normalised is null until
-        all pairs are looked at together, see `normalised_cosines`.
+        PAIRS, sorted by digests, none of `pairs`; `hub` is false, for copies led here, and sscd_normalised is null
+        until all pairs are looked at together, see `normalised_cosines`.
     """
     known = _known(pictures, vectors)
     order = known.pictures["digest"]

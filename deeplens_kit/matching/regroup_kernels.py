@@ -53,13 +53,13 @@ def margins(
     """How far each pair is from the nearest clause of its situation; not negative where it is a copy.
 
     Args:
-        evidence: float32 (m, 4), columns pHash and PDQ distance in bits, then two cosines; NaN where missing.
+        evidence: float32 (m, 5), pHash and PDQ distance in bits, two cosines, the likelihood; NaN where missing.
         situation: uint8 (m,), which clauses apply; the last situation is that no clause does.
         other_shots: bool (m,), where the clause `other` must hold as well.
-        clauses: float64 (c, 4), bounds by clause, NaN where not set.
+        clauses: float64 (c, 5), bounds by clause, NaN where not set.
         firsts: int64 (situations,), where the clauses of each situation begin; the last is c.
-        other: float64 (0 or 1, 4).
-        widths: float64 (4,), what is one unit in each column.
+        other: float64 (0 or 1, 5).
+        widths: float64 (5,), what is one unit in each column.
 
     Returns:
         float32 (m,), -inf where nothing applies or evidence is missing.

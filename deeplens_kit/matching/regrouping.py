@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.family_copies import family_standing
 from deeplens_kit.matching.groups import companion_groups, held_objects
+from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.policy import (
     ComparedTraits,
     keeper_order,
@@ -32,14 +33,17 @@ from deeplens_kit.schemas import Relation, Tier
 
 __all__ = ["EVIDENCE_COLUMNS", "PLAIN", "SITUATIONS", "Regrouper", "Regrouping"]
 
-EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd")
-"""Columns of PAIRS in the order of the kernels' evidence; the distances first."""
+EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd", "likelihood")
+"""The kernels' evidence in order, the distances first: columns of PAIRS and what the close look at a pair comes to."""
 
-SITUATIONS = ("plain", "unmeasured", "page_like")
+SITUATIONS = ("plain", "unmeasured", "page_like", "verified", "verified_page")
 """Which clauses of a rule apply, by number; one more is that none does: too little information."""
 
-PLAIN, _UNMEASURED, _PAGE_LIKE, _LOW_INFORMATION = range(4)
-_BOUNDS = ("phash_max", "pdq_max", "sscd_small_min", "sscd_min")
+PLAIN, _UNMEASURED, _PAGE_LIKE, _VERIFIED, _VERIFIED_PAGE, _LOW_INFORMATION = range(6)
+_STORED = EVIDENCE_COLUMNS[:-1]
+_BOUNDS = ("phash_max", "pdq_max", "sscd_small_min", "sscd_min", "likelihood_min")
+# One unit of a margin in the likelihood, as .05 of a cosine is one.
+_LIKELIHOOD_WIDTH = 0.05
 # Edges at a time while reasons to withhold are looked for: a few hundred MB at most.
 _BLOCK = 1 << 19
 
@@ -67,7 +71,8 @@ class _Edges:
     Attributes:
         left: int32 (m,).
         right: int32 (m,).
-        evidence: float32 (m, 4), EVIDENCE_COLUMNS; NaN where missing.
+        evidence: float32 (m, 4), EVIDENCE_COLUMNS but the likelihood; NaN where missing.
+        odds: Columns plain_odds, page_odds, see `likelihood`, and hub.
         orientation: int8 (m,), -1 where unknown.
         same: bool (m,), of the tier `pixels`: no rule is asked.
         outdone: uint8 (m,), as `keepers_of` wants it.
@@ -80,6 +85,7 @@ class _Edges:
     left: NDArray[np.int32]
     right: NDArray[np.int32]
     evidence: NDArray[np.float32]
+    odds: pl.DataFrame
     orientation: NDArray[np.int8]
     same: NDArray[np.bool_]
     outdone: NDArray[np.uint8]
@@ -138,7 +144,7 @@ class Regrouper:
         self.other_shots: NDArray[np.bool_] = self._pair_context(picture_context(taken, _ANY))["other_shots"].to_numpy()
         """bool (m,), pairs whose cameras noted different times."""
         self._lock = threading.Lock()
-        self._situations: dict[tuple[float, int], NDArray[np.uint8]] = {}
+        self._situations: dict[tuple[float, int], tuple[NDArray[np.uint8], NDArray[np.float32]]] = {}
         # Of the last rule: who asks for totals asks for borderline pairs next.
         self._last: tuple[Rule, NDArray[np.float32]] | None = None
 
@@ -154,20 +160,35 @@ class Regrouper:
 
     def situations(self, rule: Rule) -> NDArray[np.uint8]:
         """uint8 (m,), number in SITUATIONS of each pair, or one more where it holds too little information."""
+        return self._judged_by(rule)[0]
+
+    def evidence(self, rule: Rule) -> NDArray[np.float32]:
+        """float32 (m, 5), EVIDENCE_COLUMNS of each pair; NaN where missing."""
+        return self._judged_by(rule)[1]
+
+    def _judged_by(self, rule: Rule) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
         key = (rule.page_tone_min, rule.pdq_quality_min)
         with self._lock:
             if key not in self._situations:
-                seen = self._pair_context(picture_context(self._context, rule))
+                seen = self._pair_context(picture_context(self._context, rule)).hstack(self._edges.odds)
+                seen = seen.with_columns(likelihood=LIKELIHOOD.probability)
+                verified = pl.col("likelihood").is_not_null()
                 found = (
                     pl.when("low_information")
                     .then(_LOW_INFORMATION)
+                    .when(verified & (pl.col("page_like").fill_null(True) | pl.col("hub")))
+                    .then(_VERIFIED_PAGE)
+                    .when(verified)
+                    .then(_VERIFIED)
                     .when(pl.col("page_like").is_null())
                     .then(_UNMEASURED)
                     .when("page_like")
                     .then(_PAGE_LIKE)
                     .otherwise(PLAIN)
                 )
-                self._situations = {key: seen.select(found.cast(pl.UInt8).alias("situation"))["situation"].to_numpy()}
+                situation = seen.select(found.cast(pl.UInt8).alias("situation"))["situation"].to_numpy()
+                likelihood = seen["likelihood"].fill_null(float("nan")).to_numpy()
+                self._situations = {key: (situation, np.column_stack([self._edges.evidence, likelihood]))}
             return self._situations[key]
 
     def margins(self, rule: Rule) -> NDArray[np.float32]:
@@ -188,10 +209,10 @@ class Regrouper:
     def _found_margins(self, rule: Rule) -> NDArray[np.float32]:
         from deeplens_kit.matching.regroup_kernels import margins
 
-        clauses = (rule.plain, rule.unmeasured, rule.page_like)
+        clauses = (rule.plain, rule.unmeasured, rule.page_like, rule.verified, rule.verified_page)
         other = () if rule.other_shots is None else (rule.other_shots,)
         found = margins(
-            self._edges.evidence,
+            self.evidence(rule),
             self.situations(rule),
             self.other_shots,
             bounds_of([clause for some in clauses for clause in some]),
@@ -272,7 +293,7 @@ _ANY = Rule(name="any", version=1, plain=(), unmeasured=(), page_like=(), other_
 
 
 def bounds_of(clauses: Collection[Clause]) -> NDArray[np.float64]:
-    """float64 (c, 4), the bounds of each clause in the order of EVIDENCE_COLUMNS, NaN where not set."""
+    """float64 (c, 5), the bounds of each clause in the order of EVIDENCE_COLUMNS, NaN where not set."""
     found = np.full((len(clauses), len(_BOUNDS)), np.nan)
     for row, clause in enumerate(clauses):
         for name, bound in clause.bounds.items():
@@ -282,9 +303,11 @@ def bounds_of(clauses: Collection[Clause]) -> NDArray[np.float64]:
 
 
 def widths_of(rule: Rule) -> NDArray[np.float64]:
-    """float64 (4,), one unit of log odds of the rule's score curve in each of EVIDENCE_COLUMNS."""
+    """float64 (5,), what is one unit in each of EVIDENCE_COLUMNS, by the rule's curve where it has one."""
     curve = rule.curve
-    return np.array([curve.phash_width, curve.pdq_width, curve.sscd_width, curve.sscd_width], np.float64)
+    return np.array(
+        [curve.phash_width, curve.pdq_width, curve.sscd_width, curve.sscd_width, _LIKELIHOOD_WIDTH], np.float64
+    )
 
 
 class _Facts:
@@ -323,7 +346,8 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: fr
 
     # 1. Pairs by number.
     both = (
-        pairs.select("digest_a", "digest_b", "orientation", "resolution", "relation", "tier", *EVIDENCE_COLUMNS)
+        pairs.select("digest_a", "digest_b", "orientation", "resolution", "relation", "tier", "hub", *_STORED)
+        .hstack(LIKELIHOOD.odds(pairs))
         .join(numbers, left_on="digest_a", right_on="digest")
         .drop("digest_a")
         .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
@@ -334,7 +358,7 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: fr
         .sort("left", "right")
     )
     left, right = both["left"].to_numpy(), both["right"].to_numpy()
-    evidence = both.select(pl.col(EVIDENCE_COLUMNS).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
+    evidence = both.select(pl.col(_STORED).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
     resolution = oriented(resolution, both["swapped"].to_numpy())
     same = (both["tier"] == Tier.PIXELS).to_numpy()
@@ -355,7 +379,8 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: fr
     right_goes, left_goes = (sides[name].is_in(list(wanted)).to_numpy() for name in ("right", "left"))
     proposable = (right_goes + 2 * left_goes).astype(np.uint8)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
-    return _Edges(left, right, evidence, orientation, same, outdone, allowed, proposable, starts, incident)
+    odds = both.select("plain_odds", "page_odds", "hub")
+    return _Edges(left, right, evidence, odds, orientation, same, outdone, allowed, proposable, starts, incident)
 
 
 def _cases(

@@ -78,6 +78,8 @@ class Thresholds:
             unmeasured=(Clause(pdq_max=self.unmeasured_pdq_max),),
             page_like=(Clause(pdq_max=self.page_pdq_max),),
             other_shots=Clause(pdq_max=self.other_shots_pdq_max),
+            verified=STRICT.verified,
+            verified_page=STRICT.verified_page,
         )
 
     @property

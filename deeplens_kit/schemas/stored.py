@@ -113,7 +113,7 @@ PAIRS = TableSchema(
         Column(
             "agreement", FLOAT, "median correlation of small squares where both show something, -1..1", nullable=True
         ),
-        Column("agreement_low", FLOAT, "20th percentile of the same", nullable=True),
+        Column("agreement_low", FLOAT, "5th percentile where either shows much: how the worst agree", nullable=True),
         Column(
             "correlation", FLOAT, "of the aligned, high-passed two as wholes, -1..1; below 0 a negative", nullable=True
         ),

@@ -25,7 +25,9 @@ _LEAST_CELLS = 4  # inclusive, with something to see: fewer say nothing
 _UNLIKE, _LIKE = 0.50, 0.85  # correlation at which a square counts as not at all and as wholly explained
 _AGREES = 0.75  # correlation, exclusive
 _WOBBLE_CELLS = 6  # inclusive
-_LOW = 0.20  # percentile
+_MUCH = 8.0  # grey levels, exclusive
+_MUCH_CELLS = 6  # inclusive
+_LOW = 0.05  # percentile
 _FOREIGN_LIKENESS = 0.40  # correlation, exclusive
 _FOREIGN_CONTRAST = 14.0  # grey levels, exclusive: noise and strong compression stay below
 _FOREIGN_CELLS = 5  # inclusive, that touch
@@ -38,7 +40,7 @@ class Agreement:
     Attributes:
         difference: Share of what is to be seen that the other does not explain, 0..1.
         agreement: Median correlation of squares in which both show something, -1..1.
-        agreement_low: Their 20th percentile.
+        agreement_low: The 5th percentile of those in which either shows much: how well the worst of them agree.
         cells: Squares that agree.
         wobble_px: Mean distance of these from where the model puts them; 1 where there are too few.
         foreign: Share of the common view that is unlike in patches of some size, 0..1.
@@ -64,12 +66,12 @@ def agreement_of(found: Alignment) -> Agreement:
     weights = np.minimum(contrast[shown], _MOST_CONTRAST)
     explained = np.clip((values - _UNLIKE) / (_LIKE - _UNLIKE), 0, 1)
     both = likeness[shown & (np.minimum(contrast_a, contrast_b) > _CONTRAST)]
-    middle, low = (float(np.quantile(both, share)) for share in (0.5, _LOW)) if len(both) else (0.0, 0.0)
+    much = np.clip(likeness[within & (contrast > _MUCH)], -1, 1)
     good = shown & (likeness > _AGREES)
     return Agreement(
         difference=float(1 - (weights * explained).sum() / weights.sum()),
-        agreement=middle,
-        agreement_low=low,
+        agreement=float(np.median(both)) if len(both) else 0.0,
+        agreement_low=float(np.quantile(much, _LOW)) if len(much) >= _MUCH_CELLS else 0.0,
         cells=int(good.sum()),
         wobble_px=_wobble(shift_x[good], shift_y[good]),
         foreign=_foreign(likeness, contrast, within),
