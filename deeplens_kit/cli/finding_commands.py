@@ -117,7 +117,7 @@ def _with_object_ids(workspace: Workspace, pairs: pl.DataFrame) -> pl.DataFrame:
 
 
 def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
-    from deeplens_kit.reporting.evidence_words import evidence_lines
+    from deeplens_kit.reporting.evidence_words import evidence_lines, with_view_words
 
     columns = (
         Column("score", "right"),
@@ -136,7 +136,7 @@ def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
             place(row["location_b"], row["path_b"]),
             "same bytes" if row["tier"] == "bytes" else ", ".join(evidence_lines(row, row["digest_b"])),
         )
-        for row in rows.iter_rows(named=True)
+        for row in with_view_words(rows, "a").iter_rows(named=True)
     ]
     return Sheet(columns, lines, empty)
 
@@ -314,8 +314,14 @@ def _write_page(
     )
     from deeplens_kit.reporting.duplicates_view import MAX_GROUPS
 
-    named = pl.concat([view.groups["digest"], view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
-    named_objects = pl.concat([view.withheld["object_id"], view.withheld["keeper_object_id"]]).unique()
+    ends = [view.withheld["digest"], view.withheld["keeper_digest"], view.related["digest"]]
+    named = pl.concat([view.groups["digest"], *ends, view.related["other_digest"]]).unique()
+    named_objects = pl.concat(
+        [
+            *(view.withheld[name] for name in ("object_id", "keeper_object_id")),
+            *(view.related[name] for name in ("object_id", "other_object_id")),
+        ]
+    ).unique()
     places = (
         workspace.catalog.objects(columns=["object_id", "location_id", "path"])
         .filter(pl.col("object_id").is_in(named_objects.implode()))
@@ -325,6 +331,7 @@ def _write_page(
     frames = DuplicatesFrames(
         groups=view.groups,
         withheld=view.withheld,
+        related=view.related,
         pairs=workspace.catalog.pairs(),
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=facts),
         places=places.select("object_id", "location", "path"),

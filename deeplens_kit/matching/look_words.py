@@ -52,9 +52,9 @@ def look_lines(pair: Mapping[str, object]) -> list[str]:
     relation = str(pair.get("relation") or Relation.UNVERIFIED)
     if relation == Relation.UNVERIFIED:
         return ["A closer look found nothing of the one in the other."]
-    row = pl.DataFrame([{name: pair.get(name) for name in VIEW_COLUMNS}], schema_overrides=_TYPES)
-    sentence = view_sentences(row.select(seen_from_keeper(pl.lit(False))), "a")[0]
-    lines = [f"Relation {relation}: {RELATION_MEANINGS[relation]}.", f"Seen from a, b is the {sentence}."]
+    row = pl.DataFrame([{name: pair.get(name) for name in _TYPES}], schema_overrides=_TYPES)
+    sentence = view_sentences(row.select(*seen_from_keeper(pl.lit(False)), "tier"), "a")[0]
+    lines = [f"Relation {relation}: {RELATION_MEANINGS[relation]}.", f"b beside a: {sentence}."]
     share = pair.get("inlier_share")
     if pair.get("inliers"):
         of = f", {_number(share):.0%} of the tentative matches" if share is not None else ""
@@ -79,7 +79,7 @@ def look_lines(pair: Mapping[str, object]) -> list[str]:
     return lines
 
 
-_TYPES = {name: PAIRS.polars[name] for name in VIEW_COLUMNS}
+_TYPES = {name: PAIRS.polars[name] for name in (*VIEW_COLUMNS, "tier")}
 
 
 def _number(value: object) -> float:

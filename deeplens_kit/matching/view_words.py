@@ -12,7 +12,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.schemas import Relation
+from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [
     "OPPOSITE_RELATION",
@@ -54,7 +54,7 @@ _WHOLE_SHARE = 0.965  # from this share (inclusive) a view counts as all of a pi
 _QUARTER_DEGREES = 1.0  # inclusive: this near to a quarter turn it is one
 _SIDE_SHARE = 0.02  # exclusive: a margin of more than this is outside
 _BROAD_SHARE = 0.8  # inclusive: what is so broad lies neither left nor right
-_LOW, _HIGH = 0.4, 0.6  # exclusive: where the middle ends
+_LOW, _HIGH = 1 / 3, 2 / 3  # exclusive: the middle third
 _EQUAL_RESOLUTION = 0.05  # inclusive, of the ratio less 1
 _FOREIGN_SHARE = 0.012  # inclusive
 
@@ -112,7 +112,7 @@ def view_sentences(views: pl.DataFrame, keeper: str = "the keeper") -> pl.Series
     """What the closer look saw of members, for example "same picture, mirrored, cropped to 71 %, 214 matching points".
 
     Args:
-        views: Columns of `seen_from_keeper`.
+        views: Columns of `seen_from_keeper`; with `tier`, pictures that are only alike are not called the same.
         keeper: What to call the other picture.
 
     Returns:
@@ -136,14 +136,19 @@ def view_sentences(views: pl.DataFrame, keeper: str = "the keeper") -> pl.Series
         "finer": _resolution_words(numbers["keeper_resolves"], keeper),
     }
     known = views.select(
-        "verification", "relation", "inliers", "mirrored", negative=pl.Series(numbers["correlation"] < 0)
+        "verification",
+        "relation",
+        "inliers",
+        "mirrored",
+        negative=pl.Series(numbers["correlation"] < 0, dtype=pl.Boolean),
+        alike=(pl.col("tier") == Tier.SCENE) if "tier" in views.columns else pl.lit(False),
     ).with_columns(pl.Series(name, text, dtype=pl.String) for name, text in texts.items())
     return known.select(_put_together())["view"]
 
 
 def _put_together() -> pl.Expr:
     parts = [
-        pl.lit("same picture"),
+        pl.when("alike").then(pl.lit("a view in common")).otherwise(pl.lit("same picture")),
         pl.when("negative").then(pl.lit("a negative")),
         pl.when("mirrored").then(pl.lit("mirrored")),
         pl.col("turn_words"),

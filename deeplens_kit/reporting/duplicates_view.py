@@ -7,23 +7,24 @@ load a picture. Groups come by the bytes they free, keepers first; what the page
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from deeplens_kit.reporting.evidence_words import evidence_lines, picture_facts
+from deeplens_kit.matching.relations import LOOK_FIRST
+from deeplens_kit.reporting.coverage_view import CoverageLine, ReasonLine, describe_outcomes, describe_reasons
+from deeplens_kit.reporting.evidence_words import evidence_lines, picture_facts, with_view_words
+from deeplens_kit.reporting.related_view import RegionView, RelatedView, region_of, related_views, shape_of
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups, removable
 from deeplens_kit.reporting.words import (
-    outcome_words,
-    problem_words,
     relation_words,
     score_words,
     tier_words,
     withheld_words,
 )
-from deeplens_kit.schemas import Outcome, Tier, tier_strength
+from deeplens_kit.schemas import RELATED, Tier, tier_strength
 from deeplens_kit.storage.paths import display_path
 
 __all__ = [
@@ -45,7 +46,6 @@ MAX_GROUPS = 200
 _MAX_PICTURES_PER_GROUP = 12
 _MAX_MEMBERS_PER_PICTURE = 25
 _MAX_WITHHELD = 50
-_MAX_EXAMPLES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class DuplicatesFrames:
         places: Columns object_id, location, path of the objects that withheld matches name.
         coverage: COVERAGE with the column location.
         failures: FAILURES with the column location.
+        related: RELATED.
     """
 
     groups: pl.DataFrame
@@ -69,6 +70,7 @@ class DuplicatesFrames:
     places: pl.DataFrame
     coverage: pl.DataFrame
     failures: pl.DataFrame
+    related: pl.DataFrame = field(default_factory=RELATED.empty)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,13 @@ class MemberView:
 
 @dataclass(frozen=True, slots=True)
 class PictureView:
-    """The objects of a group that hold one picture, with the evidence that ties it to the keeper."""
+    """The objects of a group that hold one picture, with the evidence that ties it to the keeper.
+
+    Attributes:
+        look_first: What to look at before acting on it; empty where that is not asked for.
+        regions: Where its view matches: of a member the keeper's, of the keeper those of the members shown.
+        shape: Width over height, None where that is not known.
+    """
 
     digest: str
     title: str
@@ -96,9 +104,13 @@ class PictureView:
     tier: str
     tier_says: str
     relation: str
+    relation_says: str
+    look_first: str
     score: float
     score_says: str
     evidence: tuple[str, ...]
+    regions: tuple[RegionView, ...]
+    shape: float | None
     members: tuple[MemberView, ...]
     hidden_members: int
 
@@ -143,28 +155,6 @@ class SavingLine:
 
 
 @dataclass(frozen=True, slots=True)
-class CoverageLine:
-    """Objects that came to one outcome; `permille` is their share of all objects, rounded, 1 at least."""
-
-    outcome: str
-    label: str
-    objects: int
-    bytes: int
-    permille: int
-
-
-@dataclass(frozen=True, slots=True)
-class ReasonLine:
-    """Why objects of one location were not analysed, with a few of them."""
-
-    location: str
-    reason: str
-    objects: int
-    bytes: int
-    examples: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class DuplicatesView:
     """Everything that the page shows."""
 
@@ -181,6 +171,8 @@ class DuplicatesView:
     groups_in_all: int
     withheld: tuple[WithheldView, ...]
     withheld_in_all: int
+    related: tuple[RelatedView, ...]
+    related_in_all: int
 
 
 def describe_duplicates(
@@ -211,13 +203,15 @@ def describe_duplicates(
         notes=tuple(notes),
         totals=add_up_groups(frames.groups),
         coverage=add_up_coverage(frames.coverage),
-        outcomes=_outcomes(frames.coverage),
-        reasons=_reasons(frames.coverage, frames.failures),
+        outcomes=describe_outcomes(frames.coverage),
+        reasons=describe_reasons(frames.coverage, frames.failures),
         savings=_savings(frames.groups),
         groups=_groups(frames, shown),
         groups_in_all=ranked.height,
         withheld=_withheld(frames),
         withheld_in_all=frames.withheld.height,
+        related=related_views(frames.related, frames.pairs, frames.pictures, _names(frames.places)),
+        related_in_all=frames.related.height,
     )
 
 
@@ -242,8 +236,8 @@ def _groups(frames: DuplicatesFrames, shown: pl.DataFrame) -> tuple[GroupView, .
     }
     digests = rows["digest"].unique().implode()
     near = frames.pairs.filter(pl.col("digest_a").is_in(digests) & pl.col("digest_b").is_in(digests))
-    pairs = {(row["digest_a"], row["digest_b"]): row for row in near.iter_rows(named=True)}
-    facts = _facts(frames.pictures)
+    pairs = {(row["digest_a"], row["digest_b"]): row for row in with_view_words(near).iter_rows(named=True)}
+    facts = {row["digest"]: row for row in frames.pictures.iter_rows(named=True)}
     return tuple(_group(total, by_group[total["group_id"]], pairs, facts) for total in shown.iter_rows(named=True))
 
 
@@ -251,14 +245,15 @@ def _group(
     total: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     pairs: Mapping[tuple[str, str], Mapping[str, Any]],
-    facts: Mapping[str, str],
+    facts: Mapping[str, Mapping[str, Any]],
 ) -> GroupView:
     keeper = rows[0]
     by_digest: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_digest.setdefault(row["digest"], []).append(row)
     shown = list(by_digest.values())[:_MAX_PICTURES_PER_GROUP]
-    pictures = [_picture(keeper["digest"], members, pairs, facts) for members in shown]
+    others = [members[0] for members in shown if members[0]["digest"] != keeper["digest"]]
+    pictures = [_picture(keeper, members, others, pairs, facts) for members in shown]
     return GroupView(
         group_id=total["group_id"],
         title=_split(keeper["path"])[1],
@@ -273,24 +268,36 @@ def _group(
 
 
 def _picture(
-    keeper_digest: str,
+    keeper: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
+    others: Sequence[Mapping[str, Any]],
     pairs: Mapping[tuple[str, str], Mapping[str, Any]],
-    facts: Mapping[str, str],
+    facts: Mapping[str, Mapping[str, Any]],
 ) -> PictureView:
     first, digest = rows[0], rows[0]["digest"]
-    pair = pairs.get((min(digest, keeper_digest), max(digest, keeper_digest)))
+    beside = [keeper] if digest != keeper["digest"] else others
+    known = [(row, pairs.get(_ends(digest, row["digest"]))) for row in beside]
+    regions = (
+        region_of(pair, digest, matches=_split(row["path"])[1])
+        for row, pair in known
+        if pair is not None and row["tier"] != Tier.BYTES
+    )
+    pair = pairs.get(_ends(digest, keeper["digest"]))
     return PictureView(
         digest=digest,
         title=_split(first["path"])[1],
-        facts=facts.get(digest, ""),
+        facts=picture_facts(facts[digest]) if digest in facts else "",
         has_keeper=first["is_keeper"],
         tier=first["tier"],
         tier_says=tier_words(first["tier"]),
-        relation=relation_words(first["relation"]),
+        relation=first["relation"],
+        relation_says=relation_words(first["relation"]),
+        look_first="" if first["is_keeper"] else LOOK_FIRST.get(first["relation"], ""),
         score=first["score"],
         score_says=score_words(first["score"]),
-        evidence=evidence_lines(pair, digest) if pair is not None and digest != keeper_digest else (),
+        evidence=evidence_lines(pair, digest) if pair is not None and digest != keeper["digest"] else (),
+        regions=tuple(region for region in regions if region is not None),
+        shape=shape_of(facts.get(digest)),
         members=tuple(_member(row) for row in rows[:_MAX_MEMBERS_PER_PICTURE]),
         hidden_members=max(0, len(rows) - _MAX_MEMBERS_PER_PICTURE),
     )
@@ -316,15 +323,20 @@ def _split(path: str) -> tuple[str, str]:
     return display_path(folder) + slash, display_path(name)
 
 
-def _facts(pictures: pl.DataFrame) -> dict[str, str]:
-    return {row["digest"]: picture_facts(row) for row in pictures.iter_rows(named=True)}
+def _ends(one: str, other: str) -> tuple[str, str]:
+    return min(one, other), max(one, other)
+
+
+def _names(places: pl.DataFrame) -> dict[str, str]:
+    """Location and path of the objects, by id, as they can be shown."""
+    return {
+        object_id: f"{display_path(location)}: {display_path(path)}"
+        for object_id, location, path in places.select("object_id", "location", "path").iter_rows()
+    }
 
 
 def _withheld(frames: DuplicatesFrames) -> tuple[WithheldView, ...]:
-    names = {
-        object_id: f"{display_path(location)}: {display_path(path)}"
-        for object_id, location, path in frames.places.select("object_id", "location", "path").iter_rows()
-    }
+    names = _names(frames.places)
     order = ["score", "keeper_digest", "digest", "object_id"]
     strongest = frames.withheld.sort(order, descending=[True, False, False, False])
     return tuple(
@@ -352,37 +364,3 @@ def _savings(groups: pl.DataFrame) -> tuple[SavingLine, ...]:
         SavingLine(display_path(row["location"]), row["tier"], row["objects"], row["gross"], row["realisable"])
         for row in lines.iter_rows(named=True)
     )
-
-
-def _outcomes(coverage: pl.DataFrame) -> tuple[CoverageLine, ...]:
-    whole = max(1, int(coverage["objects"].sum()))
-    by_outcome = coverage.group_by("outcome").agg(pl.col("objects").sum(), pl.col("bytes").sum())
-    known = {row["outcome"]: row for row in by_outcome.iter_rows(named=True)}
-    order = [*[str(outcome) for outcome in Outcome], *sorted(set(known) - {str(outcome) for outcome in Outcome})]
-    return tuple(
-        CoverageLine(
-            outcome=name,
-            label=outcome_words(name),
-            objects=known[name]["objects"],
-            bytes=known[name]["bytes"],
-            permille=max(1, round(1000 * known[name]["objects"] / whole)),
-        )
-        for name in order
-        if name in known
-    )
-
-
-def _reasons(coverage: pl.DataFrame, failures: pl.DataFrame) -> tuple[ReasonLine, ...]:
-    """Objects that were found and not analysed, then folders that could not be listed (of unknown size)."""
-    missed = coverage.filter(pl.col("outcome") != Outcome.INDEXED).sort("objects", "location", descending=[True, False])
-    lines = []
-    for row in missed.iter_rows(named=True):
-        reason = problem_words(row["code"] or row["outcome"])
-        same = failures.filter((pl.col("location") == row["location"]) & (pl.col("code") == row["code"]))
-        examples = tuple(display_path(path) for path in same["path"].sort().head(_MAX_EXAMPLES))
-        lines.append(ReasonLine(display_path(row["location"]), reason, row["objects"], row["bytes"], examples))
-    folders = failures.filter(pl.col("stage") == "list").sort("location", "path")
-    for key, part in folders.partition_by("location", maintain_order=True, as_dict=True).items():
-        examples = tuple(display_path(path) for path in part["path"].head(_MAX_EXAMPLES))
-        lines.append(ReasonLine(display_path(str(key[0])), "folder that could not be listed", part.height, 0, examples))
-    return tuple(lines)

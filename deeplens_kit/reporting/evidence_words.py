@@ -6,26 +6,52 @@ Takes a row of `pairs` or `pictures`, gives short texts; must not judge: what ea
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deeplens_kit.matching.sentences import turned
 from deeplens_kit.reporting.words import orientation_words
 
-__all__ = ["evidence_lines", "picture_facts"]
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["evidence_lines", "picture_facts", "with_view_words"]
 
 _COSINES = (("sscd", "SSCD"), ("sscd_small", "SSCD small"))
 _BITS = (("pdq_distance", "PDQ", 256), ("phash_distance", "pHash", 64))
+
+
+def with_view_words(pairs: pl.DataFrame, keeper: str = "the keeper") -> pl.DataFrame:
+    """Pairs with what the closer look saw in words: `words_on_a` of a against b, `words_on_b` of b against a.
+
+    Args:
+        pairs: PAIRS, or what there is of it.
+        keeper: What to call the picture that the other one is held against.
+    """
+    import polars as pl
+
+    from deeplens_kit.matching.view_words import VIEW_COLUMNS, seen_from_keeper, view_sentences
+    from deeplens_kit.schemas import PAIRS
+
+    absent = [
+        pl.lit(None, PAIRS.polars[name]).alias(name) for name in (*VIEW_COLUMNS, "tier") if name not in pairs.columns
+    ]
+    known = pairs.with_columns(absent)
+    return known.with_columns(
+        view_sentences(known.select(*seen_from_keeper(pl.lit(is_b)), "tier"), keeper).alias(name)
+        for name, is_b in (("words_on_a", True), ("words_on_b", False))
+    )
 
 
 def evidence_lines(pair: Mapping[str, Any], digest: str) -> tuple[str, ...]:
     """What was measured between two pictures.
 
     Args:
-        pair: A row of PAIRS.
-        digest: The picture of the two that the words about turning and mirroring are for.
+        pair: A row of PAIRS, with the columns of `with_view_words` where the closer look is to be told of.
+        digest: The picture of the two that the words about the view, turning and mirroring are for.
     """
-    lines = []
-    if turned(pair):
+    seen = pair.get("words_on_b" if digest == pair["digest_b"] else "words_on_a")
+    lines = [part for half in (seen or "").split("; ") for part in half.split(", ") if part]
+    if turned(pair) and pair.get("mirrored") is None:
         lines.append(orientation_words(pair["orientation"], from_b=digest == pair["digest_b"]))
     lines += [f"{name} cosine {pair[column]:.3f}" for column, name in _COSINES if pair[column] is not None]
     lines += [

@@ -43,9 +43,9 @@ _TIER_WORDS = {
 }
 _RELATION_WORDS = {
     "whole": "shows the same view",
-    "part": "shows a part of the kept picture",
-    "contains": "contains the kept picture",
-    "composite": "holds other content besides",
+    "part": "shows a part of {other}",
+    "contains": "shows {other} and more around it",
+    "composite": "holds foreign content beside what it shares with {other}",
     "unverified": "view not yet verified",
 }
 _OUTCOME_WORDS = {
@@ -155,9 +155,9 @@ def tier_words(tier: str) -> str:
     return _TIER_WORDS.get(tier, tier)
 
 
-def relation_words(relation: str) -> str:
-    """What a relation says of a member against its keeper."""
-    return _RELATION_WORDS.get(relation, relation)
+def relation_words(relation: str, other: str = "the kept picture") -> str:
+    """What a relation says of a member against its keeper, or of a picture against another one."""
+    return _RELATION_WORDS.get(relation, relation).format(other=other)
 
 
 def outcome_words(outcome: str) -> str:

@@ -123,8 +123,14 @@ class Desk:
 
         workspace = self.workspace
         view = pipeline.list_groups(workspace)
-        named = pl.concat([view.groups["digest"], view.withheld["digest"], view.withheld["keeper_digest"]]).unique()
-        named_objects = pl.concat([view.withheld["object_id"], view.withheld["keeper_object_id"]]).unique()
+        ends = [view.withheld["digest"], view.withheld["keeper_digest"], view.related["digest"]]
+        named = pl.concat([view.groups["digest"], *ends, view.related["other_digest"]]).unique()
+        named_objects = pl.concat(
+            [
+                *(view.withheld[name] for name in ("object_id", "keeper_object_id")),
+                *(view.related[name] for name in ("object_id", "other_object_id")),
+            ]
+        ).unique()
         places = (
             workspace.catalog.objects(columns=["object_id", "location_id", "path"])
             .filter(pl.col("object_id").is_in(named_objects.implode()))
@@ -133,6 +139,7 @@ class Desk:
         frames = DuplicatesFrames(
             groups=view.groups,
             withheld=view.withheld,
+            related=view.related,
             pairs=workspace.catalog.pairs(),
             pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
             places=places.select("object_id", "location", "path"),

@@ -10,12 +10,16 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Sequence
 from html import escape
+from typing import TYPE_CHECKING
 from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from deeplens_kit.reporting.related_view import RegionView
 
 __all__ = ["PLACEHOLDER", "chip", "message", "picture_card", "picture_frame", "picture_grid", "picture_src"]
 
 # Chips that have a colour of their own; any other text is a grey one.
-_COLOURED = ("bytes", "pixels", "copy", "scene", "keeper", "query")
+_COLOURED = ("bytes", "pixels", "copy", "scene", "keeper", "query", "whole", "part", "contains", "composite")
 
 _PLACEHOLDER_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" fill="none" stroke="#8b8f98" stroke-width="2">'
@@ -36,7 +40,15 @@ def picture_src(content: bytes | None) -> str:
     return f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}"
 
 
-def picture_frame(*, src: str, alt: str, side_px: int = 150, over: str = "") -> str:
+def picture_frame(
+    *,
+    src: str,
+    alt: str,
+    side_px: int = 150,
+    over: str = "",
+    regions: Sequence[RegionView] = (),
+    shape: float | None = None,
+) -> str:
     """A picture in a frame of a fixed height, so that nothing moves when it arrives.
 
     Args:
@@ -44,11 +56,25 @@ def picture_frame(*, src: str, alt: str, side_px: int = 150, over: str = "") -> 
         alt: What it shows, for those who do not see it.
         side_px: Height of the frame.
         over: HTML that lies over its corner, for example a chip.
+        regions: Outlines to draw over it; only where its shape is known.
+        shape: Its width over its height.
     """
+    outlined = regions if shape else ()
+    alt = "; ".join([alt, *(region.says for region in outlined)])
     image = (
         f'<img src="{escape(src)}" alt="{escape(_one_line(alt))}" loading="lazy" decoding="async" draggable="false">'
     )
+    if outlined:
+        boxes = "".join(_outline(region) for region in outlined)
+        image = f'<span class="shot" style="--shape: {shape:.4f}">{image}{boxes}</span>'
     return f'<div class="frame" style="height: {side_px + 20}px">{image}{over}</div>'
+
+
+def _outline(region: RegionView) -> str:
+    return (
+        f'<i class="region" title="{escape(_one_line(region.says))}" style="left: {region.left_percent}%; '
+        f'top: {region.top_percent}%; width: {region.width_percent}%; height: {region.height_percent}%"></i>'
+    )
 
 
 def picture_card(

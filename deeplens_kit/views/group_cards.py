@@ -73,12 +73,14 @@ def withheld_list(matches: Iterable[WithheldView]) -> str:
 
 
 def _picture(picture: PictureView, src: ImageSource) -> str:
-    over = chip("keeper") if picture.has_keeper else chip(picture.tier)
+    over = chip("keeper") if picture.has_keeper else chip(picture.tier) + _relation_chip(picture)
     frame = picture_frame(
         src=src(picture.digest, _SIDE_PX),
         alt=f"Preview of {picture.title}",
         side_px=_FRAME_PX,
         over=f'<div class="chips">{over}</div>',
+        regions=picture.regions,
+        shape=picture.shape,
     )
     facts = f'<p class="small quiet">{escape(picture.facts)}</p>' if picture.facts else ""
     reasons = picture.has_keeper or not picture.evidence
@@ -91,12 +93,19 @@ def _picture(picture: PictureView, src: ImageSource) -> str:
     )
 
 
+def _relation_chip(picture: PictureView) -> str:
+    """Only where a closer look told it: equal bytes need none."""
+    return "" if picture.tier == "bytes" or picture.relation == "unverified" else chip(picture.relation)
+
+
 def _evidence(picture: PictureView) -> str:
     if picture.has_keeper:
         return ""
     lines = "".join(f"<li>{escape(line)}</li>" for line in picture.evidence)
-    says = f"{picture.score_says.capitalize()} evidence: {picture.tier_says}; {picture.relation}."
-    return f'{score_meter(picture.score, picture.tier)}<p class="small quiet">{escape(says)}</p>' + (
+    says = f"{picture.score_says.capitalize()} evidence: {picture.tier_says}; {picture.relation_says}."
+    first = f"<strong>Look first.</strong> {escape(picture.look_first.capitalize())}."
+    warning = f'<p class="look-first small">{first}</p>' if picture.look_first else ""
+    return f'{warning}{score_meter(picture.score, picture.tier)}<p class="small quiet">{escape(says)}</p>' + (
         f'<ul class="evidence" role="list" aria-label="Evidence">{lines}</ul>' if lines else ""
     )
 

@@ -16,7 +16,7 @@ from PIL import Image, ImageOps
 
 from deeplens_kit.decode import encode_thumbnail
 from deeplens_kit.reporting import DuplicatesFrames
-from deeplens_kit.schemas import COVERAGE, FAILURES, GROUPS, PAIRS, WITHHELD
+from deeplens_kit.schemas import COVERAGE, FAILURES, GROUPS, PAIRS, RELATED, WITHHELD
 
 PICTURE_COLUMNS = {
     "digest": pl.String,
@@ -102,9 +102,35 @@ def pair(a: Picture, b: Picture, **values: object) -> dict[str, object]:
     )
 
 
+def looked_at(a: Picture, b: Picture, relation: str, region_a: list[float], region_b: list[float]) -> dict[str, object]:
+    """A pair that verification looked at; `a` is held against `b`, whichever digest is smaller."""
+    swapped = a.digest > b.digest
+    covered = [(box[2] - box[0]) * (box[3] - box[1]) for box in (region_a, region_b)]
+    boxes = [region_a, region_b]
+    if swapped:
+        relation = {"part": "contains", "contains": "part"}.get(relation, relation)
+        covered, boxes = covered[::-1], boxes[::-1]
+    return pair(
+        a,
+        b,
+        relation=relation,
+        verification="v",
+        inliers=61,
+        foreign=0.0,
+        correlation=0.9,
+        mirrored=False,
+        turn_degrees=0.0,
+        resolution=1.0,
+        covered_a=covered[0],
+        covered_b=covered[1],
+        region_a=boxes[0],
+        region_b=boxes[1],
+    )
+
+
 @pytest.fixture(scope="session")
 def answer() -> Answer:
-    """Three groups (copies, byte copies with a hard link, a hostile name), one withheld match, four failures."""
+    """Three groups (copies, byte copies, a hostile name), one withheld match, one related pair, four failures."""
     chelsea = Image.fromarray(skimage.data.chelsea())
     coffee = Image.fromarray(skimage.data.coffee())
     astronaut = Image.fromarray(skimage.data.astronaut())
@@ -112,6 +138,11 @@ def answer() -> Answer:
     cat_turned, cat_mirrored = encoded(chelsea.rotate(-90, expand=True), 85), encoded(ImageOps.mirror(chelsea), 85)
     cup, space = encoded(coffee, 90), encoded(astronaut, None)
     space_grey, space_wide = encoded(astronaut.convert("L").convert("RGB"), 80), encoded(astronaut.resize((900, 900)))
+    cat_part = encoded(chelsea.crop((60, 60, 300, 240)), 85)
+    sheet_image = Image.new("RGB", (900, 620), "white")
+    sheet_image.paste(coffee.resize((420, 280)), (20, 20))
+    sheet_image.paste(chelsea.resize((420, 280)), (460, 320))
+    sheet = encoded(sheet_image, 88)
     hostile = "evil/<script>alert(1)</script>\n\ufdd0ff.jpg"
     groups = pl.DataFrame(
         [
@@ -119,6 +150,7 @@ def answer() -> Answer:
             member("copy-cat", "loc-b", "img/cat-small.jpg", cat_small, score=0.97, relation="whole"),
             member("copy-cat", "loc-b", "img/cat-turned.jpg", cat_turned, score=0.91),
             member("copy-cat", "loc-a", "backup/" + "very-long-folder-name-" * 6 + "/mirrored.jpg", cat_mirrored),
+            member("copy-cat", "loc-b", "img/eyes.jpg", cat_part, score=0.9, relation="part"),
             member("bytes-cup", "loc-a", "cup.jpg", cup, is_keeper=True, tier="bytes", relation="whole"),
             member(
                 "bytes-cup",
@@ -153,6 +185,8 @@ def answer() -> Answer:
             pair(cat, cat_turned, pdq_distance=18, phash_distance=2, orientation=orientation, sscd_small=0.71),
             pair(cat, cat_mirrored, pdq_distance=12, phash_distance=2, orientation=1, sscd_small=0.95),
             pair(space, space_grey, pdq_distance=6, orientation=0),
+            looked_at(cat, cat_part, "contains", [0.133, 0.2, 0.665, 0.8], [0.0, 0.0, 1.0, 1.0]),
+            looked_at(sheet, cup, "composite", [0.022, 0.032, 0.489, 0.484], [0.0, 0.0, 1.0, 1.0]),
         ],
         schema=PAIRS.polars,
     )
@@ -164,16 +198,30 @@ def answer() -> Answer:
         ],
         schema=WITHHELD.polars,
     )  # fmt: skip
-    all_pictures = [cat, cat_small, cat_turned, cat_mirrored, cup, space, space_grey, space_wide]
+    related = pl.DataFrame(
+        [
+            {"digest": sheet.digest, "other_digest": cup.digest, "tier": "copy", "relation": "composite",
+             "score": 0.87, "reason": "same picture, 61 matching points; differs in: all around the top left (79 % of "
+             "the view)", "object_id": "loc-b/sheet.jpg", "other_object_id": "loc-a/cup.jpg"}
+        ],
+        schema=RELATED.polars,
+    )  # fmt: skip
+    all_pictures = [sheet, cat_part, cat, cat_small, cat_turned, cat_mirrored, cup, space, space_grey, space_wide]
     frames = DuplicatesFrames(
         groups=named(groups),
         withheld=withheld,
+        related=related,
         pairs=pairs,
         pictures=pl.DataFrame(
             [(item.digest, *item.facts) for item in all_pictures], schema=PICTURE_COLUMNS, orient="row"
         ),
         places=pl.DataFrame(
-            [("loc-a/space.png", "Shop", "space.png"), ("loc-a/space-upscaled.jpg", "Shop", "space-upscaled.jpg")],
+            [
+                ("loc-a/cup.jpg", "Archive", "cup.jpg"),
+                ("loc-b/sheet.jpg", "Shop & <Web>", "sheet.jpg"),
+                ("loc-a/space.png", "Shop", "space.png"),
+                ("loc-a/space-upscaled.jpg", "Shop", "space-upscaled.jpg"),
+            ],
             schema=PLACE_COLUMNS,
             orient="row",
         ),

@@ -83,3 +83,35 @@ def test_groups_are_reached_and_folded_by_keyboard(browser: Browser, pages: dict
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.closest('details').open") is False
     context.close()
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+def test_outlines_lie_over_the_pictures_that_they_speak_of(
+    browser: Browser, pages: dict[str, Path], width: int
+) -> None:
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page = context.new_page()
+    page.goto(pages["full"].as_uri(), wait_until="load")
+    outlines = page.evaluate(
+        """() => [...document.querySelectorAll('.region')].map(node => {
+          const box = node.getBoundingClientRect(), image = node.parentElement.querySelector('img');
+          const of = image.getBoundingClientRect(), style = node.style;
+          return [(box.left - of.left) / of.width * 100 - parseFloat(style.left),
+                  (box.top - of.top) / of.height * 100 - parseFloat(style.top),
+                  box.width / of.width * 100 - parseFloat(style.width),
+                  of.width / of.height - image.naturalWidth / image.naturalHeight,
+                  parseFloat(getComputedStyle(image).paddingTop)]; })"""
+    )
+    assert len(outlines) == 2
+    for off in outlines:
+        assert max(map(abs, off[:3])) < 1.5, off
+        assert abs(off[3]) < 0.03, off
+        assert off[4] == 0, off
+    alts = page.evaluate("[...document.querySelectorAll('.shot img')].map(i => i.alt)")
+    assert alts == [
+        "Preview of chelsea.jpg; the middle matches eyes.jpg",
+        "Preview of Shop & <Web>: sheet.jpg; the top left matches Archive: cup.jpg",
+    ]
+    page.locator(".related li").first.focus()
+    assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+    context.close()

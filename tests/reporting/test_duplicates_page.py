@@ -84,8 +84,8 @@ def test_hostile_names_stay_text(full: Page, answer: Any, page_of: PageOf) -> No
 
 def test_pictures_are_embedded_once_each_with_a_text(full: Page) -> None:
     images = full.all("img")
-    # Eight pictures, two of them also beside the withheld match; one has no preview.
-    assert len(images) == 8
+    # Ten pictures, two of them also beside the withheld match and one beside the related one; one has no preview.
+    assert len(images) == 11
     assert full.words.count("No preview") == 1
     for image in images:
         assert image["alt"]
@@ -113,7 +113,7 @@ def test_says_what_was_found(full: Page) -> None:
     words = full.words
     for expected in (
         "could be freed",
-        "6 files are copies of another that stays",
+        "7 files are copies of another that stays",
         "the 71.4 % of 14 files",
         "Keeps",
         "turned 90° clockwise",
@@ -123,6 +123,8 @@ def test_says_what_was_found(full: Page) -> None:
         "frees nothing",
         "it has more pixels than the picture that would stay",
         "above a limit on bytes, pixels or frames",
+        "Related, not proposed",
+        "differs in: all around the top left (79 % of the view)",
         "has the most pixels that carry detail",
     ):
         assert expected in words

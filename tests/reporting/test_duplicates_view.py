@@ -33,7 +33,7 @@ def describe(answer: Any) -> Describe:
 def test_totals_are_those_of_the_frames(answer: Any, describe: Describe) -> None:
     view, groups = describe(), answer.frames.groups
     going = groups.filter(~pl.col("is_keeper"))
-    assert (view.totals.groups, view.totals.objects) == (3, 6)
+    assert (view.totals.groups, view.totals.objects) == (3, 7)
     assert view.totals.gross_bytes == going["size_bytes"].sum()
     assert view.totals.realisable_bytes == going["frees_bytes"].sum() < view.totals.gross_bytes
     assert sum(line.realisable_bytes for line in view.savings) == view.totals.realisable_bytes
@@ -124,3 +124,37 @@ def test_empty_answers(no_duplicates: Any, nothing_analysed: Any, nothing_found:
     assert [line.outcome for line in describe(nothing_analysed.frames).outcomes] == [
         "unsupported", "unreadable", "skipped",
     ]  # fmt: skip
+
+
+def test_the_matched_region_is_told_on_both_previews(describe: Describe) -> None:
+    cat = next(group for group in describe().groups if group.group_id == "copy-cat")
+    keeper, part = cat.pictures[0], next(item for item in cat.pictures if item.relation == "part")
+    (outline,) = keeper.regions
+    assert (outline.left_percent, outline.top_percent) == (13.3, 20.0)
+    assert (outline.width_percent, outline.height_percent) == (53.2, 60.0)
+    assert outline.says == "the middle matches eyes.jpg"
+    # All of the member is in the keeper: an outline around all of it would say nothing.
+    assert part.regions == ()
+    assert part.relation_says == "shows a part of the kept picture"
+    assert {"same picture", "cropped to 32 % (the middle)", "61 matching points"} <= set(part.evidence)
+    assert part.look_first == ""
+
+
+def test_what_was_asked_for_besides_says_look_first(answer: Any, describe: Describe) -> None:
+    foreign = pl.when(pl.col("relation") == "part").then(pl.lit("composite")).otherwise("relation")
+    frames = replace(answer.frames, groups=answer.frames.groups.with_columns(relation=foreign))
+    cat = next(group for group in describe(frames).groups if group.group_id == "copy-cat")
+    said = [item.look_first for item in cat.pictures if item.look_first]
+    assert said == ["holds foreign content: look before you act"]
+
+
+def test_related_pictures_are_told_apart_from_what_is_proposed(describe: Describe) -> None:
+    view = describe()
+    (match,) = view.related
+    assert (match.name, match.other) == ("Shop & <Web>: sheet.jpg", "Archive: cup.jpg")
+    assert match.relation_says == "holds foreign content beside what it shares with the other one"
+    outline, around = match.regions
+    assert around is None
+    assert outline is not None
+    assert outline.says == "the top left matches Archive: cup.jpg"
+    assert view.related_in_all == 1

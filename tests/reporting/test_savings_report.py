@@ -202,7 +202,7 @@ def test_figures_are_equal_for_equal_numbers_and_follow_the_page(answer: Any) ->
     # Two drawings on one page share no name.
     names = [set(re.findall(r'id="([^"]+)"', figure.svg)) for figure in (first, curve)]
     assert names[0].isdisjoint(names[1])
-    assert 'Shop &amp; &lt;Web&gt;: 78.5 kB."' in first._repr_html_()
+    assert 'Shop &amp; &lt;Web&gt;: 90.5 kB."' in first._repr_html_()
 
 
 @pytest.mark.parametrize("name", ["cost $5 and $6", "写真の倉庫", "a" * 200, "x_{1}^2"])
