@@ -127,7 +127,11 @@ def pairs_towards_keepers(
     order = known.pictures["digest"]
     place = pl.DataFrame({"digest": order, "position": pl.int_range(len(order), dtype=pl.Int64, eager=True)})
     wanted = keeper_candidates(copies, pairs, order)
-    ends = [wanted.join(place, left_on=name, right_on="digest")["position"].to_numpy() for name in wanted.columns]
+    placed = (
+        wanted.join(place, left_on=name, right_on="digest", how="left", maintain_order="left")
+        for name in wanted.columns
+    )
+    ends = [frame["position"].to_numpy() for frame in placed]
     bits = np.full(len(ends[0]), 1 << SIGNALS.index("keeper"), np.int64)
     more = _judged(_Found(np.minimum(*ends), np.maximum(*ends), bits), known, rule)
     ready = more.with_columns(

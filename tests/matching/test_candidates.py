@@ -288,3 +288,19 @@ def test_known_copies_lead_to_pairs_with_the_keeper() -> None:
         (min(best, tiny), max(best, tiny), "keeper", 0.0)
     ]
     assert pairs_towards_keepers(pictures, vectors, pl.concat([pairs, more]), pairs, STRICT, "run").is_empty()
+
+
+def test_each_of_many_copies_is_led_to_the_keeper_of_its_own_cluster() -> None:
+    count = 300
+    names = [(f"best {number}", f"half {number}", f"tiny {number}") for number in range(count)]
+    widths = (4000, 2000, 400)
+    rows = [picture(name, width_px=width) for three in names for name, width in zip(three, widths, strict=True)]
+    pictures = pl.DataFrame(rows, schema=PICTURES.polars)
+    links = [sorted(map(digest_of, pair)) for best, half, tiny in names for pair in ((best, half), (half, tiny))]
+    ends = pl.DataFrame(links, schema=["digest_a", "digest_b"], orient="row")
+    blank = {"found_by": "", "hub": False, "tier": "copy", "relation": "whole", "score": np.float32(0.9), "run_id": ""}
+    constant = [pl.lit(value, PAIRS.polars[name]).alias(name) for name, value in blank.items()]
+    copies = PAIRS.check(PAIRS.filled(ends.with_columns(constant)))
+    more = pairs_towards_keepers(pictures, {}, copies, copies, STRICT, "run")
+    wanted = sorted(tuple(sorted((digest_of(best), digest_of(tiny)))) for best, _, tiny in names)
+    assert more.select("digest_a", "digest_b").rows() == wanted
