@@ -157,10 +157,12 @@ def _inside(grid_a: Affine, a: Look, width: int, height: int) -> NDArray[np.uint
 
 def _blur_between(on_a: NDArray[np.float32], on_b: NDArray[np.float32], inside: NDArray[np.uint8]) -> _Blur:
     """Which of the two is to be blurred by how much to look most like the other."""
+    # Both filters are linear: the high pass once, the blurs on what it leaves.
+    sharp_a, sharp_b = _high_pass(on_a), _high_pass(on_b)
     best = _Blur(False, 0.0, 0.0)
     for of_b, sigma in _BLURS:
-        left = _high_pass(on_a if of_b or not sigma else _blurred(on_a, sigma)) * inside
-        right = _high_pass(on_b if not of_b or not sigma else _blurred(on_b, sigma)) * inside
+        left = (sharp_a if of_b or not sigma else _blurred(sharp_a, sigma)) * inside
+        right = (sharp_b if not of_b or not sigma else _blurred(sharp_b, sigma)) * inside
         power = float(np.vdot(left, left)) * float(np.vdot(right, right))
         correlation = float(np.vdot(left, right)) / math.sqrt(power + 1e-6)
         if abs(correlation) > abs(best.correlation) + _BLUR_GAIN:
