@@ -129,6 +129,7 @@ class Withhold(IntEnum):
     FAMILY = 14
     UNRESOLVED = 15
     RELATION = 16
+    UNSEEN = 17
 
 
 REASONS: dict[Withhold, str] = {
@@ -147,6 +148,7 @@ REASONS: dict[Withhold, str] = {
     Withhold.OLDER: "it is older than the keeper and about as good",
     Withhold.FAMILY: "it belongs with other files; they stay or go together",
     Withhold.UNRESOLVED: "it shows a part of the keeper, and which of the two resolves that more was not measured",
+    Withhold.UNSEEN: "the hashes are near, but no closer look has shown one view in both; index again",
     Withhold.RELATION: "how its view relates to the keeper's speaks against it",
 }
 

@@ -25,7 +25,14 @@ from deeplens_kit.matching.policy import (
     withhold_codes,
 )
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
-from deeplens_kit.matching.relations import allowed_relations, one_view, related_pairs, relation_codes, same_view
+from deeplens_kit.matching.relations import (
+    allowed_relations,
+    may_be_told,
+    one_view,
+    related_pairs,
+    relation_codes,
+    same_view,
+)
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
 from deeplens_kit.matching.upscales import oriented, outdone_by, resolved_pixels, with_resolution
 from deeplens_kit.matching.view_words import relation_towards
@@ -376,7 +383,7 @@ def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: fr
         outdone[part], allowed[part] = _cases(
             left[part], right[part], resolution[part], same[part], relations, wanted, facts
         )
-    right_goes, left_goes = (sides[name].is_in(list(wanted)).to_numpy() for name in ("right", "left"))
+    right_goes, left_goes = (may_be_told(sides[name], wanted) for name in ("right", "left"))
     proposable = (right_goes + 2 * left_goes).astype(np.uint8)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
     odds = both.select("plain_odds", "page_odds", "hub")

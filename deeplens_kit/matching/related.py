@@ -41,7 +41,7 @@ def related_copies(ranked: pl.DataFrame, edges: pl.DataFrame, keeper: NDArray[np
     low_holds = (rows["a_holds"] != rows["swapped"]).to_numpy()
     low, high = rows["low"].to_numpy(), rows["high"].to_numpy()
     first, other = ranked[np.where(low_holds, low, high)], ranked[np.where(low_holds, high, low)]
-    views = rows.select(seen_from_keeper(~pl.col("a_holds")))
+    views = rows.select(seen_from_keeper(pl.col("a_holds")))
     found = rows.select(
         "tier",
         "score",

@@ -21,13 +21,14 @@ __all__ = [
     "INCLUDABLE",
     "LOOK_FIRST",
     "allowed_relations",
+    "may_be_told",
     "one_view",
     "related_pairs",
     "relation_codes",
     "same_view",
 ]
 
-_PROPOSED = (str(Relation.WHOLE), str(Relation.PART), str(Relation.UNVERIFIED))
+_PROPOSED = (str(Relation.WHOLE), str(Relation.PART))
 
 INCLUDABLE = (str(Relation.COMPOSITE), str(Relation.CONTAINS), str(Relation.PART))
 """Relations of a member to its keeper that can be asked for; `part` is proposed in any case."""
@@ -38,7 +39,8 @@ LOOK_FIRST: dict[str, str] = {
 }
 """What is said first of members that are proposed only because somebody asked for their relation."""
 
-_SAME_VIEW = (str(Relation.WHOLE), str(Relation.UNVERIFIED))
+# What is withheld, not proposed, but may be once somebody looked.
+_UNSEEN = str(Relation.UNVERIFIED)
 _OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
 
 
@@ -58,18 +60,24 @@ def allowed_relations(include: Collection[Relation | str] = ()) -> frozenset[str
 
 
 def related_pairs(pairs: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
-    """The pairs of which one picture may be proposed for the other, in either direction."""
-    return pairs.filter(pl.col("relation").is_in([*allowed, *(_OPPOSITE.get(name, name) for name in allowed)]))
+    """The pairs of which one picture may be proposed for the other, in either direction, or is withheld."""
+    either = [*allowed, *(_OPPOSITE.get(name, name) for name in allowed), _UNSEEN]
+    return pairs.filter(pl.col("relation").is_in(either))
 
 
 def same_view(pairs: pl.DataFrame) -> pl.DataFrame:
     """The pairs that show one view: these alone say whether one of the two is an enlargement of the other."""
-    return pairs.filter(pl.col("relation").is_in(_SAME_VIEW))
+    return pairs.filter(pl.col("relation") == Relation.WHOLE)
 
 
 def one_view(relations: pl.Series) -> NDArray[np.bool_]:
     """Where a relation is that of one view, as in `same_view`."""
-    return relations.is_in(_SAME_VIEW).to_numpy()
+    return (relations == Relation.WHOLE).to_numpy()
+
+
+def may_be_told(relations: pl.Series, allowed: Collection[str]) -> NDArray[np.bool_]:
+    """Where a member is proposed or withheld; elsewhere its relation alone says that it stays."""
+    return relations.is_in([*allowed, _UNSEEN]).to_numpy()
 
 
 def relation_codes(
@@ -112,5 +120,6 @@ def relation_codes(
         found[at[free & better]] = Withhold.QUALITY
         found[at[free & lossless]] = Withhold.LOSSLESS
         found[at[unknown]] = Withhold.UNRESOLVED
-    found[~relations.is_in(list(allowed)).to_numpy()] = Withhold.RELATION
+    found[~may_be_told(relations, allowed)] = Withhold.RELATION
+    found[(relations == _UNSEEN).to_numpy()] = Withhold.UNSEEN
     return found

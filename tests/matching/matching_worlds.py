@@ -57,7 +57,7 @@ def pair(left: object, right: object, pdq: int | None = 4, **values: object) -> 
     row: dict[str, object] = dict.fromkeys(PAIRS.names)
     row |= {
         "digest_a": low, "digest_b": high, "phash_distance": 2, "pdq_distance": pdq, "orientation": 0,
-        "sscd_small": 0.9, "found_by": "pdq", "hub": False, "tier": "copy", "relation": "unverified", "score": 0.9,
+        "sscd_small": 0.9, "found_by": "pdq", "hub": False, "tier": "copy", "relation": "whole", "score": 0.9,
         "run_id": "r",
     }  # fmt: skip
     return row | values
@@ -114,7 +114,7 @@ def random_world(seed: int, size: int = 14) -> World:
     for left in range(count):
         for right in range(left):
             if generator.random() < 0.6:
-                relation = str(generator.choice(["unverified", "unverified", "whole", "composite"]))
+                relation = str(generator.choice([*["whole"] * 5, "part", "contains", "composite", "unverified"]))
                 # Equal samples have equal sizes.
                 alike = pictures[left]["width_px"] == pictures[right]["width_px"]
                 tier = "pixels" if alike and drawn.random() < 0.3 else str(drawn.choice(["copy", "scene"]))

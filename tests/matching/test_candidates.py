@@ -133,7 +133,8 @@ def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
     assert with_best.height == 199
     made = random_world(0)
     objects = pl.concat([made.objects.clear(), pl.DataFrame(_objects(200), schema=made.objects.schema)])
-    groups = group(objects, pictures, pairs, STRICT).groups
+    looked_at = pairs.with_columns(relation=pl.lit("whole"))
+    groups = group(objects, pictures, looked_at, STRICT).groups
     assert groups["group_id"].n_unique() == 1
     assert groups.height == 200
 

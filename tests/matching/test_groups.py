@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
 
+from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching import STRICT, Clause, Rule, group, keeper_order, tiers_of, with_context
 from deeplens_kit.matching.policy import picture_traits, withhold_codes
 from deeplens_kit.schemas import GROUPS, WITHHELD
@@ -26,13 +27,15 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
     judged = with_context(made.pairs, made.pictures, rule)
     judged = judged.filter(
         ((tiers_of(judged, rule) == "copy") | (pl.col("tier") == "pixels"))
-        & pl.col("relation").is_in(["whole", "unverified"])
+        & pl.col("relation").is_in(["whole", "part", "contains"])
     )
     tier_of = {frozenset(ends): tier for *ends, tier in judged.select("digest_a", "digest_b", "tier").iter_rows()}
     linked = set(tier_of)
     ratios = ratios_by_hand(made)
     pictures = pictures_by_hand(made, ratios)
-    outdone = outdone_by_hand(made, pictures, linked, ratios)
+    whole = {frozenset(ends) for ends in made.pairs.filter(relation="whole").select("digest_a", "digest_b").iter_rows()}
+    outdone = outdone_by_hand(made, pictures, linked & whole, ratios)
+    ratios_of_all = ratios_by_hand(made, any_relation=True)
     traits_of_all = picture_traits(pictures.with_columns(outdone=pl.col("digest").is_in(outdone)))
     held = made.objects.join(traits_of_all, on="digest", suffix="_picture")
     traits = keeper_order(held).unique("digest", keep="first", maintain_order=True)
@@ -47,16 +50,38 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
                 continue
             ratio = np.array([ratios.get((keeper, other), np.nan)], np.float32)
             same = np.array([tier_of[frozenset((keeper, other))] == "pixels"])
+            if not may_go_by_hand(made, keeper, other, ratios_of_all.get((keeper, other))):
+                continue
+            if (keeper, other) in ratios_of_all:
+                ratio = np.array([ratios_of_all[keeper, other]], np.float32)
             if withhold_codes(traits, np.array([row[keeper]]), np.array([row[other]]), ratio, same)[0] == 0:
                 taken[other] = keeper
     return taken
 
 
-def ratios_by_hand(made: World) -> dict[tuple[str, str], float]:
-    """Pixels of the first picture per pixel of the second, both ways, where a pair that may be a copy knows."""
-    known = made.pairs.filter(
-        pl.col("relation").is_in(["whole", "unverified"]) & pl.col("resolution").is_not_null()
-    ).select("digest_a", "digest_b", "resolution")
+def may_go_by_hand(made: World, keeper: str, member: str, ratio: float | None) -> bool:
+    """What the relation of a member to its keeper says: the same view, or a part that is resolved and no better."""
+    ends = sorted((keeper, member))
+    (relation,) = made.pairs.filter(digest_a=ends[0], digest_b=ends[1])["relation"]
+    if relation == "whole":
+        return True
+    # The stored relation is that of a to b.
+    if relation != ("part" if member == ends[0] else "contains") or ratio is None:
+        return False
+    facts = {row["digest"]: row for row in made.pictures.iter_rows(named=True)}
+    mine, its = facts[member], facts[keeper]
+    if ratio > np.float32(1.05):
+        return True
+    better = (mine["jpeg_quality"] or 0) > (its["jpeg_quality"] or 101) + 5
+    return not (mine["lossless"] and not its["lossless"]) and not better
+
+
+def ratios_by_hand(made: World, *, any_relation: bool = False) -> dict[tuple[str, str], float]:
+    """Pixels of the first picture per pixel of the second, both ways, where a pair that shows one view knows."""
+    one_view = pl.lit(any_relation) | (pl.col("relation") == "whole")
+    known = made.pairs.filter(one_view & pl.col("resolution").is_not_null()).select(
+        "digest_a", "digest_b", "resolution"
+    )
     one_way = {(first, second): float(np.float32(ratio)) for first, second, ratio in known.iter_rows()}
     return one_way | {
         (second, first): float(np.float32(1) / np.float32(ratio)) for (first, second), ratio in one_way.items()
@@ -167,7 +192,7 @@ def test_two_keepers_match_only_where_one_was_withheld(seed: int) -> None:
     members = set(grouping.groups.filter(~pl.col("is_keeper"), tier="copy")["digest"])
     assert not set(grouping.withheld["digest"]) & members
     judged = with_context(made.pairs, made.pictures, STRICT)
-    judged = judged.filter((tiers_of(judged, STRICT) == "copy") & pl.col("relation").is_in(["whole", "unverified"]))
+    judged = judged.filter((tiers_of(judged, STRICT) == "copy") & (pl.col("relation") == "whole"))
     for a, b in judged.select("digest_a", "digest_b").iter_rows():
         if a in keepers and b in keepers:
             assert frozenset((a, b)) in withheld
@@ -428,3 +453,104 @@ def test_a_keeper_of_both_tiers_has_a_group_of_each() -> None:
     assert dict(groups.filter(~pl.col("is_keeper")).select("path", "tier").iter_rows()) == {
         "a.jpg": "pixels", "c.jpg": "copy",
     }  # fmt: skip
+
+
+# --- Relations -------------------------------------------------------------------------------------------------------
+
+
+def cropped(relation: str, ratio: float | None, **of_crop: object) -> World:
+    """A picture and a crop of it; the relation is that of the crop to the picture."""
+    first = digest_of("crop") < digest_of("whole")
+    opposite = {"part": "contains", "contains": "part"}
+    stored_as = relation if first else opposite.get(relation, relation)
+    stored_ratio = None if ratio is None else 1 / ratio if first else ratio
+    made = {"width_px": 2000, "height_px": 1500} | of_crop
+    return world(
+        [stored("whole.jpg", "whole"), stored("crop.jpg", "crop")],
+        [picture("whole"), picture("crop", **made)],
+        [pair("whole", "crop", 4, relation=stored_as, resolution=stored_ratio)],
+    )
+
+
+@pytest.mark.parametrize(
+    ("ratio", "of_crop", "reason"),
+    [
+        (1.0, {}, None),
+        (0.95, {}, None),
+        (2.0, {"lossless": True, "format": "PNG", "jpeg_quality": None}, None),
+        (0.94, {}, "resolves more"),
+        (None, {}, "was not measured"),
+        (1.0, {"lossless": True, "format": "PNG", "jpeg_quality": None}, "lossless"),
+        (1.0, {"jpeg_quality": 98}, "less compressed"),
+    ],
+)
+def test_a_part_goes_only_where_its_keeper_is_as_good(
+    ratio: float | None, of_crop: dict[str, object], reason: str | None
+) -> None:
+    made = cropped("part", ratio, **of_crop)
+    found = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert found.related.is_empty()
+    if reason is None:
+        assert found.groups.select("path", "is_keeper", "relation").rows() == [
+            ("whole.jpg", True, "whole"),
+            ("crop.jpg", False, "part"),
+        ]
+    else:
+        assert found.groups.is_empty()
+        assert reason in found.withheld["reason"][0]
+
+
+def test_a_full_size_crop_is_no_part_of_a_thumbnail_and_the_thumbnail_stays_too() -> None:
+    made = cropped("part", 0.3, width_px=8000, height_px=6000)
+    found = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert found.groups.is_empty()
+    assert found.withheld.is_empty()
+    # What holds more comes first, whichever is larger.
+    assert found.related.select("digest", "other_digest", "relation").rows() == [
+        (digest_of("whole"), digest_of("crop"), "contains")
+    ]
+    # The thumbnail holds more than the crop: somebody may ask for it, but the crop is never proposed for it.
+    asked = group(made.objects, made.pictures, made.pairs, STRICT, include=["contains"]).groups
+    assert asked.select("path", "is_keeper", "relation").rows() == [
+        ("crop.jpg", True, "whole"),
+        ("whole.jpg", False, "contains"),
+    ]
+    assert asked["reason"][1].startswith("shows more than the keeper: look before you act; ")
+
+
+def test_foreign_content_is_proposed_only_on_demand_and_says_so() -> None:
+    made = cropped("composite", 1.5)
+    plain = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert plain.groups.is_empty()
+    assert plain.withheld.is_empty()
+    assert plain.related["relation"].to_list() == ["composite"]
+    asked = group(made.objects, made.pictures, made.pairs, STRICT, include=["composite"])
+    assert asked.related.is_empty()
+    assert asked.groups["relation"].to_list() == ["whole", "composite"]
+    assert asked.groups["reason"][1].startswith("holds foreign content: look before you act; ")
+
+
+def test_what_nobody_looked_at_is_withheld() -> None:
+    made = cropped("unverified", 1.0)
+    found = group(made.objects, made.pictures, made.pairs, STRICT, include=["composite", "contains", "part"])
+    assert found.groups.is_empty()
+    assert "no closer look" in found.withheld["reason"][0]
+
+
+@pytest.mark.parametrize("name", ["whole", "unverified", "collage"])
+def test_only_known_relations_can_be_included(name: str) -> None:
+    made = cropped("part", 1.0)
+    with pytest.raises(UnknownNameError, match=name):
+        group(made.objects, made.pictures, made.pairs, STRICT, include=[name])
+
+
+@settings(deadline=None, max_examples=80)
+@given(SEEDS, st.lists(st.sampled_from(["composite", "contains", "part"]), max_size=2))
+def test_members_have_a_relation_that_was_asked_for(seed: int, include: list[str]) -> None:
+    made = random_world(seed)
+    found = group(made.objects, made.pictures, made.pairs, STRICT, include=include)
+    assert set(found.groups["relation"]) <= {"whole", "part", *include}
+    told = set(found.groups.filter(~pl.col("is_keeper"), pl.col("tier") != "bytes")["digest"])
+    assert not told & (set(found.related["digest"]) | set(found.related["other_digest"]))
+    withheld = {frozenset(ends) for ends in found.withheld.select("keeper_digest", "digest").iter_rows()}
+    assert not withheld & {frozenset(ends) for ends in found.related.select("digest", "other_digest").iter_rows()}

@@ -92,9 +92,9 @@ def varied_world(seed: int) -> World:
     return World(objects, pictures, pairs)
 
 
-def totals_of(made: World, rule: Rule, tiers: tuple[str, ...] | None) -> dict[str, Any]:
+def totals_of(made: World, rule: Rule, tiers: tuple[str, ...] | None, include: tuple[str, ...] = ()) -> dict[str, Any]:
     """The same figures from groups and savings."""
-    grouping = group(made.objects, made.pictures, made.pairs, rule, tiers=tiers)
+    grouping = group(made.objects, made.pictures, made.pairs, rule, tiers=tiers, include=include)
     amounts = savings(grouping.groups.select(pl.exclude("location")))
     tier_of_group = grouping.groups.group_by("tier").agg(groups=pl.col("group_id").n_unique())
     summed = amounts.group_by("tier").agg(pl.col("objects", "gross_bytes", "realisable_bytes").sum())
@@ -130,6 +130,16 @@ def test_every_threshold_gives_what_groups_and_savings_give(
     for thresholds in moved:
         rule = thresholds.rule()
         assert regrouped(regrouper, rule, tiers) == totals_of(made, rule, tiers)
+
+
+@settings(deadline=None, max_examples=80)
+@given(SEEDS, THRESHOLDS, st.lists(st.sampled_from(["composite", "contains", "part"]), max_size=3).map(tuple))
+def test_included_relations_give_what_groups_and_savings_give(
+    seed: int, moved: Thresholds, include: tuple[str, ...]
+) -> None:
+    made, rule = varied_world(seed), moved.rule()
+    regrouper = Regrouper(made.objects, made.pictures, made.pairs, include)
+    assert regrouped(regrouper, rule, None) == totals_of(made, rule, None, include)
 
 
 @settings(deadline=None, max_examples=80)
