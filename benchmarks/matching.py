@@ -225,7 +225,7 @@ def random_library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, p
         phash_distance=pl.lit(None, pl.Int32), pdq_distance=pl.Series(bits, dtype=pl.Int32),
         orientation=pl.lit(0, pl.Int32), sscd_small=pl.lit(0.9, pl.Float32), sscd=pl.lit(None, pl.Float32),
         found_by=pl.lit("pdq"), hub=pl.lit(False),
-        tier=pl.lit("copy"), relation=pl.lit("unverified"), score=pl.lit(0.9, pl.Float32), run_id=pl.lit("r"),
+        tier=pl.lit("copy"), relation=pl.lit("whole"), score=pl.lit(0.9, pl.Float32), run_id=pl.lit("r"),
     )  # fmt: skip
     return OBJECTS.check(objects.select(OBJECTS.names)), pictures, PAIRS.check(PAIRS.filled(pairs))
 

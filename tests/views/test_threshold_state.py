@@ -35,7 +35,7 @@ def library(distances: list[int]) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFr
         link: dict[str, Any] = dict.fromkeys(PAIRS.names)
         link |= {"digest_a": f"{number:02d}a", "digest_b": f"{number:02d}b", "pdq_distance": bits}
         link |= {"found_by": "pdq", "hub": False}
-        pairs.append(link | {"sscd_small": 0.95, "relation": "unverified", "tier": "copy", "score": 0.9})
+        pairs.append(link | {"sscd_small": 0.95, "relation": "whole", "tier": "copy", "score": 0.9})
     return tuple(  # type: ignore[return-value]
         pl.DataFrame(rows, schema=schema.polars)
         for rows, schema in ((objects, OBJECTS), (pictures, PICTURES), (pairs, PAIRS))
