@@ -294,8 +294,9 @@ def test_another_disk_in_its_place_marks_nothing_as_gone(workspace: Workspace, p
 def test_a_feature_added_later_makes_the_pairs_anew_and_keeps_what_was_measured(
     workspace: Workspace, pictures: Path
 ) -> None:
+    # A tenth larger: too little for the pair to tell which resolves more, so that each is measured by itself.
     original = Image.open(pictures / "astronaut.jpg")
-    original.resize((1024, 1024), Image.Resampling.BILINEAR).save(pictures / "larger.jpg", quality=90)
+    original.resize((558, 558), Image.Resampling.BILINEAR).save(pictures / "larger.jpg", quality=90)
     features = workspace.settings.features
     workspace.settings = replace(workspace.settings, features=FeatureSettings(enabled=("clarity", "pdq")))
     index(workspace)
