@@ -34,7 +34,7 @@ INCLUDABLE = (str(Relation.COMPOSITE), str(Relation.CONTAINS), str(Relation.PART
 """Relations of a member to its keeper that can be asked for; `part` is proposed in any case."""
 
 LOOK_FIRST: dict[str, str] = {
-    str(Relation.COMPOSITE): "holds foreign content: look before you act",
+    str(Relation.COMPOSITE): "one of the two holds foreign content: look before you act",
     str(Relation.CONTAINS): "shows more than the keeper: look before you act",
 }
 """What is said first of members that are proposed only because somebody asked for their relation."""

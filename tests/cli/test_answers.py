@@ -168,7 +168,7 @@ def test_the_page(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
     assert all((attrs["src"] or "").startswith("data:image/webp;base64,") for attrs in images)
     assert "No preview" not in page.text
     assert "mirrored" in page.text
-    assert "turned 90°" in page.text
+    assert "turned by 90 degrees" in page.text
     assert r"line\nbreak" in page.text
     # Everything that is not HTML goes nowhere else: the lines on standard output say what it adds up to.
     assert "can be freed" in done.out

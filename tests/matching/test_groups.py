@@ -527,7 +527,7 @@ def test_foreign_content_is_proposed_only_on_demand_and_says_so() -> None:
     asked = group(made.objects, made.pictures, made.pairs, STRICT, include=["composite"])
     assert asked.related.is_empty()
     assert asked.groups["relation"].to_list() == ["whole", "composite"]
-    assert asked.groups["reason"][1].startswith("holds foreign content: look before you act; ")
+    assert asked.groups["reason"][1].startswith("one of the two holds foreign content: look before you act; ")
 
 
 def test_what_nobody_looked_at_is_withheld() -> None:

@@ -145,7 +145,7 @@ def test_what_was_asked_for_besides_says_look_first(answer: Any, describe: Descr
     frames = replace(answer.frames, groups=answer.frames.groups.with_columns(relation=foreign))
     cat = next(group for group in describe(frames).groups if group.group_id == "copy-cat")
     said = [item.look_first for item in cat.pictures if item.look_first]
-    assert said == ["holds foreign content: look before you act"]
+    assert said == ["one of the two holds foreign content: look before you act"]
 
 
 def test_related_pictures_are_told_apart_from_what_is_proposed(describe: Describe) -> None:

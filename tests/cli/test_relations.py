@@ -1,0 +1,87 @@
+"""Relations at the command line: a part goes, foreign content only on demand, and everything says which it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import skimage.data
+from cli_process import Deeplens
+from PIL import Image, ImageDraw
+
+from deeplens_kit.pipeline import Workspace, add_location, index, list_pairs
+
+
+@pytest.fixture(scope="module")
+def related(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace over a photograph, a crop of it, and the photograph with a caption below."""
+    folder = tmp_path_factory.mktemp("related")
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    photograph = Image.fromarray(skimage.data.coffee())
+    photograph.save(pictures / "photo.jpg", quality=92)
+    photograph.crop((60, 40, 540, 360)).save(pictures / "crop.jpg", quality=90)
+    captioned = Image.new("RGB", (600, 465), "white")
+    captioned.paste(photograph)
+    ImageDraw.Draw(captioned).text(
+        (30, 420), "An espresso, as it was served to us in March", fill="black", font_size=24
+    )
+    captioned.save(pictures / "captioned.jpg", quality=92)
+    with Workspace.create(folder / "workspace") as workspace:
+        add_location(workspace, "pics", str(pictures))
+        index(workspace)
+    return folder / "workspace"
+
+
+def test_pairs_have_all_evidence_and_can_be_chosen_by_relation(deeplens: Deeplens, related: Path) -> None:
+    every = deeplens("--workspace", related, "pairs", "--json").json
+    composite = deeplens("--workspace", related, "pairs", "--relation", "composite", "--json").json
+    with Workspace.open(related) as workspace:
+        assert list_pairs(workspace, relations=["composite"]).height == len(composite["rows"])
+    assert {row["relation"] for row in composite["rows"]} == {"composite"}
+    assert len(composite["rows"]) < len(every["rows"])
+    row = next(item for item in composite["rows"] if "crop.jpg" not in (item["path_a"], item["path_b"]))
+    side = "a" if row["path_a"] == "captioned.jpg" else "b"
+    left, top, right, bottom = map(float, row[f"region_{side}"].split(","))
+    assert (left, top) == pytest.approx((0, 0), abs=0.01)
+    assert (right, bottom) == pytest.approx((1, 400 / 465), abs=0.01)
+    assert row["inliers"] > 20
+    assert row["verification"]
+    refused = deeplens("--workspace", related, "pairs", "--relation", "collage")
+    assert refused.code == 2
+    assert "no relation named 'collage'" in refused.err
+
+
+def test_foreign_content_is_told_of_and_proposed_only_on_demand(deeplens: Deeplens, related: Path) -> None:
+    plain = deeplens("--workspace", related, "duplicates", "--json").json
+    assert "captioned.jpg" not in [row["path"] for row in plain["rows"] if not row["is_keeper"]]
+    assert plain["summary"]["related"] == len(plain["related"]) > 0
+    assert {row["path"] for row in plain["related"]} == {"captioned.jpg"}
+    assert "related, not proposed" in deeplens("--workspace", related, "duplicates").out
+    wider = deeplens("--workspace", related, "duplicates", "--include", "composite", "--json").json
+    assert wider["summary"]["included"] == ["composite"]
+    marked = [row for row in wider["rows"] if row["relation"] == "composite"]
+    assert marked
+    assert all(row["reason"].startswith("one of the two holds foreign content: look before you act") for row in marked)
+    shown = deeplens("--workspace", related, "duplicates", "--include", "composite").out
+    assert "Included: 1 file (composite): one of the two holds foreign content: look before you act." in shown
+    refused = deeplens("--workspace", related, "duplicates", "--include", "whole")
+    assert refused.code == 2
+    assert "no relation named 'whole'" in refused.err
+
+
+def test_a_comparison_tells_the_relation_and_what_would_be_proposed(deeplens: Deeplens, related: Path) -> None:
+    pictures = related.parent / "pictures"
+    part = deeplens("compare", pictures / "crop.jpg", pictures / "photo.jpg", "--json").json
+    assert part["summary"]["relation"] == "part"
+    assert part["summary"]["proposal"].startswith("Proposed: A could go, B stays")
+    other_way = deeplens("compare", pictures / "photo.jpg", pictures / "crop.jpg", "--json").json
+    assert other_way["summary"]["relation"] == "contains"
+    assert other_way["summary"]["proposal"].startswith("Proposed: B could go, A stays")
+    values = {row["name"]: row["value"] for row in part["rows"]}
+    assert values["covered_a"] == pytest.approx(1, abs=0.02)
+    assert values["covered_b"] == pytest.approx(0.64, abs=0.02)
+    captioned = deeplens("compare", pictures / "photo.jpg", pictures / "captioned.jpg")
+    assert "Relation composite" in captioned.out
+    assert "differs in: the bottom (14 % of the view)" in captioned.out
+    assert "Related, not proposed: B holds more than A" in captioned.out
