@@ -17,10 +17,10 @@ from deeplens_kit.matching.verification.base import Grey, Look
 
 __all__ = ["FEATURE_SIDE_PX", "MAX_FEATURES", "flipped_descriptors", "look_at", "negative_descriptors", "with_levels"]
 
-FEATURE_SIDE_PX = 640
+FEATURE_SIDE_PX = 448
 """Long side at which features are looked for; more costs time in proportion to the square and finds no more copies."""
 
-MAX_FEATURES = 700
+MAX_FEATURES = 600
 """The strongest are kept: two pictures are compared by a product of so many rows and columns."""
 
 _ENLARGED_SIDE_PX = 320  # a thumbnail is enlarged to it, at most fourfold: SIFT finds nothing in 20 pixels
