@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.verification.alignment import Alignment
 from deeplens_kit.matching.verification.base import Affine, Box, Look
+from deeplens_kit.matching.verification.seam import has_seam
 from deeplens_kit.schemas import Relation
 
 __all__ = ["View", "relate"]
@@ -28,11 +29,6 @@ TURNED_DEGREES = 0.7
 FOREIGN_AREA = 0.012
 """From this share of the common view (inclusive) what one of the two shows in one place is foreign to the other."""
 
-_SEAM_STEP = 10.0  # grey levels, exclusive: from just inside the border of the pasted picture to just outside
-_SEAM_RATIO = 2.0  # exclusive: against the steps of the same width beside it
-_SEAM_NEAR_PX, _SEAM_FAR_PX = 2.5, 6.5
-_SEAM_SAMPLES = 200
-_EDGE_MARGIN_PX = 8.0  # an edge of one picture this near to the other's edge is no line inside it
 _FLAT_SPREAD = 6.0  # grey levels, inclusive: half of the uncovered area keeps this near to one tone ...
 _FLAT_SHARE = 0.85  # ... or so much of it (inclusive) ...
 _FLAT_TONE = 8.0  # ... lies this near (inclusive) to its commonest tone
@@ -130,37 +126,8 @@ def _turn(matrix: Affine, mirrored: bool) -> float:
 
 def _pasted(larger: Look, smaller: Look, matrix: Affine) -> bool:
     """Whether the smaller view was put into the larger: a seam along an edge of it, or nothing around it."""
-    return _has_seam(larger, _corners(smaller) @ matrix[:, :2].T + matrix[:, 2]) or _flat_outside(
-        larger, smaller, matrix
-    )
-
-
-def _has_seam(larger: Look, corners: NDArray[np.float64]) -> bool:
-    picture = larger.levels[0]
-    centre = corners.mean(axis=0)
-    bounds = np.array([larger.width - 1.0, larger.height - 1.0])
-    for start, end in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        along = np.linspace(start, end, _SEAM_SAMPLES)
-        across = np.array([end[1] - start[1], start[0] - end[0]])
-        length = float(np.hypot(*across))
-        if length < 1:
-            continue
-        outwards = across / length
-        if np.dot(outwards, start - centre) < 0:
-            outwards = -outwards
-        reach = along + outwards * _EDGE_MARGIN_PX
-        seen = ((reach >= 0) & (reach <= bounds) & (along >= 0) & (along <= bounds)).all(axis=1)
-        if seen.mean() < 0.5:
-            continue
-        lines = [
-            _sampled(picture, along[seen] + outwards * offset)
-            for offset in (-_SEAM_FAR_PX, -_SEAM_NEAR_PX, _SEAM_NEAR_PX, _SEAM_FAR_PX)
-        ]
-        step = float(np.median(np.abs(lines[2] - lines[1])))
-        beside = max(float(np.median(np.abs(lines[i + 1] - lines[i]))) for i in (0, 2))
-        if step > _SEAM_STEP and step > _SEAM_RATIO * (beside + 1):
-            return True
-    return False
+    corners = _corners(smaller) @ matrix[:, :2].T + matrix[:, 2]
+    return has_seam(larger.levels[0], corners) or _flat_outside(larger, smaller, matrix)
 
 
 def _flat_outside(of: Look, other: Look, to_of: Affine) -> bool:
@@ -180,9 +147,3 @@ def _flat_outside(of: Look, other: Look, to_of: Affine) -> bool:
     near = np.abs(tones.astype(np.int16) - commonest) <= _FLAT_TONE
     quarter, three = np.percentile(tones, [25, 75])
     return bool(near.mean() >= _FLAT_SHARE or (three - quarter <= _FLAT_SPREAD and near.mean() >= 0.7))
-
-
-def _sampled(picture: NDArray[np.uint8], places: NDArray[np.float64]) -> NDArray[np.float64]:
-    x, y = places.T.astype(np.float32)
-    values = cv2.remap(picture, x[None], y[None], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return np.asarray(values[0], np.float64)
