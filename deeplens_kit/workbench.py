@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from deeplens_kit import pipeline
-from deeplens_kit.errors import SettingsError
+from deeplens_kit.pipeline.chosen_rule import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
 
 if TYPE_CHECKING:
@@ -244,10 +244,7 @@ class Workbench:
         return self._grouped(rule, tiers).withheld
 
     def related(self, rule: RuleLike = None) -> pl.DataFrame:
-        """Pictures that match in part and are not proposed: a collage and what is in it, a crop and its thumbnail.
-
-        Args:
-            rule: As for `groups`.
+        """Pictures that match in part and are not proposed: a collage and what is in it. `rule` is as for `groups`.
 
         Example:
             >>> set(workbench.related()["relation"]) <= {"contains", "composite"}
@@ -264,7 +261,7 @@ class Workbench:
             >>> workbench.savings().filter(tier="bytes").select("location", "objects").rows()
             [('laptop', 1), ('share', 1)]
         """
-        return pipeline.summarise_savings(self.workspace, tiers, rule=_rule(rule))
+        return pipeline.summarise_savings(self.workspace, tiers, rule=chosen_rule(rule))
 
     def coverage(self) -> pl.DataFrame:
         """What became of every object found, by location, outcome and reason: objects, bytes.
@@ -355,7 +352,7 @@ class Workbench:
 
         with progress_listener(quiet=True) as listener:
             return pipeline.map_pictures(
-                self.workspace, feature, seed=seed, neighbours=neighbours, rule=_rule(rule), progress=listener
+                self.workspace, feature, seed=seed, neighbours=neighbours, rule=chosen_rule(rule), progress=listener
             )
 
     def thresholds(self) -> ThresholdLab:
@@ -395,19 +392,7 @@ class Workbench:
         return describe_workspace(self.workspace.directory.name, self.locations, self.coverage(), self.notes())
 
     def _grouped(self, rule: RuleLike, tiers: Tiers, include: Collection[str] = ()) -> GroupsView:
-        return pipeline.list_groups(self.workspace, tiers, rule=_rule(rule), include=include)
-
-
-def _rule(rule: RuleLike) -> Rule:
-    from deeplens_kit.matching import STRICT, Rule, Thresholds
-
-    if rule is None:
-        return STRICT
-    if isinstance(rule, Rule):
-        return rule
-    if not isinstance(rule, Thresholds):
-        raise SettingsError(f"{rule!r} is no rule; give a Rule, Thresholds(...) or None for the strict rule.")
-    return rule.rule()
+        return pipeline.list_groups(self.workspace, tiers, rule=chosen_rule(rule), include=include)
 
 
 def _several(names: str | Sequence[str] | None) -> Sequence[str] | None:

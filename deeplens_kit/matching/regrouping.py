@@ -19,40 +19,28 @@ from deeplens_kit.matching.family_copies import family_standing
 from deeplens_kit.matching.groups import companion_groups, held_objects
 from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.policy import (
-    ComparedTraits,
     keeper_order,
-    picture_traits,
-    withhold_codes,
 )
+from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, PictureFacts, pair_edges
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.relations import (
     allowed_relations,
-    may_be_told,
-    one_view,
     related_pairs,
-    relation_codes,
     same_view,
 )
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Clause, Rule, pair_context, picture_context
-from deeplens_kit.matching.upscales import oriented, outdone_by, resolved_pixels, with_resolution
-from deeplens_kit.matching.view_words import relation_towards
+from deeplens_kit.matching.upscales import with_resolution
 from deeplens_kit.schemas import Relation, Tier
 
 __all__ = ["EVIDENCE_COLUMNS", "PLAIN", "SITUATIONS", "Regrouper", "Regrouping"]
-
-EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd", "likelihood")
-"""The kernels' evidence in order, the distances first: columns of PAIRS and what the close look at a pair comes to."""
 
 SITUATIONS = ("plain", "unmeasured", "page_like", "verified", "verified_page")
 """Which clauses of a rule apply, by number; one more is that none does: too little information."""
 
 PLAIN, _UNMEASURED, _PAGE_LIKE, _VERIFIED, _VERIFIED_PAGE, _LOW_INFORMATION = range(6)
-_STORED = EVIDENCE_COLUMNS[:-1]
 _BOUNDS = ("phash_max", "pdq_max", "sscd_small_min", "sscd_min", "likelihood_min")
 # One unit of a margin in the likelihood, as .05 of a cosine is one.
 _LIKELIHOOD_WIDTH = 0.05
-# Edges at a time while reasons to withhold are looked for: a few hundred MB at most.
-_BLOCK = 1 << 19
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,37 +57,6 @@ class Regrouping:
     by_tier: pl.DataFrame
     largest_group: int
     withheld: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Edges:
-    """The pairs of pictures that objects hold, by number, the better one left where sizes are of one class.
-
-    Attributes:
-        left: int32 (m,).
-        right: int32 (m,).
-        evidence: float32 (m, 4), EVIDENCE_COLUMNS but the likelihood; NaN where missing.
-        odds: Columns plain_odds, page_odds, see `likelihood`, and hub.
-        orientation: int8 (m,), -1 where unknown.
-        same: bool (m,), of the tier `pixels`: no rule is asked.
-        outdone: uint8 (m,), as `keepers_of` wants it.
-        allowed: uint8 (m,), as `keepers_of` wants it.
-        proposable: uint8 (m,), as `keepers_of` wants it.
-        starts: int64 (n + 1,), where the edges at each picture begin in `incident`.
-        incident: int32 (2 m,).
-    """
-
-    left: NDArray[np.int32]
-    right: NDArray[np.int32]
-    evidence: NDArray[np.float32]
-    odds: pl.DataFrame
-    orientation: NDArray[np.int8]
-    same: NDArray[np.bool_]
-    outdone: NDArray[np.uint8]
-    allowed: NDArray[np.uint8]
-    proposable: NDArray[np.uint8]
-    starts: NDArray[np.int64]
-    incident: NDArray[np.int32]
 
 
 class Regrouper:
@@ -137,10 +94,10 @@ class Regrouper:
         held = held.join(numbers, on="digest", maintain_order="left")
         self.best = best.select("digest", "path", location="location" if "location" in best.columns else "location_id")
         """One row for each picture, by number: digest, path and location of its best object."""
-        self._facts = _Facts(pictures, best)
+        self._facts = PictureFacts(pictures, best)
         self._sums = sum_pictures(held)
         self._companions = CompanionSums.of(companion_groups(families))
-        self._edges = _edges(related, numbers, self._facts, allowed)
+        self._edges = pair_edges(related, numbers, self._facts, allowed)
         context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
         self._context = best.select("digest").join(
             pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
@@ -161,7 +118,7 @@ class Regrouper:
         return self.best.height
 
     @property
-    def edges(self) -> _Edges:
+    def edges(self) -> PairEdges:
         """The pairs by number of their pictures."""
         return self._edges
 
@@ -315,111 +272,3 @@ def widths_of(rule: Rule) -> NDArray[np.float64]:
     return np.array(
         [curve.phash_width, curve.pdq_width, curve.sscd_width, curve.sscd_width, _LIKELIHOOD_WIDTH], np.float64
     )
-
-
-class _Facts:
-    """What is known of each picture by number, as it is and as an upscale.
-
-    Attributes:
-        pixels: int64 (n,).
-        resolves: int64 (n,), how many of them carry detail.
-        pinned: bool (n,), pictures of families: none is taken by another picture.
-        soft: bool (n,), pictures that measure like upscales: they alone change when a copy outdoes them.
-        classes: int32 (2, n), the class of size as it is and as an upscale.
-        traits: Rows of the pictures, and after them those of the soft ones as upscales.
-        upscaled_row: int64 (n,), the row of each picture as an upscale.
-    """
-
-    def __init__(self, pictures: pl.DataFrame, best: pl.DataFrame) -> None:
-        outdone = picture_traits(pictures.with_columns(outdone=pl.lit(True)))
-        known = best.select("digest").join(resolved_pixels(pictures), on="digest", how="left", maintain_order="left")
-        marked = best.select("digest").join(
-            outdone.select("digest", "upscaled", "detail", "size_class"), on="digest", maintain_order="left"
-        )
-        self.pixels = known["pixels"].to_numpy()
-        self.resolves = known["resolves"].to_numpy()
-        self.soft = marked["upscaled"].to_numpy()
-        self.pinned = best["pinned"].to_numpy()
-        classes = [best["plain_class"].to_numpy(), marked["size_class"].to_numpy()]
-        self.classes = np.ascontiguousarray(np.stack(classes), np.int32)
-        as_upscales = best.with_columns(marked["upscaled"], marked["detail"]).filter(marked["upscaled"])
-        self.traits = ComparedTraits.of(pl.concat([best, as_upscales]))
-        self.upscaled_row = np.arange(best.height)
-        self.upscaled_row[self.soft] = best.height + np.arange(as_upscales.height)
-
-
-def _edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: _Facts, wanted: frozenset[str]) -> _Edges:
-    from deeplens_kit.matching.regroup_kernels import adjacency
-
-    # 1. Pairs by number.
-    both = (
-        pairs.select("digest_a", "digest_b", "orientation", "resolution", "relation", "tier", "hub", *_STORED)
-        .hstack(LIKELIHOOD.odds(pairs))
-        .join(numbers, left_on="digest_a", right_on="digest")
-        .drop("digest_a")
-        .join(numbers, left_on="digest_b", right_on="digest", suffix="_b")
-        .drop("digest_b")
-        .with_columns(swapped=pl.col("number") > pl.col("number_b"))
-        .with_columns(left=pl.min_horizontal("number", "number_b"), right=pl.max_horizontal("number", "number_b"))
-        .filter(pl.col("left") != pl.col("right"))
-        .sort("left", "right")
-    )
-    left, right = both["left"].to_numpy(), both["right"].to_numpy()
-    evidence = both.select(pl.col(_STORED).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
-    resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
-    resolution = oriented(resolution, both["swapped"].to_numpy())
-    same = (both["tier"] == Tier.PIXELS).to_numpy()
-    starts, incident = adjacency(left, right, numbers.height)
-    # 2. What the order of two pictures, and each of them as an upscale, would come to.
-    sides = both.select(
-        # Of the member to its keeper, where the right one is the member and where the left one is.
-        right=relation_towards(~pl.col("swapped")),
-        left=relation_towards(pl.col("swapped")),
-    )
-    outdone, allowed = np.zeros(len(left), np.uint8), np.zeros(len(left), np.uint8)
-    for first in range(0, len(left), _BLOCK):
-        part = slice(first, first + _BLOCK)
-        relations = sides["right"][part], sides["left"][part]
-        outdone[part], allowed[part] = _cases(
-            left[part], right[part], resolution[part], same[part], relations, wanted, facts
-        )
-    right_goes, left_goes = (may_be_told(sides[name], wanted) for name in ("right", "left"))
-    proposable = (right_goes + 2 * left_goes).astype(np.uint8)
-    orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
-    odds = both.select("plain_odds", "page_odds", "hub")
-    return _Edges(left, right, evidence, odds, orientation, same, outdone, allowed, proposable, starts, incident)
-
-
-def _cases(
-    left: NDArray[np.int32],
-    right: NDArray[np.int32],
-    resolution: NDArray[np.float32],
-    same: NDArray[np.bool_],
-    relations: tuple[pl.Series, pl.Series],
-    wanted: frozenset[str],
-    facts: _Facts,
-) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """`outdone` and `allowed` of some edges, as `keepers_of` wants them."""
-    ends = [(facts.pixels[end], facts.resolves[end]) for end in (left, right)]
-    ratios = resolution, oriented(resolution, np.ones(len(resolution), np.bool_))
-    whole = one_view(relations[0])
-    outdone = (whole & facts.soft[left] & outdone_by(*ends[0], *ends[1], ratios[0])).astype(np.uint8)
-    outdone |= (whole & facts.soft[right] & outdone_by(*ends[1], *ends[0], ratios[1])).astype(np.uint8) << 1
-    allowed = np.zeros(len(left), np.uint8)
-    for upscaled_left in (0, 1):
-        for upscaled_right in (0, 1):
-            possible = (facts.soft[left] | (upscaled_left == 0)) & (facts.soft[right] | (upscaled_right == 0))
-            classes = facts.classes[upscaled_left][left], facts.classes[upscaled_right][right]
-            rows = (
-                (facts.upscaled_row[left] if upscaled_left else left),
-                (facts.upscaled_row[right] if upscaled_right else right),
-            )
-            for right_keeps, chosen in ((0, classes[0] >= classes[1]), (1, classes[0] < classes[1])):
-                at = np.flatnonzero(possible & chosen)
-                keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
-                ratio, relation = ratios[right_keeps][at], relations[right_keeps].gather(at)
-                codes = withhold_codes(facts.traits, keepers, members, ratio, same[at])
-                codes = relation_codes(codes, facts.traits, keepers, members, ratio, relation, wanted)
-                free = (codes == 0) & ~facts.pinned[(left, right)[1 - right_keeps][at]]
-                allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
-    return outdone, allowed
