@@ -34,6 +34,7 @@ _HIGH_PASS_PX = 6.0
 _TRUSTED = 0.5  # correlation of a square whose shift counts, exclusive
 _CONTRAST = 5.0  # grey levels, exclusive: squares with less say nothing of shifts
 _FEW_CELLS, _MANY_CELLS = 6, 12  # from the first, inclusive, a common shift is fitted; from the second an affine one
+_FARTHER_COSTS = 0.015  # while a model is refined: ruled forms, whose lines fit at many shifts, drifted by pixels
 _STILL = 0.12  # mean shift in pixels below which nothing is fitted
 _MOST_CHANGE = 0.3  # of the area, by one refinement
 _PYRAMID_FROM = 1.2  # a level is taken while it is not coarser than the grid by more than this
@@ -109,7 +110,7 @@ def align(a: Look, b: Look, matrix: Affine, levels: tuple[int, ...] = FINE_LEVEL
             on_a, on_b = (on_a, _blurred(on_b, sigma)) if blur.of_b else (_blurred(on_a, sigma), on_b)
         side = 16 if min(width, height) >= 96 else 12 if min(width, height) >= 40 else 8
         step = side * 3 // 4 if last else side
-        cells = _cells(on_a, on_b, inside, side, step, 1 if last else 2)
+        cells = _cells(on_a, on_b, inside, side, step, *((1, 0.0) if last else (2, _FARTHER_COSTS)))
         found = Alignment(matrix, grid_a, grid_b, cells, side, step, blur.correlation, width, height)
         if not last:
             matrix = _refined(found)
@@ -177,11 +178,20 @@ def _cells(
     side: int,
     step: int,
     reach: int,
+    farther_costs: float,
 ) -> NDArray[np.float32]:
     height, width = on_a.shape
     out = np.zeros(((height - side) // step + 1, (width - side) // step + 1, len(CELL_FIELDS)), np.float32)
     compare_cells(
-        np.ascontiguousarray(on_a), np.ascontiguousarray(on_b), inside, side, step, reach, _NOISE_VARIANCE, out
+        np.ascontiguousarray(on_a),
+        np.ascontiguousarray(on_b),
+        inside,
+        side,
+        step,
+        reach,
+        _NOISE_VARIANCE,
+        farther_costs,
+        out,
     )
     return out
 

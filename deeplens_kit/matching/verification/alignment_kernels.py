@@ -29,6 +29,7 @@ def compare_cells(
     step: int,
     reach: int,
     noise: float,
+    farther_costs: float,
     out: NDArray[np.float32],
 ) -> None:
     """Correlate squares of b with those of a at all shifts up to `reach`.
@@ -41,6 +42,8 @@ def compare_cells(
         step: From one square to the next.
         reach: The farthest shift, pixels.
         noise: Variance that counts as no contrast; keeps the correlation of flat squares near 0.
+        farther_costs: Correlation that a shift must gain over a nearer one, per square of its pixels: along a ruled
+            line all shifts are alike, and the nearest is meant.
         out: float32 (rows, columns, len(CELL_FIELDS)), written; zeros where a covers too little of the square.
     """
     height, width = a.shape
@@ -65,6 +68,7 @@ def compare_cells(
                 continue
             variance_b = _variance(float(square_b), float(total_b), n)
             best = -2.0
+            preferred = -math.inf
             best_x = 0
             best_y = 0
             scores[:, :] = -2
@@ -90,14 +94,16 @@ def compare_cells(
                     scores[dy + reach, dx + reach] = found
                     if dx == 0 and dy == 0:
                         out[i, j, 1] = math.sqrt(variance_a)
-                    if found > best:
+                    worth = float(found) - farther_costs * (dx * dx + dy * dy)
+                    if worth > preferred:
+                        preferred = worth
                         best = float(found)
                         best_x = dx
                         best_y = dy
             out[i, j, 0] = best
             out[i, j, 2] = math.sqrt(variance_b)
-            out[i, j, 3] = best_x + _peak(scores[best_y + reach], best_x, reach)
-            out[i, j, 4] = best_y + _peak(scores[:, best_x + reach], best_y, reach)
+            out[i, j, 3] = best_x + _peak(scores[best_y + reach], best_x, reach, farther_costs)
+            out[i, j, 4] = best_y + _peak(scores[:, best_x + reach], best_y, reach, farther_costs)
 
 
 @njit(cache=True, nogil=True)
@@ -107,7 +113,7 @@ def _variance(square: float, total: float, n: int) -> float:
 
 
 @njit(cache=True, nogil=True)
-def _peak(line: NDArray[np.float32], at: int, reach: int) -> float:
+def _peak(line: NDArray[np.float32], at: int, reach: int, flat: float) -> float:
     """Where between its neighbours the peak lies: the vertex of the parabola through three values."""
     if at <= -reach or at >= reach:
         return 0.0
@@ -115,6 +121,6 @@ def _peak(line: NDArray[np.float32], at: int, reach: int) -> float:
     if before < -1.5 or after < -1.5:
         return 0.0
     bend = before - 2 * here + after
-    if bend > -1e-6:
+    if bend > -max(1e-6, 2 * flat):
         return 0.0
     return float(0.5 * (before - after) / bend)
