@@ -29,6 +29,7 @@ TURNED_DEGREES = 0.7
 FOREIGN_AREA = 0.012
 """From this share of the common view (inclusive) what one of the two shows in one place is foreign to the other."""
 
+_FRAME_MARGIN = 0.04  # of a side, inclusive: so near a turned picture comes to each side of its frame
 _FLAT_SPREAD = 6.0  # grey levels, inclusive: half of the uncovered area keeps this near to one tone ...
 _FLAT_SHARE = 0.85  # ... or so much of it (inclusive) ...
 _FLAT_TONE = 8.0  # ... lies this near (inclusive) to its commonest tone
@@ -88,8 +89,8 @@ def _relation(
         return Relation.COMPOSITE
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
     turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
-    all_a = inside_a >= FULLY_COVERED or (turned and _flat_outside(a, b, back))
-    all_b = inside_b >= FULLY_COVERED or (turned and _flat_outside(b, a, matrix))
+    all_a = inside_a >= FULLY_COVERED or (turned and _only_corners_empty(a, b, back))
+    all_b = inside_b >= FULLY_COVERED or (turned and _only_corners_empty(b, a, matrix))
     if all_a and all_b:
         return Relation.WHOLE
     if all_a and not _pasted(b, a, matrix):
@@ -128,6 +129,13 @@ def _pasted(larger: Look, smaller: Look, matrix: Affine) -> bool:
     """Whether the smaller view was put into the larger: a seam along an edge of it, or nothing around it."""
     corners = _corners(smaller) @ matrix[:, :2].T + matrix[:, 2]
     return has_seam(larger.levels[0], corners) or _flat_outside(larger, smaller, matrix)
+
+
+def _only_corners_empty(of: Look, other: Look, to_of: Affine) -> bool:
+    """Whether a turned picture fills its frame but for empty corners; a tilted print with a rim does not."""
+    moved = (_corners(other) @ to_of[:, :2].T + to_of[:, 2] + 0.5) / [of.width, of.height]
+    reaches = moved.min(axis=0).max() <= _FRAME_MARGIN and moved.max(axis=0).min() >= 1 - _FRAME_MARGIN
+    return bool(reaches) and _flat_outside(of, other, to_of)
 
 
 def _flat_outside(of: Look, other: Look, to_of: Affine) -> bool:
