@@ -1,9 +1,9 @@
 """What moving a threshold costs as a library grows: totals and borderline pairs, against grouping anew.
 
-Random pairs of synthetic pictures, a third of which measure like upscales, are asked for one threshold after another,
-each size in a process of its own so that its peak memory is its own. Elapsed seconds are reported, because a person
-waits for them, and CPU seconds, because they do not depend on who else computes. Some totals are held against `group`
-and `savings`, which also give the time to compare with.
+Random pairs of synthetic pictures that carry what a close look finds, a third of the pictures like upscales, are asked
+for one threshold after another, each size in a process of its own so that its peak memory is its own. Elapsed seconds
+are reported, because a person waits for them, and CPU seconds, because they do not depend on who else computes. Some
+totals are held against `group` and `savings`, which also give the time to compare with.
 
     python -m benchmarks.thresholds [--scale N ...] [--moves N] [--json]
 """
@@ -26,14 +26,17 @@ from benchmarks.report import Report, print_report
 from deeplens_kit.matching import Thresholds, group
 from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome
 from deeplens_kit.savings import savings, total
+from deeplens_kit.schemas import PAIRS
 
 __all__ = ["main", "measure"]
 
 SEED = 20_260_923
 SCALES = (10_000, 100_000, 1_000_000)
 MOVES = 40
-# Bits: as far as a graph of a large library goes.
+# Bits that other shots may differ in: as far as it makes a difference.
 _WIDEST = 31
+# Shares of pairs that the close look has judged, and that stand in a crowd.
+_SEEN, _CROWDED = 0.95, 0.05
 _WARM_UP = 2_000
 _Frames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
@@ -58,7 +61,10 @@ def moved_slider(count: int, moves: int, seed: int) -> dict[str, object]:
     lab = ThresholdLab.of(*frames)
     loading = time.perf_counter() - start
     random = np.random.default_rng(seed)
-    thresholds = [Thresholds(int(plain), int(page)) for plain, page in random.integers(0, _WIDEST + 1, (moves, 2))]
+    thresholds = [
+        Thresholds(round(float(plain), 2), round(float(page), 2), int(bits))
+        for plain, page, bits in zip(*random.random((2, moves)), random.integers(0, _WIDEST + 1, moves), strict=True)
+    ]
     # As a slider does: the pairs after the totals, which leave them the margins.
     cpu = time.process_time()
     totals, pairs = np.array([(_timed(lab.outcome, moved), _timed(lab.borderline, moved)) for moved in thresholds]).T
@@ -107,8 +113,35 @@ def _library(count: int, seed: int) -> _Frames:
     objects, pictures, pairs = random_library(count, seed)
     share = np.random.default_rng(seed).choice([0.2, 0.8, 1.0], count)
     pixels = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
-    pictures = pictures.with_columns(effective_pixels=(pixels * pl.Series(share)).cast(pl.Int64))
-    return objects, pictures, pairs.unique(["digest_a", "digest_b"], keep="any").sort("digest_a", "digest_b")
+    times = pl.Series(np.random.default_rng(seed + 1).integers(0, 3, count) * 1_000_000).cast(pl.Datetime("us"))
+    pictures = pictures.with_columns(effective_pixels=(pixels * pl.Series(share)).cast(pl.Int64), taken_at=times)
+    pairs = pairs.unique(["digest_a", "digest_b"], keep="any").sort("digest_a", "digest_b")
+    return objects, pictures, PAIRS.check(_looked_at(pairs, seed))
+
+
+def _looked_at(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
+    """Evidence from that of strangers to that of copies, most pairs near one of the two, so that bounds matter."""
+    random = np.random.default_rng([seed, 2])
+    count = pairs.height
+    strength = random.beta(0.5, 0.3, count)
+    seen = random.random(count) < _SEEN
+
+    def found(worst: float, best: float) -> pl.Series:
+        near = np.clip(strength + random.normal(0, 0.1, count), 0, 1)
+        return pl.Series(worst + (best - worst) * near)
+
+    evidence = {
+        "inliers": found(0, 400), "inlier_share": found(0, 1), "difference": found(0.5, 0), "covered_a": found(0.3, 1),
+        "covered_b": found(0.3, 1), "agreement": found(0, 1), "agreement_low": found(-0.2, 0.95),
+        "correlation": found(0, 1), "cells": found(0, 200), "wobble_px": found(1, 0), "resolution": found(0.5, 1.5),
+    }  # fmt: skip
+    relation = random.choice(["whole", "part", "contains"], count, p=[0.8, 0.1, 0.1])
+    return pairs.with_columns(
+        *(pl.when(seen).then(values).cast(PAIRS.polars[name]).alias(name) for name, values in evidence.items()),
+        verification=pl.when(seen).then(pl.lit("synthetic")),
+        hub=pl.Series(random.random(count) < _CROWDED),
+        relation=pl.when(seen).then(pl.Series(relation)).otherwise(pl.lit("unverified")),
+    )
 
 
 def _timed(ask: Callable[[Thresholds], object], moved: Thresholds) -> float:

@@ -227,7 +227,7 @@ class Workbench:
             include: Relations proposed besides `whole` and `part`: "composite", "contains". Look before you act.
 
         Example:
-            >>> workbench.groups(Thresholds(pdq_max=0)).height <= workbench.groups().height
+            >>> workbench.groups(Thresholds(likelihood_min=1)).height <= workbench.groups().height
             True
         """
         return self._grouped(rule, tiers, include).groups

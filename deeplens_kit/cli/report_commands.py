@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -161,10 +162,7 @@ def _require_values(asked: Mapping[str, Any]) -> None:
     from deeplens_kit.matching import Thresholds
     from deeplens_kit.reporting.savings_frames import require_asked
 
-    defaults = Thresholds()
-    Thresholds(
-        pdq_max=asked.get("pdq_max", defaults.pdq_max), page_pdq_max=asked.get("page_pdq_max", defaults.page_pdq_max)
-    )
+    Thresholds(**{item.name: asked[item.name] for item in fields(Thresholds) if item.name in asked})
     require_asked(asked.get("tiers", ()), asked.get("max_groups", 0))
 
 

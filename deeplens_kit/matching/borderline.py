@@ -1,7 +1,8 @@
 """Borderline pairs: those that a rule only just calls copies, and those that it only just does not.
 
-Takes a regrouper and a rule, gives the pairs whose evidence lies nearest to the bounds, some on each side, for a
-person to look at. Must not judge by anything but the rule.
+Takes a regrouper and a rule, gives the pairs that were looked at closely and whose likelihood lies nearest to the
+bounds, some on each side, for a person to look at. Must not judge by anything but the rule. What nothing looked at is
+left out: no bound proposes it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from deeplens_kit.matching.regrouping import EVIDENCE_COLUMNS, SITUATIONS, Regro
 from deeplens_kit.matching.rules import Clause, Rule, scores_of
 from deeplens_kit.schemas import Column, TableSchema
 
-__all__ = ["BORDERLINE", "HISTOGRAM", "borderline_pairs", "count_pairs"]
+__all__ = ["BORDERLINE", "HISTOGRAM", "LIKELIHOOD_BINS", "borderline_pairs", "count_pairs"]
 
 _TEXT, _SHORT, _COSINE = pl.String(), pl.Int32(), pl.Float32()
 
@@ -33,9 +34,12 @@ BORDERLINE = TableSchema(
         Column("orientation", _SHORT, "as in pairs", nullable=True),
         Column("sscd_small", _COSINE, "as in pairs", nullable=True),
         Column("sscd", _COSINE, "as in pairs", nullable=True),
-        Column("situation", _TEXT, "which bounds apply: a name in SITUATIONS"),
+        Column("likelihood", _COSINE, "probability of a copy, 0..1, from all that the close look found"),
+        Column("situation", _TEXT, "which bounds apply: verified or verified_page"),
         Column("accepted", pl.Boolean(), "a copy by the rule"),
-        Column("margin", _COSINE, "from the nearest bound, in units of log odds (8 bits of PDQ); below 0 not met"),
+        Column(
+            "margin", _COSINE, "from the nearest bound, in units of .05 of likelihood or 8 bits of PDQ; below 0 not met"
+        ),
         Column("path_a", _TEXT, "the best object of the picture"),
         Column("location_a", _TEXT, "its location"),
         Column("path_b", _TEXT, "the best object of the picture"),
@@ -48,16 +52,16 @@ BORDERLINE = TableSchema(
 HISTOGRAM = TableSchema(
     "pair histogram",
     (
-        Column("signal", _TEXT, "pdq (bits of 256) or sscd (the greater cosine of the two models)"),
-        Column("value", pl.Float64(), "bits, or the lower edge of a bin of `SSCD_BIN`"),
-        Column("situation", _TEXT, "a name in SITUATIONS"),
-        Column("pairs", pl.Int64(), "pairs; those of pictures with too little information are left out"),
+        Column("signal", _TEXT, "likelihood (0..1) or other_shots (bits of PDQ where cameras noted different times)"),
+        Column("value", pl.Float64(), "bits, or the lower edge of a bin, see `LIKELIHOOD_BINS`"),
+        Column("situation", _TEXT, "verified or verified_page"),
+        Column("pairs", pl.Int64(), "pairs that were looked at; without those of pictures with too little information"),
     ),
     key=("signal", "value", "situation"),
 )
 
-SSCD_BINS_PER_UNIT = 50
-"""Bins of a cosine are .02 wide."""
+LIKELIHOOD_BINS = 50
+"""Bins of a likelihood are .02 wide; 1 is in the last one."""
 
 _FLOAT32_HALF_DIGIT = 3e-8
 _NAMES = {
@@ -67,7 +71,7 @@ _NAMES = {
     "sscd": ("SSCD", 0),
     "likelihood": ("likelihood", 0),
 }
-_PAGE_LIKE = {"plain": False, "unmeasured": None, "page_like": True, "verified": False, "verified_page": True}
+_LOOKED_AT = (SITUATIONS.index("verified"), SITUATIONS.index("verified_page"))
 
 
 def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.DataFrame:
@@ -91,7 +95,8 @@ def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.Da
 
     if limit < 0:
         raise SettingsError(f"The limit is {limit}; it cannot be below 0.")
-    edges, margins = regrouper.edges, regrouper.margins(rule)
+    edges = regrouper.edges
+    margins = np.where(np.isin(regrouper.situations(rule), _LOOKED_AT), regrouper.margins(rule), np.float32(-np.inf))
     limit = min(limit, len(margins))
     half = (limit + 1) // 2
     ends = margins, edges.left, edges.right, regrouper.digest_order
@@ -102,19 +107,20 @@ def borderline_pairs(regrouper: Regrouper, rule: Rule, limit: int = 12) -> pl.Da
 
 
 def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
-    """How many pairs there are at each distance and cosine: HISTOGRAM, by signal, value and situation."""
+    """How many pairs there are at each likelihood, and at each distance of other shots: HISTOGRAM."""
     evidence, situation = regrouper.evidence(rule), regrouper.situations(rule)
-    cosine = np.fmax(evidence[:, 2], evidence[:, 3])
-    signals = {"pdq": (evidence[:, 1], 1), "sscd": (cosine, SSCD_BINS_PER_UNIT)}
+    likelihood = evidence[:, EVIDENCE_COLUMNS.index("likelihood")].astype(np.float64)
+    # Rounded before it is cut, so that .9 stored as .8999999 stays in its bin.
+    bins = np.minimum(np.floor(np.round(likelihood * LIKELIHOOD_BINS, 4)), LIKELIHOOD_BINS - 1) / LIKELIHOOD_BINS
+    bits = evidence[:, EVIDENCE_COLUMNS.index("pdq_distance")].astype(np.float64)
+    signals = {"likelihood": bins, "other_shots": np.where(regrouper.other_shots, bits, np.nan)}
     parts = [HISTOGRAM.empty()]
-    for signal, (values, bins_per_unit) in signals.items():
-        for number, name in enumerate(SITUATIONS):
-            mine = values[(situation == number) & ~np.isnan(values)].astype(np.float64)
-            # Rounded before the floor, so that .9 stored as .8999999 stays in its bin.
-            bins, pairs = np.unique(np.floor(np.round(mine * bins_per_unit, 4)), return_counts=True)
+    for signal, values in signals.items():
+        for number in _LOOKED_AT:
+            found, pairs = np.unique(values[(situation == number) & ~np.isnan(values)], return_counts=True)
             parts.append(
                 pl.DataFrame(
-                    {"signal": [signal] * len(bins), "value": bins / bins_per_unit, "situation": [name] * len(bins),
+                    {"signal": [signal] * len(found), "value": found, "situation": [SITUATIONS[number]] * len(found),
                      "pairs": pairs.astype(np.int64)},
                     schema=HISTOGRAM.polars,
                 )
@@ -138,7 +144,7 @@ def _described(regrouper: Regrouper, rule: Rule, rows: NDArray[np.int64], margin
         pl.col("sscd_small", "sscd", "likelihood").cast(pl.Float32),
         orientation=pl.Series(edges.orientation[rows]).cast(pl.Int32).replace(-1, None),
         situation=pl.Series([SITUATIONS[number] for number in situation], dtype=pl.String),
-        page_like=pl.Series([_PAGE_LIKE[SITUATIONS[number]] for number in situation], dtype=pl.Boolean),
+        page_like=pl.Series(situation == _LOOKED_AT[1], dtype=pl.Boolean),
         low_information=pl.lit(False),
         other_shots=pl.Series(regrouper.other_shots[rows], dtype=pl.Boolean),
         margin=pl.Series(margins[rows], dtype=pl.Float32),
@@ -153,12 +159,7 @@ def _why(row: dict[str, object], rule: Rule) -> str:
     """The bound that decides on a pair: the nearest of the clause that comes nearest to holding."""
     clauses: Sequence[Clause] = getattr(rule, str(row["situation"]))
     margin, name, bound = max((_deciding(row, clause, rule) for clause in clauses), key=lambda found: found[0])
-    about = {
-        "page_like": " for page-like pictures",
-        "verified_page": " for page-like pictures and crowds",
-        "unmeasured": " where nobody measured what the picture is like",
-    }
-    circumstance = about.get(str(row["situation"]), "")
+    circumstance = " for page-like pictures and crowds" if row["situation"] == "verified_page" else ""
     if row["other_shots"] and rule.other_shots is not None:
         stricter = _deciding(row, rule.other_shots, rule)
         if stricter[0] < margin:

@@ -26,6 +26,8 @@ MEDIUM_PICTURES = 200_000
 LARGE_PHASH_RADIUS = 4
 """The most bits of a pHash (inclusive) in a corpus of that size."""
 
+_SITUATIONS = ("plain", "unmeasured", "page_like", "verified", "verified_page")
+
 
 @dataclass(frozen=True, slots=True)
 class GraphFloor:
@@ -47,22 +49,25 @@ class GraphFloor:
     def refuse_looser(self, rule: Rule) -> None:
         """Do nothing where the stored graph holds what the rule asks for.
 
-        `STRICT` is always answered: pairs are found by it, down to the floor where that is stricter still.
+        Clauses of `STRICT` are always answered: pairs are found by it, down to the floor where that is stricter still.
 
         Raises:
             SettingsError: A clause of the rule looks for copies below the floor.
         """
-        if rule == STRICT:
-            return
-        for clause in (*rule.plain, *rule.unmeasured, *rule.page_like):
-            if not self._answers(clause):
-                raise SettingsError(self._refusal(clause))
+        for situation in _SITUATIONS:
+            for clause in getattr(rule, situation):
+                if clause not in getattr(STRICT, situation) and not self._answers(clause):
+                    raise SettingsError(self._refusal(clause))
 
     def _answers(self, clause: Clause) -> bool:
-        """All bounds of a clause must hold, so one signal that was searched far enough is enough."""
+        """All bounds of a clause must hold, so one signal that was searched far enough is enough.
+
+        A likelihood is always answered: every stored pair is looked at closely, whatever it comes to.
+        """
         cosines = (clause.sscd_small_min, clause.sscd_min)
         return (
-            (clause.pdq_max is not None and clause.pdq_max <= self.pdq_max_distance)
+            clause.likelihood_min is not None
+            or (clause.pdq_max is not None and clause.pdq_max <= self.pdq_max_distance)
             or (clause.phash_max is not None and clause.phash_max <= self.phash_max_distance)
             or any(bound is not None and bound >= self.sscd_min_cosine for bound in cosines)
         )

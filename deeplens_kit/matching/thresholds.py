@@ -5,18 +5,23 @@ Takes numbers, gives a checked value and the rule that it stands for; must not l
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from fractions import Fraction
 from numbers import Integral, Real
+from typing import Self
 
-from deeplens_kit.errors import SettingsError
+from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching.rules import STRICT, Clause, Rule
 
-__all__ = ["UNMEASURED_SHARE", "Thresholds"]
+__all__ = ["REPLACED", "Thresholds", "refuse_replaced"]
 
-UNMEASURED_SHARE = Fraction(20, 24)
-"""Where nobody measured whether a picture is page-like, the bound is this share of that of plain pictures, cut down to
-whole bits: the strict rule's own proportion, 20 bits to 24."""
+REPLACED: Mapping[str, str] = {
+    "pdq_max": "likelihood_min",
+    "page_pdq_max": "page_likelihood_min",
+    "sscd_alone_min": "likelihood_min",
+}
+"""Bounds on hashes and vectors that once said what a copy is, and what does so now."""
 
 _PDQ_BITS = 256
 
@@ -25,61 +30,48 @@ _PDQ_BITS = 256
 class Thresholds:
     """Bounds on the evidence of a copy, all inclusive; as they stand they are the strict rule.
 
+    They judge the pairs that were looked at closely. Of others hashes say what they are at first sight, and no
+    threshold proposes them.
+
     Attributes:
-        pdq_max: Bits of 256 that may differ between plain pictures; `UNMEASURED_SHARE` of it where that is not known.
-        page_pdq_max: Bits that may differ where a picture is page-like: scanned text, icons on a plain ground.
-        other_shots_pdq_max: Bits that may differ where both cameras noted a time and the times differ.
-        sscd_alone_min: Cosine of either SSCD model at which it alone makes plain pictures copies; None for never.
+        likelihood_min: Probability, 0 to 1, from which on two plain pictures are copies.
+        page_likelihood_min: The same where a picture is page-like (scanned text, icons on a plain ground), nobody
+            knows, or it is near to a crowd of others.
+        other_shots_pdq_max: Bits of 256 that may differ where both cameras noted a time and the times differ.
 
     Raises:
-        SettingsError: A bound is no such number or out of its range.
+        SettingsError: A bound is no such number, out of its range, or one that was replaced.
+        UnknownNameError: There is no such bound.
     """
 
-    pdq_max: int = 24
-    page_pdq_max: int = 16
+    likelihood_min: float = 0.90
+    page_likelihood_min: float = 0.90
     other_shots_pdq_max: int = 2
-    sscd_alone_min: float | None = None
+
+    def __new__(cls, *_values: object, **bounds: object) -> Self:
+        """Refuse names in words, where Python would only say that an argument is unexpected."""
+        names = [item.name for item in dataclasses.fields(cls)]
+        refuse_replaced("threshold", bounds, names)
+        for name in bounds:
+            if name not in names:
+                raise UnknownNameError("threshold", name, names)
+        return object.__new__(cls)
 
     def __post_init__(self) -> None:
-        for name in ("pdq_max", "page_pdq_max", "other_shots_pdq_max"):
-            value = getattr(self, name)
-            whole = isinstance(value, Integral) and not isinstance(value, bool)
-            if not whole or not 0 <= value <= _PDQ_BITS:
-                raise SettingsError(
-                    f"Threshold {name!r} is {value!r}; it must be a whole number of bits from 0 to {_PDQ_BITS}."
-                )
-            object.__setattr__(self, name, int(value))
-        cosine = self.sscd_alone_min
-        if cosine is None:
-            return
-        # A comparison with NaN is false, so that it is refused as well.
-        if not _is_number(cosine) or not -1 <= cosine <= 1:
-            raise SettingsError(
-                f"Threshold 'sscd_alone_min' is {cosine!r}; it must be a cosine from -1 to 1, or None for never."
-            )
-        object.__setattr__(self, "sscd_alone_min", float(cosine))
-
-    @property
-    def unmeasured_pdq_max(self) -> int:
-        """Bits that may differ where nobody measured whether the pictures are page-like."""
-        return int(self.pdq_max * UNMEASURED_SHARE)
+        for name in ("likelihood_min", "page_likelihood_min"):
+            object.__setattr__(self, name, _probability(name, getattr(self, name)))
+        object.__setattr__(self, "other_shots_pdq_max", _bits("other_shots_pdq_max", self.other_shots_pdq_max))
 
     def rule(self) -> Rule:
         """The rule of these bounds: `STRICT` itself where none was moved."""
         if self == Thresholds():
             return STRICT
-        alone: tuple[Clause, ...] = ()
-        if self.sscd_alone_min is not None:
-            alone = (Clause(sscd_small_min=self.sscd_alone_min), Clause(sscd_min=self.sscd_alone_min))
-        return Rule(
+        return dataclasses.replace(
+            STRICT,
             name=self._name,
-            version=STRICT.version,
-            plain=(Clause(pdq_max=self.pdq_max), *alone),
-            unmeasured=(Clause(pdq_max=self.unmeasured_pdq_max),),
-            page_like=(Clause(pdq_max=self.page_pdq_max),),
+            verified=(Clause(likelihood_min=self.likelihood_min),),
+            verified_page=(Clause(likelihood_min=self.page_likelihood_min),),
             other_shots=Clause(pdq_max=self.other_shots_pdq_max),
-            verified=STRICT.verified,
-            verified_page=STRICT.verified_page,
         )
 
     @property
@@ -87,17 +79,51 @@ class Thresholds:
         """Whether any bound lets more through than the strict rule, whose precision was measured."""
         strict = Thresholds()
         return (
-            self.pdq_max > strict.pdq_max
-            or self.page_pdq_max > strict.page_pdq_max
+            self.likelihood_min < strict.likelihood_min
+            or self.page_likelihood_min < strict.page_likelihood_min
             or self.other_shots_pdq_max > strict.other_shots_pdq_max
-            or self.sscd_alone_min is not None
         )
 
     @property
     def _name(self) -> str:
-        bounds = f"PDQ {self.pdq_max}, pages {self.page_pdq_max}, other shots {self.other_shots_pdq_max}"
-        return bounds if self.sscd_alone_min is None else f"{bounds}, SSCD alone {self.sscd_alone_min:g}"
+        return (
+            f"likelihood {self.likelihood_min:g}, pages and crowds {self.page_likelihood_min:g}, "
+            f"other shots {self.other_shots_pdq_max}"
+        )
 
 
-def _is_number(value: object) -> bool:
-    return isinstance(value, Real) and not isinstance(value, bool)
+def refuse_replaced(kind: str, names: Collection[str], known: Collection[str]) -> None:
+    """Do nothing where no name is that of a bound which was replaced by one that is known.
+
+    Args:
+        kind: What the names name, for example "report parameter".
+        names: The names that were given.
+        known: The names that exist.
+
+    Raises:
+        SettingsError: A bound was replaced.
+    """
+    for name in names:
+        if name not in known and REPLACED.get(name) in known:
+            now = REPLACED[name]
+            raise SettingsError(
+                f"There is no {kind} named {name!r} any more: pairs are looked at closely and judged by their "
+                f"likelihood; give {now}, from 0 to 1, for example {now}={getattr(Thresholds(), now):g}."
+            )
+
+
+def _probability(name: str, value: object) -> float:
+    # A comparison with NaN is false, so that it is refused as well.
+    if _is_number(value, Real) and 0 <= float(value) <= 1:  # type: ignore[arg-type]
+        return float(value)  # type: ignore[arg-type]
+    raise SettingsError(f"Threshold {name!r} is {value!r}; it must be a probability from 0 to 1.")
+
+
+def _bits(name: str, value: object) -> int:
+    if _is_number(value, Integral) and 0 <= int(value) <= _PDQ_BITS:  # type: ignore[call-overload]
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    raise SettingsError(f"Threshold {name!r} is {value!r}; it must be a whole number of bits from 0 to {_PDQ_BITS}.")
+
+
+def _is_number(value: object, kind: type) -> bool:
+    return isinstance(value, kind) and not isinstance(value, bool)

@@ -212,7 +212,7 @@ def list_groups(
     Args:
         workspace: An open workspace.
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
-        rule: The bounds, for example `Thresholds(pdq_max=28).rule()`.
+        rule: The bounds, for example `Thresholds(likelihood_min=0.95).rule()`.
         include: Relations of a member to its keeper that are proposed besides `whole` and `part`: `composite` (one of
             the two holds foreign content), `contains` (the member shows more). Look at each before you act.
 

@@ -1,7 +1,7 @@
 """The threshold lab: what a workspace's pairs come to under one rule after another, answered from memory.
 
-Takes an open workspace, or frames, reads them once, and gives totals, borderline pairs and counts for any thresholds
-above the floor of the stored pairs; must not write, and reads no object.
+Takes an open workspace, or frames, reads them once, and gives totals, borderline pairs and counts for any thresholds;
+must not write, and reads no object.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class ThresholdLab:
         workspace: An open workspace; it may be closed afterwards.
 
     Attributes:
-        floor: The weakest evidence at which pairs are stored.
+        floor: The weakest evidence at which pairs are stored and looked at.
         current: False when pictures were indexed after the last matching: index again, and make a new lab.
     """
 
@@ -111,6 +111,11 @@ class ThresholdLab:
         """Stored pairs of such pictures."""
         return len(self._regrouper.edges.left)
 
+    @property
+    def unseen(self) -> int:
+        """Of these pairs so many that no close look has judged yet: no threshold proposes them."""
+        return self._regrouper.edges.odds["plain_odds"].null_count()
+
     def outcome(self, thresholds: Thresholds, tiers: Collection[Tier | str] | None = None) -> ThresholdOutcome:
         """What the thresholds come to: the totals of `list_groups(rule=thresholds.rule())`, to the byte.
 
@@ -119,13 +124,11 @@ class ThresholdLab:
             tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for all.
 
         Raises:
-            SettingsError: The thresholds are looser than the floor of the stored pairs, or a tier is unknown.
+            UnknownNameError: A tier is unknown.
         """
         start = time.perf_counter()
         chosen = None if tiers is None else [_tier(name) for name in tiers]
-        rule = thresholds.rule()
-        self.floor.refuse_looser(rule)
-        found = self._regrouper.regroup(rule, chosen)
+        found = self._regrouper.regroup(thresholds.rule(), chosen)
         sums = found.by_tier.drop("tier").sum().row(0, named=True)
         return ThresholdOutcome(
             **sums,
@@ -146,14 +149,12 @@ class ThresholdLab:
             BORDERLINE, the clearest copy first; page-like pictures are measured against their own bound.
 
         Raises:
-            SettingsError: The thresholds are looser than the floor of the stored pairs, or the limit is below 0.
+            SettingsError: The limit is below 0.
         """
-        rule = thresholds.rule()
-        self.floor.refuse_looser(rule)
-        return borderline_pairs(self._regrouper, rule, limit)
+        return borderline_pairs(self._regrouper, thresholds.rule(), limit)
 
     def histogram(self) -> pl.DataFrame:
-        """How many pairs there are at each PDQ distance and SSCD cosine: HISTOGRAM."""
+        """How many pairs there are at each likelihood, and at each distance of other shots: HISTOGRAM."""
         return self._histogram
 
     @cached_property

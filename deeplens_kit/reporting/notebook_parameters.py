@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deeplens_kit.errors import ReportError, SettingsError, UnknownNameError
+from deeplens_kit.matching.thresholds import refuse_replaced
 
 __all__ = ["Parameter", "checked_parameters", "report_parameters"]
 
@@ -89,10 +90,11 @@ def checked_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str
 
     Raises:
         UnknownNameError: The notebook has no parameter of that name; the nearest is suggested.
-        SettingsError: A value is not of the declared type.
+        SettingsError: A value is not of the declared type, or the name is of a bound that was replaced.
         ReportError: As for `report_parameters`.
     """
     declared = report_parameters(notebook)
+    refuse_replaced("report parameter", values, declared)
     for name in values:
         if name not in declared:
             raise UnknownNameError("report parameter", name, declared)

@@ -16,15 +16,15 @@ _BOUNDS = {
     "pdq_max": "PDQ differs in at most {:g} of 256 bits",
     "sscd_small_min": "the cosine of SSCD small is at least {:g}",
     "sscd_min": "the cosine of SSCD is at least {:g}",
+    "likelihood_min": "the likelihood is at least {:g}",
 }
 
 
 def rule_lines(rule: Rule) -> tuple[str, ...]:
-    """When a pair is a copy, by what is known of its pictures."""
+    """When a pair that was looked at closely is a copy, by what is known of its pictures: no other is proposed."""
     kinds = (
-        ("Pictures", rule.plain),
-        ("Where nobody measured whether a picture is a page", rule.unmeasured),
-        ("Pages and icons", rule.page_like),
+        ("Pictures that were looked at closely", rule.verified),
+        ("Pages, icons and crowds of near pictures", rule.verified_page),
         ("Where the cameras noted different times, also", (rule.other_shots,) if rule.other_shots else ()),
     )
     return tuple(f"{kind}: {_alternatives(clauses)}." for kind, clauses in kinds if clauses)

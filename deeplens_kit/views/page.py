@@ -13,23 +13,11 @@ import panel as pn
 from bokeh.events import DocumentReady
 from bokeh.models import CustomJS
 
+from deeplens_kit.views.slider_names import NAME_SLIDERS
 from deeplens_kit.views.theme import viewer_style
 
 __all__ = ["served_page"]
 
-# Bokeh names a slider for those who see it, beside the handle; this names the handle itself. To be looked at again with
-# Bokeh 3.10, by June 2027.
-_NAME_SLIDERS = """
-const name = (root) => {
-  for (const element of root.querySelectorAll("*")) {
-    if (element.shadowRoot) name(element.shadowRoot)
-    if (!element.matches(".noUi-handle")) continue
-    const title = root.querySelector(".bk-slider-title").firstChild.textContent
-    element.setAttribute("aria-label", title.replace(/:\\s*$/, ""))
-  }
-}
-name(document)
-"""
 _PAGES = (("search", "Search"), ("duplicates", "Duplicates"))
 
 
@@ -56,5 +44,5 @@ def served_page(name: str, workspace: str, parts: Mapping[str, pn.viewable.Viewa
     for part, component in {**parts, **told}.items():
         page.add_panel(part, component)
     if pn.state.curdoc is not None:
-        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=_NAME_SLIDERS))
+        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=NAME_SLIDERS))
     return page

@@ -74,7 +74,7 @@ def pairs_html(pairs: pl.DataFrame, src: Callable[[str], str]) -> str:
         src: Gives the address of the image of a digest.
     """
     if pairs.is_empty():
-        return message("No pair is near these bounds", "Every stored pair lacks the evidence that they ask for.")
+        return message("No pair is near these bounds", "No stored pair was looked at closely.")
     lists = []
     for accepted, heading, said in (
         (True, "Just copies", "they go when the bound is drawn tighter"),
@@ -107,7 +107,7 @@ def _pairing(row: Mapping[str, Any], src: Callable[[str], str]) -> str:
     return (
         f'<article class="pairing" data-pair="{escape(row["digest_a"])}-{escape(row["digest_b"])}">'
         f'<div class="both">{frames}</div>'
-        f'<div class="text"><div class="verdict">{verdict}<b>score {format_score(row["score"])}</b></div>'
+        f'<div class="text"><div class="verdict">{verdict}<b>likelihood {format_score(row["likelihood"])}</b></div>'
         f'<p class="small">{escape(row["why"])}</p><ul class="evidence" role="list">{evidence}</ul>'
         f'<div class="names tiny">{places}</div></div></article>'
     )
@@ -120,6 +120,6 @@ def _evidence(row: Mapping[str, Any]) -> list[str]:
     lines += [f"{name} {format_score(row[column])}" for column, name in cosines if row[column] is not None]
     if row["orientation"]:
         lines.append("turned or mirrored")
-    if row["situation"] == "page_like":
-        lines.append("page-like")
+    if row["situation"] == "verified_page":
+        lines.append("page-like or in a crowd")
     return lines

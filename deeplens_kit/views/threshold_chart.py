@@ -1,6 +1,6 @@
-"""How many pairs there are at each distance, with the bound between those within it and those beyond.
+"""How many pairs there are at each likelihood or distance, with the bound between those within it and those beyond.
 
-Takes counts by distance and a bound that moves, gives a Bokeh figure; must not count or judge by itself.
+Takes counts by value and a bound that moves, gives a Bokeh figure; must not count or judge by itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class BoundChart:
         ends: The least and greatest value that the bound takes.
         label: What the values are.
         style: CSS of the viewers.
-        at_least: The bound is met from it upwards (a cosine), not up to it (a distance).
+        at_least: The bound is met from it upwards (a likelihood), not up to it (a distance).
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class BoundChart:
         pairs = shown["pairs"].to_numpy()
         skewed = len(pairs) > 0 and pairs.max() > _SKEWED * np.median(pairs)
         bottom = 0.5 if skewed else 0.0
-        # Bars of whole bits stand around their number, bins of a cosine begin at theirs.
+        # Bars of whole bits stand around their number, bins of a likelihood begin at theirs.
         centre = self._values + (width / 2 if at_least else 0.0)
         self._source = ColumnDataSource(
             {"value": self._values, "centre": centre, "pairs": pairs, "colour": [_BEYOND] * len(pairs)}
@@ -88,16 +88,14 @@ class BoundChart:
         self._bound = Span(location=0, dimension="height", line_color=_BOUND, line_width=2.5)
         self.figure.add_layout(self._bound)
 
-    def draw(self, bound: float, *, active: bool = True) -> None:
+    def draw(self, bound: float) -> None:
         """Put the bound where it is, and colour the bars by the side on which they stand.
 
         Args:
             bound: Inclusive.
-            active: Whether the bound counts now; where not, nothing is within it and it is not drawn.
         """
         # Between the last bar that meets it and the first that does not.
         self._bound.location = bound if self._at_least else bound + self._width / 2
-        self._bound.visible = active
-        # A bin of cosines counts as within where all of it is.
+        # A bin of likelihoods counts as within where all of it is.
         within = self._values + _ROUNDING >= bound if self._at_least else self._values <= bound
-        self._source.data["colour"] = [_WITHIN if one and active else _BEYOND for one in within]
+        self._source.data["colour"] = [_WITHIN if one else _BEYOND for one in within]

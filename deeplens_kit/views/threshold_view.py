@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from deeplens_kit.matching.borderline import SSCD_BINS_PER_UNIT
+from deeplens_kit.matching.borderline import LIKELIHOOD_BINS
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.views.cards import message, picture_src
+from deeplens_kit.views.slider_names import naming_script
 from deeplens_kit.views.state.threshold_state import ThresholdAnswer, ThresholdState
 from deeplens_kit.views.theme import viewer_style
 from deeplens_kit.views.threshold_cards import LOADING, figures_html, loose_warning, pairs_html
@@ -28,11 +29,19 @@ if TYPE_CHECKING:
 
 __all__ = ["ThresholdView"]
 
+_HEADINGS = {
+    "likelihood_min": "Plain pictures",
+    "page_likelihood_min": "Pages and crowds",
+    "other_shots_pdq_max": "Different times noted",
+}
+
 _SIDE_PX = 300
 # Sources of thumbnails kept: those of some dozens of moves, about 10 kB each.
 _KEPT = 600
 # Thumbnails fetched before it is looked whether the slider has moved on.
 _AT_ONCE = 6
+# As far as the chart of other shots goes, in bits: that of strangers.
+_STRANGERS = 128
 
 
 class ThresholdView:
@@ -54,7 +63,7 @@ class ThresholdView:
         self._layout = self._lay_out()
         state.live = False
         state.param.watch(self._moved, list(ThresholdState.BOUNDS))
-        state.param.watch(self._answered, ["outcome", "base", "borderline", "problem"])
+        state.param.watch(self._answered, ["outcome", "base", "borderline"])
         self._answered()
         self._moved()
 
@@ -84,6 +93,8 @@ class ThresholdView:
         if not self._state.lab.current:
             text = "Pictures were indexed after these pairs were found: index again, then open this again."
             notes.append(self._words(message(text, kind="note")))
+        if self._state.lab.unseen:
+            notes.append(self._words(message(_unseen_words(self._state.lab.unseen), kind="note")))
         charts = pn.FlexBox(*self._chart_panes(), gap="16px", sizing_mode="stretch_width")
         # As wide as there is room for beside the controls, beneath them where there is little.
         wide = {"flex": "999 1 480px", "min-width": "min(100%, 320px)"}
@@ -114,18 +125,18 @@ class ThresholdView:
 
         strict = pn.widgets.Button(name="Back to the strict rule", **wide)
         strict.on_click(lambda _event: self._state.back_to_strict())
-        cosine = pn.widgets.FloatSlider.from_param(parameters.sscd_alone_min, format="0.00", **wide)
-        cosine.disabled = not self._state.sscd_alone
-        parameters.watch(lambda event: setattr(cosine, "disabled", not event.new), "sscd_alone")
         return pn.Column(
             said('<h2 class="controls-head">Thresholds</h2>'),
-            pn.widgets.IntSlider.from_param(parameters.pdq_max, **wide),
-            said('<p class="tiny quiet">Of 256; at 0 both look the same. The strict rule allows 24.</p>'),
-            pn.widgets.IntSlider.from_param(parameters.page_pdq_max, **wide),
-            said('<p class="tiny quiet">Where one tone covers most of a picture. The strict rule allows 16.</p>'),
-            self._sscd_switch(wide),
-            cosine,
-            said('<p class="tiny quiet">By the strict rule it never does: a frame shifted by 1 % has .98.</p>'),
+            pn.widgets.FloatSlider.from_param(parameters.likelihood_min, format="0.00", **wide),
+            said('<p class="tiny quiet">Of all that a close look found, 0 to 1. The strict rule asks for 0.90.</p>'),
+            pn.widgets.FloatSlider.from_param(parameters.page_likelihood_min, format="0.00", **wide),
+            said(
+                '<p class="tiny quiet">Where one tone covers most of a picture, or many others are near it. The strict '
+                "rule asks for 0.90.</p>"
+            ),
+            pn.widgets.IntSlider.from_param(parameters.other_shots_pdq_max, **wide),
+            said('<p class="tiny quiet">Of 256 of PDQ; a burst looks alike. The strict rule allows 2.</p>'),
+            said(naming_script(count=3)),
             said(f'<p class="label">{parameters.tiers.label}</p>'),
             pn.widgets.CheckBoxGroup.from_param(parameters.tiers, css_classes=["checks"], **wide),
             strict,
@@ -134,43 +145,28 @@ class ThresholdView:
             sizing_mode="stretch_width",
         )
 
-    def _sscd_switch(self, wide: dict[str, Any]) -> Viewable:
-        """A checkbox that is named for those who do not see it, which Bokeh's single one is not."""
-        import panel as pn
-
-        state = self._state
-        label = state.param.sscd_alone.label
-        box = pn.widgets.CheckBoxGroup(options=[label], css_classes=["checks"], **wide)
-        box.value = [label] if state.sscd_alone else []
-        box.param.watch(lambda event: setattr(state, "sscd_alone", bool(event.new)), "value")
-        state.param.watch(lambda event: setattr(box, "value", [label] if event.new else []), "sscd_alone")
-        return box
-
-    def _made_charts(self) -> list[tuple[str, str, BoundChart]]:
-        """For each kind of picture that has pairs its heading, the name of its bound, and its chart."""
-        counted, state = self._state.lab.histogram(), self._state
-        bits, cosines = state.param.pdq_max.bounds, state.param.sscd_alone_min.bounds
+    def _made_charts(self) -> list[tuple[str, BoundChart]]:
+        """For each kind of pairs that there are its bound, with its chart."""
+        counted = self._state.lab.histogram()
         wanted = [
-            ("Plain pictures", "pdq", "plain", "pdq_max"),
-            ("Pages and icons", "pdq", "page_like", "page_pdq_max"),
-            ("Not measured what they are like", "pdq", "unmeasured", "unmeasured_pdq_max"),
-            ("Plain pictures, by SSCD", "sscd", "plain", "sscd_alone_min"),
+            ("likelihood_min", counted.filter(signal="likelihood", situation="verified")),
+            ("page_likelihood_min", counted.filter(signal="likelihood", situation="verified_page")),
+            ("other_shots_pdq_max", counted.filter(signal="other_shots")),
         ]
         made = []
-        for heading, signal, situation, bound in wanted:
-            mine = counted.filter(signal=signal, situation=situation)
-            if mine.is_empty() and situation != "plain":
+        for bound, mine in wanted:
+            if mine.is_empty() and bound != "likelihood_min":
                 continue
-            by_bits = signal == "pdq"
+            by_bits = bound == "other_shots_pdq_max"
             chart = BoundChart(
-                mine,
-                width=1.0 if by_bits else 1 / SSCD_BINS_PER_UNIT,
-                ends=bits if by_bits else cosines,
-                label="bits of PDQ that differ" if by_bits else "cosine of SSCD",
+                mine.group_by("value").agg(pl.col("pairs").sum()),
+                width=1.0 if by_bits else 1 / LIKELIHOOD_BINS,
+                ends=(0, _STRANGERS) if by_bits else (0.0, 1.0),
+                label="bits of PDQ that differ" if by_bits else "likelihood of a copy",
                 style=viewer_style(),
                 at_least=not by_bits,
             )
-            made.append((heading, bound, chart))
+            made.append((bound, chart))
         return made
 
     def _chart_panes(self) -> list[Viewable]:
@@ -178,11 +174,11 @@ class ThresholdView:
 
         sides = {"flex": "1 1 300px", "min-width": "0"}
         self._drawn_charts = [
-            pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0) for _, _, chart in self._charts
+            pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0) for _, chart in self._charts
         ]
         return [
-            pn.Column(self._words(f'<h3 class="chart-head">{heading}</h3>'), drawn, styles=sides)
-            for (heading, _, _), drawn in zip(self._charts, self._drawn_charts, strict=True)
+            pn.Column(self._words(f'<h3 class="chart-head">{_HEADINGS[bound]}</h3>'), drawn, styles=sides)
+            for (bound, _), drawn in zip(self._charts, self._drawn_charts, strict=True)
         ]
 
     # --- What happens ------------------------------------------------------------------------------------------------
@@ -210,8 +206,6 @@ class ThresholdView:
 
     async def _fetch(self, answer: ThresholdAnswer) -> None:
         """Get the thumbnails that are not here yet, some at a time, while the answer still stands."""
-        if answer.borderline is None:
-            return
         digests = pl.concat([answer.borderline["digest_a"], answer.borderline["digest_b"]]).unique(maintain_order=True)
         missing = [digest for digest in digests if digest not in self._sources]
         for first in range(0, len(missing), _AT_ONCE):
@@ -228,23 +222,16 @@ class ThresholdView:
 
     def _answered(self, *_events: object) -> None:
         state = self._state
-        if state.problem:
-            self._figures.object = message("These thresholds cannot be answered", state.problem, kind="problem")
-            self._pairs.object = ""
-            return
         warning = loose_warning(state.lab.floor.neighbours) if state.thresholds.is_looser else ""
         self._figures.object = figures_html(state.outcome, state.base) + warning
         self._show_pairs()
 
     def _show_pairs(self) -> None:
-        if self._state.borderline is not None:
-            self._pairs.object = pairs_html(self._state.borderline, lambda digest: self._sources.get(digest, LOADING))
+        self._pairs.object = pairs_html(self._state.borderline, lambda digest: self._sources.get(digest, LOADING))
 
     def _draw_bounds(self) -> None:
-        bounds = {name: getattr(self._state, name) for name in ("pdq_max", "page_pdq_max", "sscd_alone_min")}
-        bounds["unmeasured_pdq_max"] = self._state.thresholds.unmeasured_pdq_max
-        for _, bound, chart in self._charts:
-            chart.draw(bounds[bound], active=bound != "sscd_alone_min" or self._state.sscd_alone)
+        for bound, chart in self._charts:
+            chart.draw(getattr(self._state, bound))
         self._push_charts()
 
     def _push_charts(self) -> None:
@@ -252,3 +239,9 @@ class ThresholdView:
         from panel.io import push_notebook
 
         push_notebook(*self._drawn_charts)
+
+
+def _unseen_words(count: int) -> str:
+    verb = "was" if count == 1 else "were"
+    said = f"{plural(count, 'pair')} {verb} not looked at closely; no threshold proposes them."
+    return f"{said} Index again to have it done."

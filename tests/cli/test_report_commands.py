@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -113,23 +114,29 @@ def test_a_wrong_parameter_is_refused_before_anything_runs(
     assert names(tmp_path) == ["current"]
 
 
-def test_a_value_that_the_report_refuses_leaves_the_last_one(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
-    out = tmp_path / "report.html"
+def test_a_report_that_fails_leaves_the_last_one(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    out, damaged = tmp_path / "report.html", tmp_path / "damaged"
     out.write_text("the last one")
-    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "pdq_max=200")
+    shutil.copytree(indexed, damaged)
+    for file in (damaged / "catalog" / "pairs.lance" / "data").iterdir():
+        os.truncate(file, 40)
+    done = deeplens("--workspace", damaged, "report", "savings", "--out", out)
     assert (done.code, done.out) == (1, "")
-    assert "64" in done.err and "The last good report stands" in done.err
+    assert "Cannot read the catalog" in done.err and "The last good report stands" in done.err
     assert "Traceback" not in done.err
     assert done.err.count("\n") == 1
     assert out.read_text() == "the last one"
-    assert names(tmp_path) == ["current", "report.failed.ipynb", "report.html"]
+    assert names(tmp_path) == ["current", "damaged", "report.failed.ipynb", "report.html"]
 
 
 @pytest.mark.parametrize(
     ("param", "says"),
     [
         ("tiers=byte", "no tier named 'byte'; did you mean 'bytes'?"),
-        ("pdq_max=300", "from 0 to 256"),
+        ("likelihood_min=1.5", "probability from 0 to 1"),
+        ("other_shots_pdq_max=300", "from 0 to 256"),
+        ("pdq_max=24", "give likelihood_min, from 0 to 1"),
+        ("page_pdq_max=16", "give page_likelihood_min, from 0 to 1"),
         ("max_groups=1001", "from 0 to 1,000"),
     ],
 )
@@ -146,7 +153,7 @@ def test_bounds_that_nobody_measured_are_told_beside_the_figures(
     deeplens: Deeplens, indexed: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "report.html"
-    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "pdq_max=30")
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--param", "likelihood_min=0.8")
     assert done.code == 0
     assert "Only the strict rule was measured" in done.err
     assert "Only the strict rule was measured" in out.read_text(encoding="utf-8")

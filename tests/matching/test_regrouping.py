@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, digest_of, family_world, pair, picture, random_world, stored, world
 
-from deeplens_kit.errors import SettingsError
+from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import (
     BORDERLINE,
     STRICT,
@@ -28,18 +28,19 @@ from deeplens_kit.matching import (
     tiers_of,
     with_context,
 )
+from deeplens_kit.matching.regrouping import SITUATIONS
 from deeplens_kit.matching.rules import scores_of
 from deeplens_kit.savings import savings, total
 from deeplens_kit.schemas import PAIRS
 from deeplens_kit.settings import MatchSettings
 
 SEEDS = st.integers(0, 10**6)
+LIKELIHOODS = st.sampled_from([0.0, 0.1, 0.5, 0.9, 0.97, 0.999, 1.0]) | st.floats(0, 1)
 THRESHOLDS = st.builds(
     Thresholds,
-    pdq_max=st.integers(0, 64),
-    page_pdq_max=st.integers(0, 64),
+    likelihood_min=LIKELIHOODS,
+    page_likelihood_min=LIKELIHOODS,
     other_shots_pdq_max=st.integers(0, 64),
-    sscd_alone_min=st.none() | st.sampled_from([0.45, 0.7, 0.9, 0.95]),
 )
 CLAUSES = st.lists(
     st.builds(
@@ -50,6 +51,9 @@ CLAUSES = st.lists(
     ),
     max_size=2,
 ).map(tuple)
+LOOKED_AT = st.builds(Clause, likelihood_min=LIKELIHOODS, pdq_max=st.none() | st.integers(0, 64)).map(
+    lambda clause: (clause,)
+)
 RULES = st.builds(
     Rule,
     name=st.just("drawn"),
@@ -57,6 +61,8 @@ RULES = st.builds(
     plain=CLAUSES,
     unmeasured=CLAUSES,
     page_like=CLAUSES,
+    verified=CLAUSES | LOOKED_AT,
+    verified_page=CLAUSES | LOOKED_AT,
     other_shots=st.none() | st.builds(Clause, pdq_max=st.integers(0, 64)),
     page_tone_min=st.sampled_from([0.3, 0.5]),
     pdq_quality_min=st.sampled_from([0, 20, 60]),
@@ -86,10 +92,32 @@ def varied_world(seed: int) -> World:
         pl.Series("phash_distance", some([None, 0, 4, 10, 20], links), pl.Int32),
         pl.Series("sscd_small", some([None, 0.449, 0.45, 0.7, 0.9, 0.95], links), pl.Float32),
         pl.Series("sscd", some([None, None, 0.5, 0.9], links), pl.Float32),
+        pl.Series("hub", some([False, False, False, True], links), pl.Boolean),
+        *looked_at(draw, links),
     )
     names = pl.col("location_id").replace_strict({"disk": "b", "share": "a"}, return_dtype=pl.String)
     objects = made.objects.with_columns(location=names) if draw.random() < 0.5 else made.objects
     return World(objects, pictures, pairs)
+
+
+def looked_at(draw: np.random.Generator, count: int) -> list[pl.Series]:
+    """Evidence of a close look at most of so many pairs, from none to all that there can be, together or not."""
+    seen = draw.random(count) < 0.8
+    level, strength = draw.choice([0.0, 0.5, 1.0], count), draw.random(count)
+
+    def some(name: str, worst: float, best: float, kind: pl.DataType) -> pl.Series:
+        value = worst + (best - worst) * np.clip(level * 0.8 + strength * 0.2 + draw.normal(0, 0.05, count), 0, 1)
+        present = seen & (draw.random(count) < 0.95)
+        return pl.Series(name, [one if known else None for one, known in zip(value, present, strict=True)]).cast(kind)
+
+    short, number = pl.Int32(), pl.Float32()
+    return [
+        pl.Series("verification", ["look" if one else None for one in seen], pl.String),
+        some("inliers", 0, 400, short), some("inlier_share", 0, 1, number), some("difference", 0.5, 0, number),
+        some("covered_a", 0.2, 1, number), some("covered_b", 0.2, 1, number), some("agreement", 0, 1, number),
+        some("agreement_low", -0.2, 0.95, number), some("correlation", 0, 1, number), some("cells", 0, 200, short),
+        some("wobble_px", 1, 0, number),
+    ]  # fmt: skip
 
 
 def totals_of(made: World, rule: Rule, tiers: tuple[str, ...] | None, include: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -193,22 +221,33 @@ def test_an_upscale_falls_back_only_while_its_smaller_copy_is_accepted() -> None
             picture("large", effective_pixels=2_000_000, size_bytes=9_000_000),
             picture("small", width_px=2000, height_px=1500, size_bytes=1_000_000),
         ],
-        [pair("large", "small", 20)],
+        [pair("large", "small", 20, **CLOSE)],
     )
     regrouper = Regrouper(made.objects, made.pictures, made.pairs)
     assert regrouper.regroup(STRICT).by_tier.row(2) == ("copy", 1, 1, 9_000_000, 9_000_000)
-    assert regrouper.regroup(Thresholds(pdq_max=19).rule()).by_tier.row(2) == ("copy", 0, 0, 0, 0)
+    above = Thresholds(likelihood_min=likelihood_of(regrouper) + 1e-4)
+    assert regrouper.regroup(above.rule()).by_tier.row(2) == ("copy", 0, 0, 0, 0)
 
 
 # --- Thresholds ------------------------------------------------------------------------------------------------------
 
 
 def test_unmoved_thresholds_are_the_strict_rule() -> None:
-    assert Thresholds().rule() == STRICT
+    assert Thresholds().rule() is STRICT
     assert not Thresholds().is_looser
-    assert not Thresholds(pdq_max=10, page_pdq_max=3).is_looser
-    assert Thresholds(page_pdq_max=17).is_looser
-    assert Thresholds(sscd_alone_min=1.0).is_looser
+    assert not Thresholds(likelihood_min=0.95, page_likelihood_min=1, other_shots_pdq_max=0).is_looser
+    assert Thresholds(likelihood_min=0.89).is_looser
+    assert Thresholds(page_likelihood_min=0.89).is_looser
+    assert Thresholds(other_shots_pdq_max=3).is_looser
+
+
+def test_thresholds_are_the_bounds_of_what_was_looked_at_and_leave_the_rest_to_the_strict_rule() -> None:
+    rule = Thresholds(0.5, 0.75, 6).rule()
+    assert (rule.verified, rule.verified_page) == ((Clause(likelihood_min=0.5),), (Clause(likelihood_min=0.75),))
+    assert rule.other_shots == Clause(pdq_max=6)
+    assert rule.name == "likelihood 0.5, pages and crowds 0.75, other shots 6"
+    names = ("name", "verified", "verified_page", "other_shots")
+    assert dataclasses.replace(rule, **{name: getattr(STRICT, name) for name in names}) == STRICT
 
 
 @settings(deadline=None, max_examples=80)
@@ -217,24 +256,19 @@ def test_bounds_that_were_moved_back_answer_as_the_strict_rule(seed: int) -> Non
     made = varied_world(seed)
     judged = with_context(made.pairs, made.pictures, STRICT)
     # Written out, and not the constant itself: the same answers from the clauses alone.
-    again = dataclasses.replace(Thresholds(sscd_alone_min=1.0).rule(), plain=(Clause(pdq_max=24),))
+    again = dataclasses.replace(Thresholds(likelihood_min=0.5).rule(), verified=(Clause(likelihood_min=0.9),))
     assert again != STRICT
     assert tiers_of(judged, again).equals(tiers_of(judged, STRICT))
     assert scores_of(judged, again).equals(scores_of(judged, STRICT))
 
 
-@pytest.mark.parametrize(("pdq", "unmeasured"), [(24, 20), (0, 0), (1, 0), (12, 10), (30, 25), (64, 53), (256, 213)])
-def test_what_nobody_measured_has_the_strict_rules_share(pdq: int, unmeasured: int) -> None:
-    assert Thresholds(pdq_max=pdq).unmeasured_pdq_max == unmeasured
-    assert Thresholds(pdq_max=pdq).rule().unmeasured == (Clause(pdq_max=unmeasured),)
-
-
 @pytest.mark.parametrize(
     "bounds",
     [
-        {"pdq_max": -1}, {"pdq_max": 257}, {"pdq_max": 24.5}, {"pdq_max": True}, {"page_pdq_max": "16"},
-        {"other_shots_pdq_max": None}, {"sscd_alone_min": 1.01}, {"sscd_alone_min": float("nan")},
-        {"sscd_alone_min": "0.9"}, {"sscd_alone_min": True},
+        {"likelihood_min": -0.01}, {"likelihood_min": 1.01}, {"likelihood_min": float("nan")},
+        {"likelihood_min": "0.9"}, {"likelihood_min": None}, {"likelihood_min": True}, {"page_likelihood_min": 90},
+        {"other_shots_pdq_max": None}, {"other_shots_pdq_max": -1}, {"other_shots_pdq_max": 257},
+        {"other_shots_pdq_max": 2.5}, {"other_shots_pdq_max": True},
     ],
 )  # fmt: skip
 def test_thresholds_that_make_no_sense_are_refused_by_name(bounds: dict[str, Any]) -> None:
@@ -242,36 +276,61 @@ def test_thresholds_that_make_no_sense_are_refused_by_name(bounds: dict[str, Any
         Thresholds(**bounds)
 
 
+@pytest.mark.parametrize(
+    ("gone", "now"),
+    [("pdq_max", "likelihood_min"), ("page_pdq_max", "page_likelihood_min"), ("sscd_alone_min", "likelihood_min")],
+)
+def test_a_threshold_that_is_gone_names_what_replaces_it(gone: str, now: str) -> None:
+    bounds: dict[str, Any] = {gone: 24}
+    with pytest.raises(SettingsError, match=f"no threshold named '{gone}' any more: .* give {now}, .* {now}=0.9"):
+        Thresholds(**bounds)
+    with pytest.raises(SettingsError, match=f"give {now}"):
+        dataclasses.replace(Thresholds(), **bounds)
+
+
+def test_a_misspelt_threshold_suggests_the_nearest() -> None:
+    bounds: dict[str, Any] = {"likelyhood_min": 0.5}
+    with pytest.raises(UnknownNameError, match="did you mean 'likelihood_min'"):
+        Thresholds(**bounds)
+
+
 def test_numbers_of_numpy_are_taken_as_numbers() -> None:
-    assert Thresholds(pdq_max=np.int64(30), sscd_alone_min=np.float32(0.5)) == Thresholds(30, sscd_alone_min=0.5)
+    assert Thresholds(np.float32(0.5), np.float64(0.9), np.int64(30)) == Thresholds(0.5, 0.9, 30)
+    assert Thresholds(0, 1) == Thresholds(0.0, 1.0)
 
 
 # --- Floors ----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("pictures", "moved", "said"),
+    ("pictures", "clause", "said"),
     [
-        (10, {"pdq_max": 65}, "pdq_max = 65 is looser .* pairs up to 64 bits of PDQ .* at most 64"),
-        (20_001, {"pdq_max": 32}, "pdq_max = 32 is looser .* pairs up to 31 bits of PDQ .* at most 31"),
-        (10, {"page_pdq_max": 70}, "pdq_max = 70 is looser"),
-        (10, {"sscd_alone_min": 0.39}, "sscd_small_min = 0.39 is looser .* SSCD cosine of 0.4 .* at least 0.4"),
+        (10, Clause(pdq_max=65), "pdq_max = 65 is looser .* pairs up to 64 bits of PDQ .* at most 64"),
+        (20_001, Clause(pdq_max=32), "pdq_max = 32 is looser .* pairs up to 31 bits of PDQ .* at most 31"),
+        (10, Clause(sscd_small_min=0.39), "sscd_small_min = 0.39 is looser .* SSCD cosine of 0.4 .* at least 0.4"),
+        (200_001, Clause(phash_max=5), "pairs up to 4 bits of pHash"),
     ],
 )
-def test_what_was_not_looked_for_is_not_answered(pictures: int, moved: dict[str, Any], said: str) -> None:
+@pytest.mark.parametrize("situation", ["plain", "unmeasured", "page_like", "verified", "verified_page"])
+def test_what_was_not_looked_for_is_not_answered(pictures: int, clause: Clause, said: str, situation: str) -> None:
+    rule = dataclasses.replace(STRICT, **{situation: (clause,)})
     with pytest.raises(SettingsError, match=said):
-        graph_floor(MatchSettings(), pictures).refuse_looser(Thresholds(**moved).rule())
+        graph_floor(MatchSettings(), pictures).refuse_looser(rule)
 
 
 def test_what_was_looked_for_is_answered() -> None:
     small, large = graph_floor(MatchSettings(), 20_000), graph_floor(MatchSettings(), 200_001)
-    small.refuse_looser(Thresholds(pdq_max=64, page_pdq_max=64, sscd_alone_min=0.45).rule())
-    large.refuse_looser(Thresholds(pdq_max=31).rule())
+    small.refuse_looser(dataclasses.replace(STRICT, plain=(Clause(pdq_max=64), Clause(sscd_min=0.45))))
+    large.refuse_looser(dataclasses.replace(STRICT, page_like=(Clause(pdq_max=31),)))
     # One condition that was searched far enough is enough: all of them must hold.
     large.refuse_looser(dataclasses.replace(STRICT, plain=(Clause(pdq_max=100, phash_max=4),)))
-    with pytest.raises(SettingsError, match="pHash"):
-        large.refuse_looser(dataclasses.replace(STRICT, plain=(Clause(phash_max=5),)))
-    graph_floor(dataclasses.replace(MatchSettings(), pdq_max_distance=8), 10).refuse_looser(STRICT)
+
+
+@given(THRESHOLDS)
+def test_a_likelihood_is_always_answered(moved: Thresholds) -> None:
+    narrow = dataclasses.replace(MatchSettings(), pdq_max_distance=8)
+    graph_floor(narrow, 10).refuse_looser(STRICT)
+    graph_floor(narrow, 300_000).refuse_looser(moved.rule())
 
 
 # --- Margins and borderline pairs ------------------------------------------------------------------------------------
@@ -305,7 +364,9 @@ def test_borderline_pairs_are_the_nearest_on_both_sides(seed: int, moved: Thresh
     regrouper, rule = Regrouper(made.objects, made.pictures, made.pairs), moved.rule()
     found = borderline_pairs(regrouper, rule, limit)
     BORDERLINE.check(found)
-    margins = regrouper.margins(rule)
+    seen = regrouper.situations(rule)
+    seen = (seen == SITUATIONS.index("verified")) | (seen == SITUATIONS.index("verified_page"))
+    margins = regrouper.margins(rule)[seen]
     yes, no = np.sort(margins[margins >= 0]), -np.sort(-margins[(margins < 0) & (margins > -np.inf)])
     assert found.height == min(limit, len(yes) + len(no))
     taken = found["accepted"].sum()
@@ -324,21 +385,36 @@ def test_borderline_pairs_are_the_nearest_on_both_sides(seed: int, moved: Thresh
     for row in both.iter_rows(named=True):
         for name in ("pdq_distance", "phash_distance", "orientation", "sscd_small", "sscd", "score"):
             assert row[name] == row[f"{name}_stored"]
+        assert row["verification"] is not None
         assert not row["low_information"]
         assert row["accepted"] == (row["tier"] == "copy") == row["why"].endswith(": a copy.")
         assert (row["digest_a"], row["path_a"]) in held and (row["digest_b"], row["path_b"]) in held
 
 
+# What a close look finds in a plain pair that is nearly a copy: enough for the strict rule, not by much.
+CLOSE: dict[str, object] = {
+    "verification": "look", "inliers": 60, "inlier_share": 0.8, "difference": 0.01, "covered_a": 1.0, "covered_b": 1.0,
+    "agreement": 0.97, "agreement_low": 0.6, "correlation": 0.93, "cells": 80, "wobble_px": 0.05,
+}  # fmt: skip
+
+
+def likelihood_of(regrouper: Regrouper, at: int = 0) -> float:
+    return float(regrouper.evidence(STRICT)[at, 4])
+
+
 def bound_world() -> Regrouper:
-    names = ["plain", "page", "blank", "unknown"]
+    names = ["plain", "page", "blank", "unknown", "crowd", "unseen"]
     pictures = [
         picture("plain", dominant_tone=0.1), picture("page", dominant_tone=0.9),
         picture("blank", low_information=True), picture("unknown", dominant_tone=None),
+        picture("crowd"), picture("unseen"),
         *(picture(f"{name} other", dominant_tone=0.1) for name in names),
     ]  # fmt: skip
     pairs = [
-        pair("plain", "plain other", 25, sscd_small=0.899), pair("page", "page other", 16),
-        pair("blank", "blank other", 24), pair("unknown", "unknown other", 22),
+        pair("plain", "plain other", 25, **CLOSE | {"correlation": 0.8, "agreement": 0.5}),
+        pair("page", "page other", 16, **CLOSE), pair("blank", "blank other", 24, **CLOSE),
+        pair("unknown", "unknown other", 22, **CLOSE), pair("crowd", "crowd other", 3, **CLOSE, hub=True),
+        pair("unseen", "unseen other", 0),
     ]  # fmt: skip
     made = world([stored(row, row) for name in names for row in (name, f"{name} other")], pictures, pairs)
     return Regrouper(made.objects, made.pictures, made.pairs)
@@ -355,22 +431,40 @@ def test_a_limit_of_borderline_pairs_is_none_or_more() -> None:
 def test_each_pair_is_measured_against_its_own_bound() -> None:
     found = borderline_pairs(bound_world(), STRICT)
     rows = {min(row["path_a"], row["path_b"], key=len): row for row in found.iter_rows(named=True)}
-    assert {name: row["margin"] for name, row in rows.items()} == {
-        "page": 0.5 / 8, "plain": -0.5 / 8, "unknown": -1.5 / 8,
+    # Nothing looked at one, and another holds too little to be told from others.
+    assert {name: row["situation"] for name, row in rows.items()} == {
+        "plain": "verified", "page": "verified_page", "unknown": "verified_page", "crowd": "verified_page",
     }  # fmt: skip
-    assert rows["page"]["why"] == (
-        "PDQ differs in 16 of 256 bits; at most 16 counts as a copy for page-like pictures: a copy."
-    )
-    assert rows["plain"]["why"] == "PDQ differs in 25 of 256 bits; at most 24 counts as a copy: not a copy."
-    assert "at most 20 counts as a copy where nobody measured" in rows["unknown"]["why"]
+    for row in rows.values():
+        assert row["margin"] == pytest.approx((row["likelihood"] - 0.9) / 0.05, abs=1e-4)
+        assert row["accepted"] == (row["likelihood"] >= np.float32(0.9))
+    assert rows["crowd"]["accepted"] and not rows["plain"]["accepted"]
+    tight = borderline_pairs(bound_world(), Thresholds(page_likelihood_min=1).rule()).filter(path_a="crowd")
+    looser = borderline_pairs(bound_world(), Thresholds(likelihood_min=0).rule())
+    assert not tight["accepted"].any()
+    assert looser["accepted"].sum() == found["accepted"].sum() + 1
 
 
-def test_bits_and_cosines_are_compared_in_units_of_the_score() -> None:
-    found = borderline_pairs(bound_world(), Thresholds(pdq_max=10, sscd_alone_min=0.9).rule())
-    row = found.filter(situation="plain").row(0, named=True)
-    # 15 bits off one bound, .001 off the other: the nearer one decides.
-    assert row["margin"] == pytest.approx(-0.001 / 0.05, abs=1e-4)
-    assert row["why"] == "Small SSCD cosine is 0.899; at least 0.9 counts as a copy: not a copy."
+def test_a_sentence_names_the_likelihood_and_its_bound() -> None:
+    regrouper = bound_world()
+    for thresholds, verdict in ((Thresholds(), "not a copy"), (Thresholds(likelihood_min=0.05), "a copy")):
+        found = borderline_pairs(regrouper, thresholds.rule())
+        row = found.filter(situation="verified").row(0, named=True)
+        cut = int(row["likelihood"] * 1000) / 1000
+        assert row["why"] == (
+            f"Likelihood is {cut:.3f}; at least {thresholds.likelihood_min:g} counts as a copy: {verdict}."
+        )
+    page = found.filter(situation="verified_page").row(0, named=True)
+    assert "at least 0.9 counts as a copy for page-like pictures and crowds: " in page["why"]
+
+
+def test_other_bounds_on_what_was_looked_at_are_told_too() -> None:
+    """A rule may ask for more than a likelihood; what is nearest to the bound decides, in units of the score."""
+    rule = dataclasses.replace(STRICT, verified=(Clause(pdq_max=10), Clause(sscd_small_min=0.9001)))
+    row = borderline_pairs(bound_world(), rule).filter(situation="verified").row(0, named=True)
+    # 15 bits off one bound, .0001 off the other: the nearer one decides.
+    assert row["margin"] == pytest.approx(-0.0001 / 0.05, abs=1e-4)
+    assert row["why"] == "Small SSCD cosine is 0.900; at least 0.9001 counts as a copy: not a copy."
 
 
 def test_other_shots_are_measured_against_the_stricter_bound() -> None:
@@ -378,23 +472,28 @@ def test_other_shots_are_measured_against_the_stricter_bound() -> None:
     made = world(
         [stored("a", "a"), stored("b", "b")],
         [picture("a", taken_at=early), picture("b", taken_at=late)],
-        [pair("a", "b", 3)],
+        [pair("a", "b", 3, **CLOSE)],
     )
-    row = borderline_pairs(Regrouper(made.objects, made.pictures, made.pairs), STRICT).row(0, named=True)
+    regrouper = Regrouper(made.objects, made.pictures, made.pairs)
+    row = borderline_pairs(regrouper, STRICT).row(0, named=True)
     assert row["margin"] == -0.5 / 8
     assert row["why"] == (
         "PDQ differs in 3 of 256 bits; at most 2 counts as a copy where the cameras noted different times: not a copy."
     )
+    assert borderline_pairs(regrouper, Thresholds(other_shots_pdq_max=3).rule())["accepted"].all()
+    assert count_pairs(regrouper, STRICT).filter(signal="other_shots").rows() == [("other_shots", 3.0, "verified", 1)]
 
 
-def test_pairs_are_counted_by_distance_cosine_and_situation() -> None:
-    counted = count_pairs(bound_world(), STRICT)
-    assert counted.filter(signal="pdq").rows() == [
-        ("pdq", 16.0, "page_like", 1), ("pdq", 22.0, "unmeasured", 1), ("pdq", 25.0, "plain", 1),
-    ]  # fmt: skip
-    assert counted.filter(signal="sscd").rows() == [
-        ("sscd", 0.88, "plain", 1), ("sscd", 0.9, "page_like", 1), ("sscd", 0.9, "unmeasured", 1),
-    ]  # fmt: skip
+def test_pairs_that_were_looked_at_are_counted_by_likelihood_and_situation() -> None:
+    regrouper = bound_world()
+    counted = count_pairs(regrouper, STRICT)
+    likelihoods = regrouper.evidence(STRICT)[:, 4]
+    for number, name in enumerate(SITUATIONS):
+        mine = likelihoods[regrouper.situations(STRICT) == number]
+        bins = [min(int(value * 50), 49) / 50 for value in mine if not np.isnan(value)]
+        rows = counted.filter(situation=name)
+        assert dict(rows.select("value", "pairs").iter_rows()) == {value: bins.count(value) for value in bins}
+    assert counted["pairs"].sum() == 4
 
 
 def test_digests_name_the_pictures_of_a_pair() -> None:

@@ -51,7 +51,7 @@ def test_every_picture_is_on_the_map_and_the_selection_is_what_can_be_freed(
     assert figures["notes"] == []
 
 
-@pytest.mark.parametrize("bounds", [{}, {"pdq_max": 0, "page_pdq_max": 0}])
+@pytest.mark.parametrize("bounds", [{}, {"likelihood_min": 0.999, "page_likelihood_min": 0.999}])
 def test_thresholds_find_what_the_groups_hold(execute: Runner, sample: SampleWorkspace, bounds: dict[str, int]) -> None:
     figures = execute("03_tune_thresholds", workspace=str(sample.workspace), **bounds).figures
     with Workspace.open(sample.workspace) as workspace:

@@ -62,7 +62,7 @@ def going(workspace: Workspace) -> set[str]:
 
 def assert_figures_agree(workspace: Workspace) -> None:
     """The fast way says what groups and savings say, to the byte."""
-    for moved in (Thresholds(), Thresholds(pdq_max=64, page_pdq_max=64), Thresholds(pdq_max=0)):
+    for moved in (Thresholds(), Thresholds(0, 0, 256), Thresholds(1, 1, 0)):
         view = list_groups(workspace, rule=moved.rule())
         outcome = ThresholdLab(workspace).outcome(moved)
         amounts = summarise_savings(workspace, rule=moved.rule())

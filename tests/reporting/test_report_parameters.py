@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from deeplens_kit.errors import ReportError, SettingsError, UnknownNameError
+from deeplens_kit.matching import Thresholds
 from deeplens_kit.reporting.bundled import bundled
 from deeplens_kit.reporting.notebook_parameters import checked_parameters, report_parameters
 
@@ -38,7 +40,9 @@ def test_parameters_are_those_of_the_tagged_cell(tmp_path: Path) -> None:
 
 def test_the_savings_report_declares_what_the_guide_names() -> None:
     declared = report_parameters(bundled("reports") / "savings.ipynb")
-    assert set(declared) == {"workspace", "numbers", "tiers", "max_groups", "pdq_max", "page_pdq_max"}
+    bounds = {"likelihood_min", "page_likelihood_min", "other_shots_pdq_max"}
+    assert set(declared) == {"workspace", "numbers", "tiers", "max_groups"} | bounds
+    assert {name: declared[name].default for name in bounds} == asdict(Thresholds())
     assert all(item.meaning for item in declared.values())
 
 
@@ -106,3 +110,14 @@ def test_a_notebook_without_the_tag_says_so(tmp_path: Path) -> None:
     given: Any = notebook_of(tmp_path, DECLARED, tags=())
     with pytest.raises(ReportError, match="no cell tagged 'parameters'"):
         report_parameters(given)
+
+
+def test_a_bound_that_is_gone_names_what_replaces_it(tmp_path: Path) -> None:
+    report = bundled("reports") / "savings.ipynb"
+    for gone, now in (("pdq_max", "likelihood_min"), ("page_pdq_max", "page_likelihood_min")):
+        with pytest.raises(SettingsError, match=f"no report parameter named '{gone}' any more: .* give {now}, from 0"):
+            checked_parameters(report, {gone: "24"})
+    # Another notebook may have a parameter of that name, or none that replaces it.
+    assert checked_parameters(notebook_of(tmp_path, "pdq_max: int = 3"), {"pdq_max": 4}) == {"pdq_max": 4}
+    with pytest.raises(UnknownNameError, match="no report parameter named 'pdq_max'; known: count"):
+        checked_parameters(notebook_of(tmp_path, DECLARED), {"pdq_max": 4})

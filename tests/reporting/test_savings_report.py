@@ -126,7 +126,7 @@ def test_the_sections_say_the_numbers_and_escape_every_name(answer: Any) -> None
     assert "Shop &amp; &lt;Web&gt;" in html
     assert "<script" not in html
     assert "evil/&lt;script&gt;" in html
-    assert "PDQ differs in at most 24 of 256 bits" in text
+    assert "the likelihood is at least 0.9" in text
     assert "1 match looks like a copy" in text
     assert "it has more pixels than the picture that would stay" in text
     assert "damaged: the decoder gave up" in text
@@ -242,11 +242,18 @@ def test_colours_of_a_drawing_are_those_of_the_page() -> None:
 
 
 def test_a_rule_is_told_in_words() -> None:
-    assert rule_lines(STRICT)[0] == "Pictures: PDQ differs in at most 24 of 256 bits."
-    loose = Thresholds(pdq_max=30, sscd_alone_min=0.9).rule()
-    assert "at most 30 of 256 bits, or the cosine of SSCD small is at least 0.9" in rule_lines(loose)[0]
-    both = replace(STRICT, plain=(Clause(pdq_max=3, phash_max=2),), other_shots=None)
+    assert rule_lines(STRICT) == (
+        "Pictures that were looked at closely: the likelihood is at least 0.9.",
+        "Pages, icons and crowds of near pictures: the likelihood is at least 0.9.",
+        "Where the cameras noted different times, also: PDQ differs in at most 2 of 256 bits.",
+    )
+    loose = Thresholds(likelihood_min=0.5, page_likelihood_min=0.75, other_shots_pdq_max=7).rule()
+    for line, bound in zip(rule_lines(loose), ("at least 0.5", "at least 0.75", "at most 7 of 256"), strict=True):
+        assert bound in line
+    either = (Clause(pdq_max=3, phash_max=2), Clause(sscd_small_min=0.9))
+    both = replace(STRICT, verified=either, other_shots=None)
     assert "pHash differs in at most 2 of 64 bits and PDQ differs in at most 3" in rule_lines(both)[0]
+    assert rule_lines(both)[0].endswith(", or the cosine of SSCD small is at least 0.9.")
     assert len(rule_lines(both)) == len(rule_lines(STRICT)) - 1
 
 

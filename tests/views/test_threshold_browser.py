@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-PAGE_LABEL, PLAIN_LABEL = "PDQ of pages and icons", "PDQ: bits that may differ"
+PLAIN_LABEL, PAGE_LABEL = "Least likelihood of a copy", "The same for pages and crowds"
+SHOTS_LABEL = "Bits that may differ where the cameras noted different times"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,12 +102,12 @@ def wait_for_figures(page: Page, figures: dict[str, str]) -> None:
 
 
 def handle(page: Page, label: str) -> Locator:
-    return page.locator(".bk-Slider", has_text=label).locator(".noUi-handle")
+    return page.get_by_role("slider", name=label, exact=True)
 
 
-def value_of(page: Page, label: str) -> int:
+def value_of(page: Page, label: str) -> float:
     title = page.locator(".bk-Slider", has_text=label).locator(".bk-slider-title").inner_text()
-    return int(title.rsplit(":", 1)[1])
+    return float(title.rsplit(":", 1)[1])
 
 
 def open_page(page: Page, address: str) -> None:
@@ -125,12 +126,12 @@ def test_by_keyboard_the_figures_follow_every_key(page: Page, served: Served, wo
             "at.shadowRoot.activeElement; return at?.classList.contains('noUi-handle'); })()"
         ):
             break
-    # Down to where copies begin to be missed, key by key.
-    for bits in range(23, 3, -1):
-        page.keyboard.press("ArrowLeft")
-        if bits in (17, 12, 8, 4):
-            wait_for_figures(page, expected(workspace, Thresholds(pdq_max=bits)))
-            assert value_of(page, PLAIN_LABEL) == bits
+    # Up to where copies begin to be missed, key by key.
+    for percent in range(91, 101):
+        page.keyboard.press("ArrowRight")
+        if percent in (94, 97, 99, 100):
+            wait_for_figures(page, expected(workspace, Thresholds(likelihood_min=percent / 100)))
+            assert value_of(page, PLAIN_LABEL) == percent / 100
     assert page.locator(".less-than").count() > 0
     assert page.locator(".message.warning").count() == 0
     page.get_by_role("button", name="Back to the strict rule").click()
@@ -147,15 +148,15 @@ def test_while_it_is_dragged_the_figures_are_those_of_where_it_is(
     page.mouse.move(x, y)
     page.mouse.down()
     seen = set()
-    for step in (-45, -60, -75, 30):
+    for step in (-15, 12, 18, -120):
         # Quickly over many values, then held: the button stays down.
         page.mouse.move(x + step, y, steps=25)
-        bits = value_of(page, PLAIN_LABEL)
-        wait_for_figures(page, expected(workspace, Thresholds(pdq_max=bits)))
-        seen.add(bits)
+        bound = value_of(page, PLAIN_LABEL)
+        wait_for_figures(page, expected(workspace, Thresholds(likelihood_min=bound)))
+        seen.add(bound)
     assert len(seen) == 4
     page.mouse.up()
-    assert bits > 24
+    assert bound < 0.9
     assert "nothing beyond it is proven" in page.locator(".message.warning").inner_text()
 
 
@@ -166,9 +167,9 @@ def test_each_borderline_pair_shows_both_pictures_and_its_verdict(
 
     open_page(page, served.sample)
     handle(page, PLAIN_LABEL).focus()
-    for _ in range(14):
-        page.keyboard.press("ArrowLeft")
-    moved = Thresholds(pdq_max=10)
+    for _ in range(6):
+        page.keyboard.press("ArrowRight")
+    moved = Thresholds(likelihood_min=0.96)
     wait_for_figures(page, expected(workspace, moved))
     rows = ThresholdLab(workspace).borderline(moved).rows(named=True)
     names = [f"{row['digest_a']}-{row['digest_b']}" for row in rows]
@@ -186,14 +187,18 @@ def test_each_borderline_pair_shows_both_pictures_and_its_verdict(
             )
 
 
-def test_sscd_alone_counts_when_it_is_switched_on(page: Page, served: Served, workspace: Workspace) -> None:
+def test_every_slider_has_its_name_and_counts(page: Page, served: Served, workspace: Workspace) -> None:
     open_page(page, served.sample)
-    page.get_by_label("SSCD alone makes a copy").check()
-    wait_for_figures(page, expected(workspace, Thresholds(sscd_alone_min=0.9)))
-    handle(page, "From this cosine").focus()
-    for _ in range(20):
-        page.keyboard.press("ArrowLeft")
-    wait_for_figures(page, expected(workspace, Thresholds(sscd_alone_min=0.7)))
+    for label, key, moved in (
+        (PLAIN_LABEL, "Home", Thresholds(likelihood_min=0)),
+        (PAGE_LABEL, "Home", Thresholds(0, 0)),
+        (SHOTS_LABEL, "End", Thresholds(0, 0, 256)),
+    ):
+        handle(page, label).focus()
+        page.keyboard.press(key)
+        wait_for_figures(page, expected(workspace, moved))
+        assert value_of(page, label) in (0, 256)
+    assert page.get_by_role("slider").count() == 3
 
 
 @pytest.mark.parametrize(
@@ -225,7 +230,7 @@ def test_two_who_look_at_once_have_sliders_of_their_own(
     other = context.new_page()
     open_page(other, served.sample)
     handle(page, PAGE_LABEL).focus()
-    page.keyboard.press("End")
-    wait_for_figures(page, expected(workspace, Thresholds(page_pdq_max=64)))
+    page.keyboard.press("Home")
+    wait_for_figures(page, expected(workspace, Thresholds(page_likelihood_min=0)))
     wait_for_figures(other, expected(workspace, Thresholds()))
     context.close()

@@ -46,7 +46,7 @@ def test_a_rule_is_a_rule_thresholds_or_none(sample: SampleWorkspace) -> None:
         strict = workbench.groups()
         assert workbench.groups(STRICT).equals(strict)
         assert workbench.groups(Thresholds()).equals(strict)
-        tight = Thresholds(pdq_max=0, page_pdq_max=0)
+        tight = Thresholds(likelihood_min=1, page_likelihood_min=1)
         assert workbench.savings(tight)["objects"].sum() < workbench.savings()["objects"].sum()
         assert workbench.savings(tight)["objects"].sum() == (~workbench.groups(tight)["is_keeper"]).sum()
         with pytest.raises(SettingsError, match=r"0\.5 is no rule"):

@@ -7,13 +7,13 @@ itself: `begin`, `compute`, `finish`.
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import param
 
-from deeplens_kit.errors import DeepLensError
-from deeplens_kit.matching.thresholds import Thresholds
+from deeplens_kit.matching.thresholds import Thresholds, refuse_replaced
 
 if TYPE_CHECKING:
     import polars as pl
@@ -26,7 +26,8 @@ BORDERLINE_LIMIT = 12
 """Borderline pairs shown: six on each side of the bounds, what one looks through without scrolling for long."""
 
 _STRICT = Thresholds()
-_SSCD_START = 0.9
+# Digits of a likelihood that a slider sets: what it computes on the way is not exact.
+_DIGITS = 4
 _TIERS = {"Equal bytes": "bytes", "Equal pixels": "pixels", "Copies": "copy"}
 
 
@@ -44,17 +45,15 @@ class ThresholdAnswer:
 
     Attributes:
         request: What was asked for.
-        outcome: Its totals; None where there is a problem.
+        outcome: Its totals.
         base: The totals of the strict rule for the same tiers.
-        borderline: BORDERLINE; None where there is a problem.
-        problem: Why there is no answer; empty where there is one.
+        borderline: BORDERLINE.
     """
 
     request: ThresholdRequest
-    outcome: ThresholdOutcome | None
+    outcome: ThresholdOutcome
     base: ThresholdOutcome
-    borderline: pl.DataFrame | None
-    problem: str
+    borderline: pl.DataFrame
 
 
 class ThresholdState(param.Parameterized):
@@ -64,49 +63,58 @@ class ThresholdState(param.Parameterized):
         lab: Answers for thresholds.
 
     Attributes:
-        pdq_max: Bits of 256 that may differ between plain pictures, inclusive.
-        page_pdq_max: Bits that may differ where a picture is page-like, inclusive.
-        sscd_alone: Whether SSCD alone can make a copy of plain pictures.
-        sscd_alone_min: From which cosine, inclusive; counts only where `sscd_alone` is on.
+        likelihood_min: See `Thresholds`.
+        page_likelihood_min: See `Thresholds`.
+        other_shots_pdq_max: See `Thresholds`.
         tiers: Tiers to propose from.
         live: Each change is answered before the assignment returns.
-        outcome: Totals by these bounds; None while there is a problem.
+        outcome: Totals by these bounds.
         base: Totals by the strict rule.
-        borderline: The pairs nearest to the bounds; None while there is a problem.
-        problem: Why there is no answer; empty where there is one.
+        borderline: The pairs nearest to the bounds.
+
+    Raises:
+        SettingsError: A bound is set that was replaced by another.
     """
 
-    pdq_max = param.Integer(default=_STRICT.pdq_max, bounds=(0, 256), label="PDQ: bits that may differ")
-    page_pdq_max = param.Integer(default=_STRICT.page_pdq_max, bounds=(0, 256), label="PDQ of pages and icons")
-    sscd_alone = param.Boolean(default=False, label="SSCD alone makes a copy")
-    sscd_alone_min: Any = param.Number(default=_SSCD_START, bounds=(-1.0, 1.0), step=0.01, label="From this cosine")
+    likelihood_min: Any = param.Number(
+        default=_STRICT.likelihood_min, bounds=(0.0, 1.0), step=0.01, label="Least likelihood of a copy"
+    )
+    page_likelihood_min: Any = param.Number(
+        default=_STRICT.page_likelihood_min, bounds=(0.0, 1.0), step=0.01, label="The same for pages and crowds"
+    )
+    other_shots_pdq_max = param.Integer(
+        default=_STRICT.other_shots_pdq_max,
+        bounds=(0, 256),
+        label="Bits that may differ where the cameras noted different times",
+    )
     tiers: Any = param.ListSelector(default=list(_TIERS.values()), objects=_TIERS, label="Propose from")
     live = param.Boolean(default=True)
     outcome: Any = param.Parameter(default=None)
     base: Any = param.Parameter(default=None)
     borderline: Any = param.Parameter(default=None)
-    problem = param.String(default="")
 
-    BOUNDS = ("pdq_max", "page_pdq_max", "sscd_alone", "sscd_alone_min", "tiers")
+    BOUNDS = ("likelihood_min", "page_likelihood_min", "other_shots_pdq_max", "tiers")
     """Parameters that change the answer."""
 
     def __init__(self, lab: ThresholdLab) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.lab = lab
-        # The strict rule is always answered, also where the floor is stricter than its bound.
-        for name in ("pdq_max", "page_pdq_max"):
-            self.param[name].bounds = (0, max(lab.floor.pdq_max_distance, getattr(_STRICT, name)))
-        lowest = min(max(lab.floor.sscd_min_cosine, -1.0), 1.0)
-        self.param.sscd_alone_min.bounds = (lowest, 1.0)
-        self.sscd_alone_min = max(lowest, _SSCD_START)
         self.run()
         self.param.watch(self._answer, list(self.BOUNDS))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        # A bound that is gone would be taken for an attribute like any other, and change nothing.
+        refuse_replaced("threshold", [name], self.BOUNDS)
+        super().__setattr__(name, value)
 
     @property
     def thresholds(self) -> Thresholds:
         """The bounds as they stand."""
-        alone = float(self.sscd_alone_min) if self.sscd_alone else None
-        return Thresholds(pdq_max=self.pdq_max, page_pdq_max=self.page_pdq_max, sscd_alone_min=alone)
+        return Thresholds(
+            likelihood_min=round(float(self.likelihood_min), _DIGITS),
+            page_likelihood_min=round(float(self.page_likelihood_min), _DIGITS),
+            other_shots_pdq_max=self.other_shots_pdq_max,
+        )
 
     def begin(self) -> ThresholdRequest:
         """What is asked for now."""
@@ -114,29 +122,26 @@ class ThresholdState(param.Parameterized):
 
     def compute(self, request: ThresholdRequest) -> ThresholdAnswer:
         """Answer; touches no parameter, so that it may run on any thread."""
-        base = self.lab.outcome(_STRICT, request.tiers)
-        try:
-            outcome = self.lab.outcome(request.thresholds, request.tiers)
-            borderline = self.lab.borderline(request.thresholds, BORDERLINE_LIMIT)
-        except DeepLensError as error:
-            return ThresholdAnswer(request, None, base, None, str(error))
-        return ThresholdAnswer(request, outcome, base, borderline, "")
+        return ThresholdAnswer(
+            request,
+            outcome=self.lab.outcome(request.thresholds, request.tiers),
+            base=self.lab.outcome(_STRICT, request.tiers),
+            borderline=self.lab.borderline(request.thresholds, BORDERLINE_LIMIT),
+        )
 
     def finish(self, answer: ThresholdAnswer) -> None:
         """Show an answer; those who watch are told once, when all of it stands."""
-        self.param.update(
-            outcome=answer.outcome, base=answer.base, borderline=answer.borderline, problem=answer.problem
-        )
+        self.param.update(outcome=answer.outcome, base=answer.base, borderline=answer.borderline)
 
-    def run(self) -> ThresholdOutcome | None:
-        """Answer in place; None where there is a problem."""
+    def run(self) -> ThresholdOutcome:
+        """Answer in place."""
         answer = self.compute(self.begin())
         self.finish(answer)
         return answer.outcome
 
     def back_to_strict(self) -> None:
         """Move every bound to where the strict rule has it."""
-        self.param.update(pdq_max=_STRICT.pdq_max, page_pdq_max=_STRICT.page_pdq_max, sscd_alone=False)
+        self.param.update(**dataclasses.asdict(_STRICT))
 
     def _answer(self, *_events: object) -> None:
         if self.live:
