@@ -1,0 +1,112 @@
+"""Verification of pairs: rows in, the same rows out with what was seen, whatever the batch."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+from looked_pictures import grey_of, look, saved, sized
+from PIL import Image
+
+from data.edits import cropped, mirrored, scaled
+from deeplens_kit.matching.likelihood import LIKELIHOOD
+from deeplens_kit.matching.verification import EVIDENCE_COLUMNS, VERIFICATION, measure_resolution, verify_pairs
+from deeplens_kit.matching.verification.base import Grey, Look
+from deeplens_kit.schemas import PAIRS
+
+PICTURES = {
+    "a": sized("coffee"),
+    "b": saved(cropped(sized("coffee"), 0.2, 0.1, 0.8, 0.9), 80),
+    "c": mirrored(sized("coffee")),
+    "d": sized("astronaut"),
+    "e": scaled(sized("coffee"), 0.5),
+    "f": Image.new("L", (200, 200), 240),
+}
+
+
+class Held:
+    """Pictures at hand; the others cannot be read."""
+
+    def look(self, digest: str) -> Look | None:
+        return look(PICTURES[digest]) if digest in PICTURES else None
+
+    def luma(self, digest: str) -> Grey | None:
+        return grey_of(PICTURES[digest]) if digest in PICTURES else None
+
+
+def pairs_of(*ends: str) -> pl.DataFrame:
+    rows = []
+    for low, high in ends:
+        row: dict[str, object] = dict.fromkeys(PAIRS.names)
+        row |= {
+            "digest_a": low, "digest_b": high, "phash_distance": 2, "pdq_distance": 20, "orientation": 0,
+            "found_by": "pdq", "hub": False, "tier": "copy", "relation": "unverified", "score": 0.5, "run_id": "r",
+        }  # fmt: skip
+        rows.append(row)
+    return pl.DataFrame(rows, schema=PAIRS.polars)
+
+
+@pytest.fixture(scope="module")
+def seen() -> pl.DataFrame:
+    return verify_pairs(pairs_of("ab", "ac", "ad", "ae", "af", "ax"), Held())
+
+
+def test_rows_keep_their_order_and_the_other_columns(seen: pl.DataFrame) -> None:
+    before = pairs_of("ab", "ac", "ad", "ae", "af", "ax")
+    others = [name for name in PAIRS.names if name not in EVIDENCE_COLUMNS]
+    assert seen.select(others).equals(before.select(others))
+
+
+def test_each_row_says_what_was_seen(seen: pl.DataFrame) -> None:
+    row = {pair["digest_b"]: pair for pair in seen.iter_rows(named=True)}
+    assert [row[name]["relation"] for name in "bcde"] == ["contains", "whole", "unverified", "whole"]
+    assert row["b"]["covered_a"] == pytest.approx(0.48, abs=0.02)
+    assert row["b"]["region_a"] == pytest.approx([0.2, 0.1, 0.8, 0.9], abs=0.01)
+    assert [row[name]["mirrored"] for name in "bce"] == [False, True, False]
+    assert {row[name]["verification"] for name in "abcdef" if name in row} == {VERIFICATION}
+    assert (row["f"]["cells"], row["f"]["inliers"]) == (0, 0)
+
+
+def test_a_pair_that_cannot_be_read_stays_as_it_was(seen: pl.DataFrame) -> None:
+    assert seen[-1].equals(pairs_of("ax"))
+
+
+def test_any_batching_gives_the_same(seen: pl.DataFrame) -> None:
+    one_by_one = pl.concat([verify_pairs(pairs_of(ends), Held()) for ends in ("ax", "ae", "ab", "ac", "ad", "af")])
+    assert one_by_one.sort("digest_b").equals(seen.sort("digest_b"))
+
+
+def test_no_pairs_are_no_pairs() -> None:
+    assert verify_pairs(PAIRS.empty(), Held()).equals(PAIRS.empty())
+
+
+@pytest.mark.parametrize("ends", ["ab", "ac", "ae"])
+def test_either_order_is_about_as_likely(ends: str) -> None:
+    answers = verify_pairs(pairs_of(ends, ends[::-1]), Held())
+    odds = LIKELIHOOD.odds(answers)
+    flags = pl.DataFrame({"page_like": [False, False], "low_information": [False, False]})
+    one, other = pl.concat([odds, flags], how="horizontal").select(LIKELIHOOD.probability.alias("p"))["p"]
+    assert one == pytest.approx(other, abs=0.05)
+
+
+def test_an_enlargement_resolves_no_more_than_its_original() -> None:
+    pictures = {"o": scaled(sized("astronaut"), 0.7), "u": scaled(scaled(sized("astronaut"), 0.7), 2.0)}
+
+    class Sizes(Held):
+        def look(self, digest: str) -> Look | None:
+            return look(pictures[digest].resize(tuple(min(side, 600) for side in pictures[digest].size)))
+
+        def luma(self, digest: str) -> Grey | None:
+            return grey_of(pictures[digest])
+
+    held = Sizes()
+    found = measure_resolution(verify_pairs(pairs_of("ou"), held), held)
+    assert found["resolution"][0] == pytest.approx(1.0, abs=0.05)
+
+
+def test_a_reduction_resolves_less_and_what_cannot_be_read_stays_unknown() -> None:
+    held = Held()
+    found = measure_resolution(verify_pairs(pairs_of("ae", "ax"), held), held)
+    assert found["resolution"][0] == pytest.approx(2.0, rel=0.05)
+    assert found["resolution"][1] is None
+    assert np.isfinite(found["resolution"][0])
