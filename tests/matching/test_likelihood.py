@@ -77,6 +77,6 @@ SHEET = SURE | {
 
 def test_three_known_pairs_are_judged_as_ever() -> None:
     copy, strangers, sheets = likelihoods(SURE, NONE, SHEET)
-    assert copy == pytest.approx(1.0, abs=0.01)
-    assert strangers == pytest.approx(0.005, abs=0.01)
-    assert sheets is not None and sheets < 0.3
+    assert copy == pytest.approx(0.9995, abs=0.001)
+    assert strangers == pytest.approx(0.0036, abs=0.002)
+    assert sheets == pytest.approx(0.028, abs=0.01)
