@@ -119,11 +119,10 @@ def test_moving_a_threshold_by_keyboard_moves_the_figures(browser: Browser, lab:
         figures.wait_for()
         assert figures.inner_text().count("as by strict") == 5
         bound = page.evaluate(_BOUNDS)[0]
-        slider = page.get_by_role("slider").first
-        slider.focus()
-        page.keyboard.press("Home")
+        page.get_by_role("slider", name="Least likelihood of a copy").focus()
+        page.keyboard.press("End")
         until(lambda: "less than" in figures.inner_text(), figures)
-        until(lambda: page.evaluate(_BOUNDS)[0] == 0.5 < bound, figures)
+        until(lambda: page.evaluate(_BOUNDS)[0] == 1 > bound, figures)
         until(lambda: page.locator("img[src^='data:image/webp']").count() > 0, figures)
         look(sheet, "03-moved", repository)
         page.get_by_role("button", name="Back to the strict rule").click()
