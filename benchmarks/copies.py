@@ -3,9 +3,11 @@
 The pictures are indexed by the product itself, in a new workspace: what is scored are the pairs that it stores and
 the removals that it proposes, beside what PDQ, pHash and small SSCD each reach alone over all pairs.
 
-    python -m benchmarks.copies BENCH [--json] [--export FOLDER]
+    python -m benchmarks.copies BENCH [--same A,B ...] [--rivals FOLDER] [--json] [--export FOLDER]
 
-BENCH holds `images/`, `manifest.csv` and `ignore.csv`; see `benchmarks.copy_scores` for the measures.
+BENCH holds `images/`, `manifest.csv` and `ignore.csv`; see `benchmarks.copy_scores` for the measures. Where two sources
+of it are one picture by mistake of the benchmark, `--same` names them: every figure is then given twice, as the
+benchmark has it and, named so, without pairs of those two.
 """
 
 from __future__ import annotations
@@ -16,21 +18,25 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
-from benchmarks.copy_scores import PRECISIONS, Answered, CopyBenchmark, PairScores, RemovalScores
+from benchmarks.copy_scores import CopyBenchmark, PairScores, RemovalScores
+from benchmarks.copy_tables import print_tables
+from benchmarks.pair_figures import pair_figures, removal_figures
 from benchmarks.report import Report
-from deeplens_kit.features import available, dihedral_pdq, dihedral_phash
-from deeplens_kit.pipeline import Workspace, index, list_failures, list_groups, list_objects, list_pairs
+from benchmarks.rivals import BY_DEFAULT
+from benchmarks.rivals import measure as measure_rivals
+from benchmarks.single_signals import single_signals
+from benchmarks.stage_costs import StageCosts
+from deeplens_kit.pipeline import MatchReport, Workspace, index, list_failures, list_groups, list_objects, list_pairs
+from deeplens_kit.schemas import Relation
 from deeplens_kit.storage import decode_path
-from deeplens_kit.telemetry import configure_logging
+from deeplens_kit.telemetry import StageTimes, collect_stage_times, configure_logging
 
 __all__ = ["main", "measure"]
 
@@ -39,52 +45,82 @@ SEED = 0
 _IMAGES = "images"
 _RULE = "default rule"
 _VIEWS = ("full", "core")
-_BLOCK_ROWS = 64
-"""Queries compared at once: 64 x 100,000 references of PDQ take 200 MB."""
-_SHOWN_PRECISIONS = (0.99, 0.999)
+_WITHOUT_SAME = " without --same"
+# How the second of two pictures stands to the first.
+_TURNED_ROUND = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
 
 
-def measure(folder: Path, workspace_folder: Path, export: Path | None = None) -> Report:
+@dataclass(frozen=True, slots=True)
+class _Indexed:
+    """What the product found, and what that cost."""
+
+    pairs: pl.DataFrame
+    groups: pl.DataFrame
+    groups_with_composites: pl.DataFrame
+    digest_at: Mapping[str, str]
+    figures: Mapping[str, object]
+
+
+def measure(
+    folder: Path,
+    workspace_folder: Path,
+    export: Path | None = None,
+    *,
+    same: Sequence[tuple[str, str]] = (),
+    rivals: Path | None = None,
+) -> Report:
     """Index the pictures of a benchmark, score pairs and removals.
 
     Args:
         folder: The benchmark.
         workspace_folder: For a new workspace.
         export: Where to write `pairs.csv` and `groups.csv`, the answer that is scored; None to keep it.
+        same: Pairs of sources that are one picture; figures without their pairs stand beside the others.
+        rivals: Where rivals are installed, see `benchmarks.rivals`; None runs none.
 
     Returns:
         A report with a row per signal, figures of the removals, and what became of the families.
     """
     benches = {view: CopyBenchmark(folder, core=view == "core") for view in _VIEWS}
+    if same:
+        benches |= {
+            view + _WITHOUT_SAME: CopyBenchmark(folder, core=view == "core", same=same) for view in tuple(benches)
+        }
+    report = Report("copies", SEED)
     with Workspace.create(workspace_folder) as workspace:
         # 1. index and match, as a user would
-        workspace.ledger.add_location(_IMAGES, str(folder / _IMAGES), {})
-        began = time.perf_counter()
-        (run,) = index(workspace)
-        seconds = time.perf_counter() - began
-        # 2. the answer of the default rule
-        pairs = _with_manifest_paths(list_pairs(workspace), "path_a", "path_b").select("path_a", "path_b", "score")
-        groups = _with_manifest_paths(list_groups(workspace).groups, "path").select("group_id", "path", "is_keeper")
+        found = _indexed(workspace, folder)
         if export is not None:
-            _export(export, pairs, groups)
-        # 3. its figures, beside those of single signals
-        report = Report("copies", SEED)
-        answers = {view: bench.answer(pairs.iter_rows()) for view, bench in benches.items()}
-        ranked = {view: bench.score_pairs(answers[view]) for view, bench in benches.items()}
-        report.add(signal=_RULE, **{view: _pair_figures(ranked[view]) for view in _VIEWS})
-        signals = {view: _single_signals(workspace, bench) for view, bench in benches.items()}
-        for name in signals["full"]:
-            alone = {view: benches[view].score_pairs(signals[view][name]) for view in _VIEWS}
-            report.add(signal=f"{name} alone", **{view: _pair_figures(alone[view]) for view in _VIEWS})
-        removals = {view: bench.score_removals(groups.iter_rows()) for view, bench in benches.items()}
-        report.figures |= {
-            "pictures": len(benches["full"].paths),
-            "index_seconds": round(seconds, 1),
-            "not_analysed": list_failures(workspace).height,
-            "missing_features": dict(run.missing_features),
-            "removals": {view: _removal_figures(removals[view]) for view in _VIEWS},
-            "families": _families(ranked["full"], removals["full"]),
-        }
+            _export(export, found)
+        # 2. pairs, beside single signals
+        answer = list(found.pairs.select("path_a", "path_b", "score").iter_rows())
+        ranked = {view: bench.score_pairs(bench.answer(answer)) for view, bench in benches.items()}
+        report.add(signal=_RULE, **{view: pair_figures(scores) for view, scores in ranked.items()})
+        alone: dict[str, dict[str, PairScores]] = {}
+        for core in _VIEWS:
+            # Rows do not depend on what counts as neither.
+            signals = single_signals(workspace, benches[core], found.digest_at)
+            for view in [view for view in benches if view.removesuffix(_WITHOUT_SAME) == core]:
+                for name, ranking in signals.items():
+                    alone.setdefault(name, {})[view] = benches[view].score_pairs(ranking)
+        for name, scored in alone.items():
+            report.add(signal=f"{name} alone", **{view: pair_figures(scored[view]) for view in benches})
+    # 3. removals and families
+    removals = {view: bench.score_removals(found.groups.iter_rows()) for view, bench in benches.items()}
+    wider = {view: bench.score_removals(found.groups_with_composites.iter_rows()) for view, bench in benches.items()}
+    full_alone = {name: scored["full"] for name, scored in alone.items()}
+    report.figures |= {
+        "pictures": len(benches["full"].paths),
+        **found.figures,
+        "same": [list(pair) for pair in same],
+        "removals": {view: removal_figures(scores) for view, scores in removals.items()},
+        "removals_with_composites": {view: removal_figures(scores) for view, scores in wider.items()},
+        "families": _families(ranked["full"], full_alone, removals["full"], wider["full"]),
+        "relations": _relations(benches["full"], found.pairs),
+    }
+    # 4. rivals
+    if rivals is not None:
+        report.figures["rivals"] = measure_rivals(BY_DEFAULT, benches, folder, rivals, export)
     return report
 
 
@@ -94,20 +130,96 @@ def main(arguments: Sequence[str] | None = None) -> int:
         prog="python -m benchmarks.copies", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("bench", type=Path, metavar="BENCH", help="folder with images/, manifest.csv and ignore.csv")
+    parser.add_argument(
+        "--same", action="append", default=[], metavar="A,B", help="two source_id that are one picture; repeatable"
+    )
+    parser.add_argument("--rivals", type=Path, metavar="FOLDER", help="run rivals too; they are installed there")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--export", type=Path, metavar="FOLDER", help="write pairs.csv and groups.csv there")
     options = parser.parse_args(arguments)
     configure_logging(level="warning")
-    if not (options.bench / "manifest.csv").is_file() or not (options.bench / _IMAGES).is_dir():
-        print(f"error: {str(options.bench)!r} is no benchmark: it needs manifest.csv and images/", file=sys.stderr)
+    same = [tuple(pair.split(",")) for pair in options.same]
+    if problem := _problem(options.bench, same):
+        print(f"error: {problem}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="deeplens-copies-") as scratch:
-        report = measure(options.bench, Path(scratch, "workspace"), options.export)
+        report = measure(
+            options.bench,
+            Path(scratch, "workspace"),
+            options.export,
+            same=[(pair[0], pair[1]) for pair in same],
+            rivals=options.rivals,
+        )
     if options.json:
         print(json.dumps(report.as_dict(), indent=1))
     else:
-        _print_tables(report.as_dict())
+        print_tables(report.as_dict())
     return 0
+
+
+def _problem(bench: Path, same: Sequence[tuple[str, ...]]) -> str | None:
+    """What is wrong with the arguments, in one line."""
+    if not (bench / "manifest.csv").is_file() or not (bench / _IMAGES).is_dir():
+        return f"{str(bench)!r} is no benchmark: it needs manifest.csv and images/"
+    with (bench / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        known = {row["source_id"] for row in csv.DictReader(stream)}
+    for pair in same:
+        if len(pair) != 2 or not set(pair) <= known:
+            return f"--same {','.join(pair)!r}: name two sources of the manifest with a comma between them"
+    return None
+
+
+def _indexed(workspace: Workspace, folder: Path) -> _Indexed:
+    workspace.ledger.add_location(_IMAGES, str(folder / _IMAGES), {})
+    costs = StageCosts()
+    matched: list[MatchReport] = []
+    with collect_stage_times() as clock:
+        began = time.perf_counter()
+        (run,) = index(workspace, progress=costs, matched=matched.append)
+        seconds = time.perf_counter() - began
+        costs.finish()
+    (report,) = matched
+    stored = workspace.catalog.pairs()
+    places = _with_manifest_paths(list_objects(workspace).filter(pl.col("digest").is_not_null()), "path")
+    wider = list_groups(workspace, include=[Relation.COMPOSITE]).groups
+    return _Indexed(
+        pairs=_with_manifest_paths(list_pairs(workspace), "path_a", "path_b"),
+        groups=_members(list_groups(workspace).groups),
+        groups_with_composites=_members(wider),
+        digest_at=dict(places.select("path", "digest").iter_rows()),
+        figures={
+            "index_seconds": round(seconds, 1),
+            "stages_wall_seconds": {name: round(value, 2) for name, value in costs.wall_seconds.items()},
+            "stages_cpu_seconds": {name: round(value, 2) for name, value in costs.cpu_seconds.items()},
+            "not_analysed": list_failures(workspace).height,
+            "missing_features": dict(run.missing_features),
+            "pairs_stored": stored.height,
+            "pairs_per_picture": round(stored.height / max(report.pictures, 1), 2),
+            "verification": _verification(report, stored, clock.times(), costs.cpu_seconds.get("verify", 0.0)),
+        },
+    )
+
+
+def _verification(
+    report: MatchReport, stored: pl.DataFrame, spans: Mapping[str, StageTimes], cpu_seconds: float
+) -> dict[str, object]:
+    """What looking closely cost: a look is made once per picture, the comparison once per pair."""
+    nothing = StageTimes(0, 0.0, 0.0)
+    pair, look = spans.get("verify", nothing), spans.get("look", nothing)
+    pairs, looks = max(report.verified, 1), max(look.count, 1)
+    return {
+        "pairs_verified": report.verified,
+        "pairs_unverified": report.unverified,
+        "composites": stored.filter(pl.col("relation") == str(Relation.COMPOSITE)).height,
+        "looks": look.count,
+        "cpu_ms_per_pair_with_its_looks": round(1000 * cpu_seconds / pairs, 2),
+        "cpu_ms_per_pair_without": round(1000 * pair.cpu_seconds / pairs, 2),
+        "cpu_ms_per_look": round(1000 * look.cpu_seconds / looks, 2),
+    }
+
+
+def _members(groups: pl.DataFrame) -> pl.DataFrame:
+    return _with_manifest_paths(groups, "path").select("group_id", "path", "is_keeper")
 
 
 def _with_manifest_paths(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
@@ -118,140 +230,40 @@ def _with_manifest_paths(frame: pl.DataFrame, *columns: str) -> pl.DataFrame:
     )
 
 
-def _export(folder: Path, pairs: pl.DataFrame, groups: pl.DataFrame) -> None:
+def _export(folder: Path, found: _Indexed) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    pairs.write_csv(folder / "pairs.csv")
-    with (folder / "groups.csv").open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(groups.columns)
-        writer.writerows((group, path, int(keeps)) for group, path, keeps in groups.iter_rows())
+    found.pairs.select("path_a", "path_b", "score").write_csv(folder / "pairs.csv")
+    for name, groups in (("groups", found.groups), ("groups_with_composites", found.groups_with_composites)):
+        with (folder / f"{name}.csv").open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(groups.columns)
+            writer.writerows((group, path, int(keeps)) for group, path, keeps in groups.iter_rows())
 
 
-def _single_signals(workspace: Workspace, bench: CopyBenchmark) -> dict[str, Answered]:
-    """All query-reference pairs, ranked by each signal that the workspace holds; higher is more alike."""
-    places = _with_manifest_paths(list_objects(workspace).filter(pl.col("digest").is_not_null()), "path")
-    rows = [(bench.row(path), digest) for path, digest in places.select("path", "digest").iter_rows()]
-    digest_of = {row: digest for row, digest in rows if row is not None}
-    pictures = workspace.catalog.pictures(columns=["digest", "pdq", "phash"])
-    found: dict[str, Answered] = {}
-    for name, column in (("PDQ", "pdq"), ("pHash", "phash")):
-        known = pictures.drop_nulls(column)
-        variants = dihedral_pdq(_pdq(known)) if column == "pdq" else dihedral_phash(known[column].to_numpy())
-        words = np.ascontiguousarray(variants).view(np.uint64).reshape(8, known.height, -1)
-        at, queries, references = _chosen(bench, digest_of, known["digest"].to_list())
-        found[name] = _ranked(
-            queries, references, (_closeness(words, at[block], at[references]) for block in _blocks(queries))
-        )
-    for spec in (extractor.spec for extractor in available(workspace.settings.features).extractors.values()):
-        if spec.kind == "vector":
-            digests, vectors = workspace.catalog.vectors(spec)
-            at, queries, references = _chosen(bench, digest_of, digests)
-            wide = vectors.astype(np.float32)
-            found[spec.name] = _ranked(
-                queries, references, (wide[at[block]] @ wide[at[references]].T for block in _blocks(queries))
-            )
-    return found
-
-
-def _pdq(pictures: pl.DataFrame) -> NDArray[np.uint8]:
-    return np.frombuffer(b"".join(pictures["pdq"]), np.uint8).reshape(-1, 32)
-
-
-def _chosen(
-    bench: CopyBenchmark, digest_of: dict[int, str], digests: Sequence[str]
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Place of each row's picture among `digests` (-1: none), and the queries and references that have one."""
-    place = {digest: number for number, digest in enumerate(digests)}
-    at = np.array([place.get(digest_of.get(row, ""), -1) for row in range(len(bench.paths))], np.int64)
-    return at, bench.queries[at[bench.queries] >= 0], bench.references[at[bench.references] >= 0]
-
-
-def _blocks(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    return (rows[start : start + _BLOCK_ROWS] for start in range(0, len(rows), _BLOCK_ROWS))
-
-
-def _closeness(words: NDArray[np.uint64], first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Minus the Hamming distance of each pair, best of eight orientations, both ways round: as the product compares."""
-
-    def nearest(turned: NDArray[np.int64], upright: NDArray[np.int64]) -> NDArray[np.int64]:
-        best = np.full((len(turned), len(upright)), np.iinfo(np.int64).max)
-        for variant in words:
-            differing = variant[turned][:, None, :] ^ words[0][upright][None, :, :]
-            np.minimum(best, np.bitwise_count(differing).sum(axis=2, dtype=np.int64), out=best)
-        return best
-
-    return -np.minimum(nearest(first, second), nearest(second, first).T)
-
-
-def _ranked(
-    queries: NDArray[np.int64], references: NDArray[np.int64], blocks: Iterator[NDArray[np.number]]
-) -> Answered:
-    scores = [block.astype(np.float64).ravel() for block in blocks]
-    return Answered(
-        np.repeat(queries, len(references)),
-        np.tile(references, len(queries)),
-        np.concatenate(scores) if scores else np.zeros(0),
-    )
-
-
-def _pair_figures(scores: PairScores) -> dict[str, object]:
-    recall = {f"recall_at_precision_{level}": scores.recall_at[level] for level in PRECISIONS}
-    return {"pairs_listed": scores.listed, "positives": scores.positives, "micro_ap": scores.micro_ap, **recall}
-
-
-def _removal_figures(scores: RemovalScores) -> dict[str, object]:
+def _families(
+    ranked: PairScores, alone: Mapping[str, PairScores], removals: RemovalScores, wider: RemovalScores
+) -> dict[str, dict[str, object]]:
     return {
-        "proposed": scores.proposed,
-        "precision": scores.precision,
-        "recall": scores.recall,
-        "proposed_twice": scores.proposed_twice,
-        "wrong": [list(pair) for pair in scores.wrong],
-        "originals_removed": scores.originals_removed,
-        "originals_kept": scores.originals_kept,
-        "original_keepers": dict(scores.original_keepers),
-    }
-
-
-def _families(ranked: PairScores, removals: RemovalScores) -> dict[str, dict[str, object]]:
-    return {
-        family: {**asdict(outcome), "pair_recall_at_precision_0.99": ranked.family_recall.get(family)}
+        family: {
+            **asdict(outcome),
+            "removed_with_composites": wider.families[family].removed,
+            "wrong_with_composites": wider.families[family].wrong,
+            "pair_recall_at_precision_0.99": ranked.family_recall.get(family),
+            "pair_recall_of_single_signals": {name: of.family_recall.get(family) for name, of in alone.items()},
+        }
         for family, outcome in removals.families.items()
     }
 
 
-def _print_tables(report: dict[str, Any]) -> None:
-    for key in ("date", "seed", "machine", "pictures", "index_seconds", "not_analysed", "missing_features"):
-        print(f"{key.replace('_', ' ')}: {report[key]}")
-    print(
-        f"\n{'query-reference pairs':<24}" + "".join(f"{view + ' ' + name:>14}" for view in _VIEWS for name in _HEADS)
-    )
-    for row in report["rows"]:
-        cells = [row[view][key] for view in _VIEWS for key in _KEYS]
-        print(f"{row['signal']:<24}" + "".join(f"{cell:>14.3f}" for cell in cells))
-    print(
-        f"\n{'removals':<12}{'proposed':>10}{'precision':>12}{'recall':>10}{'wrong':>8}{'twice':>8}{'originals':>11}{'kept':>8}"
-    )
-    removals = report["removals"]
-    for view in _VIEWS:
-        of = removals[view]
-        figures = f"{of['proposed']:>10}{of['precision']:>12.4f}{of['recall']:>10.4f}"
-        print(
-            f"{view:<12}{figures}{len(of['wrong']):>8}{of['proposed_twice']:>8}{of['originals_removed']:>11}{of['originals_kept']:>8}"
-        )
-    stand_ins = ", ".join(f"{family} {count}" for family, count in removals["full"]["original_keepers"].items())
-    print(f"  originals give way to: {stand_ins or 'nothing'}")
-    for keeper, removed in removals["full"]["wrong"]:
-        print(f"  wrong: {removed} for {keeper}")
-    heads = ("pictures", "removed", "kept", "wrong", "left")
-    print(f"\n{'family':<16}" + "".join(f"{head:>10}" for head in heads) + f"{'pairs R@P.99':>16}")
-    for family, of in report["families"].items():
-        recall = of["pair_recall_at_precision_0.99"]
-        shown = "-" if recall is None else f"{recall:.3f}"
-        print(f"{family:<16}" + "".join(f"{of[head]:>10}" for head in heads) + f"{shown:>16}")
-
-
-_HEADS = ("micro-AP", *(f"R@P{level}" for level in _SHOWN_PRECISIONS))
-_KEYS = ("micro_ap", *(f"recall_at_precision_{level}" for level in _SHOWN_PRECISIONS))
+def _relations(bench: CopyBenchmark, pairs: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """How the queries of each family stand to their references in the stored pairs; different pictures apart."""
+    counted: dict[str, Counter[str]] = {}
+    for first, second, relation in pairs.select("path_a", "path_b", "relation").iter_rows():
+        placed = bench.query_to_reference(first, second)
+        if placed is not None:
+            towards = relation if placed.query == first else _TURNED_ROUND.get(relation, relation)
+            counted.setdefault(placed.family, Counter())[towards] += 1
+    return {family: dict(sorted(counts.items())) for family, counts in sorted(counted.items())}
 
 
 if __name__ == "__main__":

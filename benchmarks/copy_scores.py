@@ -20,10 +20,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["PRECISIONS", "Answered", "CopyBenchmark", "FamilyOutcome", "PairScores", "RemovalScores"]
+__all__ = ["PRECISIONS", "Answered", "CopyBenchmark", "FamilyOutcome", "PairScores", "QueryPair", "RemovalScores"]
 
 PRECISIONS = (0.999, 0.99, 0.95, 0.90)
 """Precisions (inclusive) at which recall is given."""
+DIFFERENT_PICTURES = "different pictures"
+"""The family of a query beside a reference that is no copy of it."""
 _FAMILY_PRECISION = 0.99
 _DISTRACTOR = "distractor"
 _ORIGINAL = "original"
@@ -39,6 +41,8 @@ class PairScores:
 
     Attributes:
         listed: Query-reference pairs that the answer lists.
+        recall: Share of the positives among these, whatever their score: the most that a better score could reach.
+        precision: Share of the positives among those that are judged; 0 where there are none.
         positives: Pairs of copies that there are.
         micro_ap: Average precision over the ranking, 0..1.
         recall_at: Precision -> the greatest recall at which it still holds.
@@ -47,6 +51,8 @@ class PairScores:
     """
 
     listed: int
+    recall: float
+    precision: float
     positives: int
     micro_ap: float
     recall_at: Mapping[float, float]
@@ -101,14 +107,27 @@ class Answered:
     score: Scores
 
 
+@dataclass(frozen=True, slots=True)
+class QueryPair:
+    """A query beside a reference: its path, and its family where they are copies, else `DIFFERENT_PICTURES`."""
+
+    query: str
+    family: str
+
+
 class CopyBenchmark:
     """A benchmark folder: which pictures there are, and the truth about any two of them.
+
+    Args:
+        folder: The benchmark.
+        core: Leave out what is no photograph, and count pairs of one scene as neither.
+        same: Pairs of sources that count as neither besides those of `ignore.csv`.
 
     Attributes:
         paths: Of the pictures, relative to the folder; their order is the row numbers that all methods use.
     """
 
-    def __init__(self, folder: Path, *, core: bool = False) -> None:
+    def __init__(self, folder: Path, *, core: bool = False, same: Sequence[tuple[str, str]] = ()) -> None:
         with (folder / "manifest.csv").open(encoding="utf-8", newline="") as stream:
             rows = [row for row in csv.DictReader(stream) if not core or row["category"] == "photo"]
         self.paths = [row["path"] for row in rows]
@@ -122,7 +141,7 @@ class CopyBenchmark:
         # A picture outside any scene gets a scene of its own, so that equality alone says "the same scene".
         alone = np.array([not row.get("scene_group") for row in rows])
         self._scene: Rows = np.where(alone, -1 - np.arange(len(rows)), scenes) if core else -1 - np.arange(len(rows))
-        self._neither = self._ignored_sources(folder, {str(name): code for code, name in enumerate(names)})
+        self._neither = self._ignored_sources(folder, same, {str(name): code for code, name in enumerate(names)})
 
     @property
     def queries(self) -> Rows:
@@ -158,6 +177,20 @@ class CopyBenchmark:
         verdict[(verdict == _DIFFERENT) & neither] = _IGNORED
         return verdict
 
+    def query_to_reference(self, a: str, b: str) -> QueryPair | None:
+        """Which of two pictures is the query, and of which family; None where they are no query and reference, where
+        this view leaves one out or where they count as neither.
+        """
+        first, second = self.row(a), self.row(b)
+        if first is None or second is None or {self._roles[first], self._roles[second]} != {"query", "reference"}:
+            return None
+        verdict = int(self.verdicts(np.array([first]), np.array([second]))[0])
+        if verdict == _IGNORED:
+            return None
+        query = first if self._roles[first] == "query" else second
+        family = self._families[query] if verdict == _COPIES else DIFFERENT_PICTURES
+        return QueryPair(self.paths[query], family)
+
     def score_pairs(self, answer: Answered) -> PairScores:
         """Figures of a ranking; pairs that it does not list count as ranked below all others."""
         query, reference, score = self._best_per_pair(answer)
@@ -174,6 +207,8 @@ class CopyBenchmark:
         found = np.unique(query[(verdict == _COPIES) & (score >= threshold)])
         return PairScores(
             listed=len(query),
+            recall=float(right[-1] / max(positives, 1)) if len(right) else 0.0,
+            precision=float(precision[-1]) if len(right) else 0.0,
             positives=positives,
             micro_ap=float(np.sum(np.diff(recall, prepend=0.0) * precision)),
             recall_at={level: float(recall[precision >= level].max(initial=0.0)) for level in PRECISIONS},
@@ -213,12 +248,12 @@ class CopyBenchmark:
             families=self._family_outcomes(set(removed[right]), set(keepers[right]), set(removed[wrong])),
         )
 
-    def _ignored_sources(self, folder: Path, code_of: Mapping[str, int]) -> Rows:
+    def _ignored_sources(self, folder: Path, same: Sequence[tuple[str, str]], code_of: Mapping[str, int]) -> Rows:
         path = folder / "ignore.csv"
-        if not path.exists():
-            return np.zeros(0, np.int64)
-        with path.open(encoding="utf-8", newline="") as stream:
-            named = [(row["source_a"], row["source_b"]) for row in csv.DictReader(stream)]
+        named = list(same)
+        if path.exists():
+            with path.open(encoding="utf-8", newline="") as stream:
+                named += [(row["source_a"], row["source_b"]) for row in csv.DictReader(stream)]
         known = [(code_of[a], code_of[b]) for a, b in named if a in code_of and b in code_of]
         codes = np.array(known, np.int64).reshape(-1, 2)
         return self._key(codes[:, 0], codes[:, 1])

@@ -13,7 +13,9 @@ import pytest
 
 from benchmarks import copies
 from benchmarks.copy_scores import CopyBenchmark
+from benchmarks.copy_tables import print_tables
 from benchmarks.report import Report
+from benchmarks.single_signals import _closeness
 from data.edits import cropped, mirrored, turned
 from data.make_sample_library import make
 from data.photographs import photograph
@@ -60,8 +62,64 @@ def test_no_removal_is_wrong_and_most_copies_are_found(measured: tuple[Report, P
     assert (full["originals_removed"], full["originals_kept"]) == (1, 9)
     assert full["original_keepers"] == {"hard link": 1}
     families = measured[0].figures["families"]
-    assert families["renamed"]["removed"] == 1 and families["crop"]["removed"] == 0
+    assert families["renamed"]["removed"] == 1 and families["crop"]["removed"] == 1
     assert "distractor" not in families and measured[0].figures["not_analysed"] == 0
+
+
+def test_composites_are_removed_only_where_they_are_asked_for(measured: tuple[Report, Path]) -> None:
+    removals, wider = (measured[0].figures[key]["full"] for key in ("removals", "removals_with_composites"))
+    assert wider["proposed"] >= removals["proposed"]
+    families = measured[0].figures["families"].values()
+    assert all(of["removed_with_composites"] >= of["removed"] for of in families)
+
+
+def test_candidates_and_what_looking_at_them_cost(measured: tuple[Report, Path]) -> None:
+    figures = measured[0].figures
+    rule = measured[0].rows[0]["full"]
+    assert rule["recall_at_precision_0.9"] <= rule["recall_of_all_listed"] <= 1.0
+    assert rule["recall_of_all_listed"] >= 0.9
+    assert figures["pairs_per_picture"] == pytest.approx(figures["pairs_stored"] / figures["pictures"], rel=0.1)
+    looked = figures["verification"]
+    assert looked["pairs_verified"] + looked["pairs_unverified"] >= figures["pairs_stored"]
+    assert 0 < looked["looks"] <= figures["pictures"]
+    assert looked["cpu_ms_per_pair_without"] > 0 and looked["cpu_ms_per_look"] > 0
+    assert {"index", "match", "verify"} <= figures["stages_cpu_seconds"].keys()
+
+
+def test_relations_stand_by_family(measured: tuple[Report, Path]) -> None:
+    figures = measured[0].figures
+    relations = figures["relations"]
+    listed = measured[0].rows[0]["full"]
+    right = sum(sum(counts.values()) for family, counts in relations.items() if family != "different pictures")
+    assert right == round(listed["recall_of_all_listed"] * listed["positives"])
+    assert set(relations["renamed"]) == {"whole"}
+    assert set(relations) - {"different pictures"} <= set(figures["families"])
+
+
+def test_sources_that_are_one_picture_are_left_out_beside_not_instead(bench: Path, tmp_path: Path) -> None:
+    with (bench / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    # A copy that the manifest calls another picture by mistake.
+    copied = next(row for row in rows if row["family"] == "renamed")
+    folder = tmp_path / "mistaken"
+    shutil.copytree(bench, folder)
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+        manifest = csv.DictWriter(stream, list(rows[0]))
+        manifest.writeheader()
+        manifest.writerows(row | {"source_id": "mistaken"} if row is copied else row for row in rows)
+    report = copies.measure(folder, tmp_path / "workspace", same=[(copied["source_id"], "mistaken")])
+    rule = report.rows[0]
+    assert list(rule) == ["signal", "full", "core", "full without --same", "core without --same"]
+    assert rule["full"]["precision_of_all_listed"] < rule["full without --same"]["precision_of_all_listed"]
+    assert rule["full"]["positives"] == rule["full without --same"]["positives"]
+    assert (
+        report.figures["removals"]["full"]["wrong"] and not report.figures["removals"]["full without --same"]["wrong"]
+    )
+
+
+def test_unknown_sources_are_one_line(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert copies.main([str(bench), "--same", "coffee,nobody"]) == 2
+    assert "coffee,nobody" in capsys.readouterr().err
 
 
 def test_each_signal_has_a_row_beside_the_rule(measured: tuple[Report, Path]) -> None:
@@ -94,7 +152,7 @@ def test_command_line_prints_json_and_tables(bench: Path, capsys: pytest.Capture
     assert copies.main([str(bench), "--json"]) == 0
     printed = json.loads(capsys.readouterr().out)
     assert printed["benchmark"] == "copies" and printed["machine"]["cores"] >= 1 and printed["seed"] == 0
-    copies._print_tables(printed)
+    print_tables(printed)
     shown = capsys.readouterr().out
     assert "default rule" in shown and "upscale" in shown and "R@P0.999" in shown
     assert "originals give way to: hard link 1\n" in shown
@@ -110,7 +168,7 @@ def test_closeness_is_the_best_of_eight_orientations() -> None:
     pictures = [photo, mirrored(photo), turned(photo), photograph("chelsea")]
     packed = np.stack([np.packbits(pdqhash.compute(np.asarray(picture))[0]) for picture in pictures])
     words = np.ascontiguousarray(dihedral_pdq(packed)).view(np.uint64)
-    close = copies._closeness(words, np.array([0, 3]), np.array([0, 1, 2, 3]))
+    close = _closeness(words, np.array([0, 3]), np.array([0, 1, 2, 3]))
     assert close[0, 0] == 0 and close[1, 3] == 0
     assert all(-16 <= value <= 0 for value in close[0, :3]) and close[0, 3] < -60
     upright = [int((np.unpackbits(packed[0]) != np.unpackbits(other)).sum()) for other in packed]

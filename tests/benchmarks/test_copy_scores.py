@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.copy_scores import CopyBenchmark, FamilyOutcome
+from benchmarks.copy_scores import CopyBenchmark, FamilyOutcome, QueryPair
 
 COLUMNS = ("path", "source_id", "family", "role", "category", "scene_group")
 # Two sources with copies (s: one reference and three queries; t: one reference, one query, both documents),
@@ -79,8 +79,20 @@ def test_ranking_by_hand(folder: Path) -> None:
     assert (scored.listed, scored.positives) == (5, 4)
     assert scored.micro_ap == pytest.approx(1 / 4 * 1 + 1 / 4 * 1 + 1 / 4 * 3 / 4)
     assert dict(scored.recall_at) == {0.999: 0.5, 0.99: 0.5, 0.95: 0.5, 0.90: 0.5}
+    assert (scored.recall, scored.precision) == (0.75, pytest.approx(3 / 4))
     assert scored.threshold == 0.8
     assert dict(scored.family_recall) == {"blur": 0.0, "crop": 1.0}
+
+
+def test_sources_said_to_be_one_count_as_neither(folder: Path) -> None:
+    pairs = ranking(("s1", "s0", 0.9), ("n", "m", 0.8))
+    strict, forgiving = CopyBenchmark(folder), CopyBenchmark(folder, same=[("m", "n"), ("s", "no such source")])
+    assert strict.score_pairs(strict.answer(pairs)).precision == 0.5
+    assert forgiving.score_pairs(forgiving.answer(pairs)).precision == 1.0
+    assert strict.query_to_reference("images/s0", "images/s1") == QueryPair("images/s1", "crop")
+    assert strict.query_to_reference("images/n", "images/m") == QueryPair("images/n", "different pictures")
+    assert forgiving.query_to_reference("images/n", "images/m") is None
+    assert strict.query_to_reference("images/s1", "images/s2") is None
 
 
 def test_core_leaves_out_documents_and_scenes(folder: Path) -> None:
@@ -99,6 +111,7 @@ def test_empty_answer(folder: Path) -> None:
     bench = CopyBenchmark(folder)
     scored = bench.score_pairs(bench.answer([]))
     assert (scored.listed, scored.micro_ap, scored.recall_at[0.99]) == (0, 0.0, 0.0)
+    assert (scored.recall, scored.precision) == (0.0, 0.0)
     removals = bench.score_removals([])
     assert (removals.proposed, removals.precision, removals.recall) == (0, 0.0, 0.0)
 
