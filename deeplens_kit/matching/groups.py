@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
 from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
 from deeplens_kit.matching.related import related_copies
-from deeplens_kit.matching.relations import allowed_relations, relation_codes, same_view
+from deeplens_kit.matching.relations import allowed_relations, mark_foreign, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import keeper_sentence, member_sentences
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
@@ -97,7 +97,7 @@ def group(
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
     pairs = PAIRS.filled(pairs)
-    pictures = with_resolution(pictures, same_view(pairs))
+    pictures = mark_foreign(with_resolution(pictures, same_view(pairs)), pairs, allowed)
     copies = _copies(objects, pictures, pairs, rule, chosen)
     families = family_standing(objects, pictures["digest"])
     held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families))

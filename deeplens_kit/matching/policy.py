@@ -46,6 +46,11 @@ doubled saturation comes to 1.55 to 2.0 of the original, and to 1 / 0.3 and more
 COLOUR_MARGIN = 5.0
 """... where it is also more colourful by this much (exclusive): below, casts and noise of grey pictures count."""
 
+SHARPER_FACTOR = 2.0
+"""Of two copies of one size one whose thumbnail has more than so many times the variance of the Laplacian (exclusive)
+is clearly sharper: the other was enlarged or blurred, or this one sharpened or made noisy, which the measured
+resolution tells apart."""
+
 # What a byte of a lossy codec is worth in bytes of JPEG at equal quality, erring towards keeping the newer codec.
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
 
@@ -58,6 +63,8 @@ former, and says nothing of size."""
 USED_SHARE = 0.70
 """From this share of pixels with detail (inclusive) the nominal size of a picture is really used."""
 
+# More than there are classes of size: what holds foreign content comes after all else.
+_FOREIGN_CLASSES = 1_000
 _AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
@@ -86,6 +93,7 @@ POLICY_COLUMNS: dict[str, pl.DataType] = {
     "taken_at": pl.Datetime("us"),
     "camera": pl.String(),
     "colourfulness": pl.Float32(),
+    "sharpness": pl.Float32(),
 }
 """Columns of `pictures` that the policy looks at; any but the sides may be missing, which counts as unknown."""
 
@@ -130,11 +138,13 @@ class Withhold(IntEnum):
     UNRESOLVED = 15
     RELATION = 16
     UNSEEN = 17
+    SHARPER = 18
 
 
 REASONS: dict[Withhold, str] = {
     Withhold.FRAMES: "it has several frames or pages, of which only the first was compared",
     Withhold.DETAIL: "it resolves more than the keeper",
+    Withhold.SHARPER: "it is clearly sharper than the keeper, which may have been enlarged to its size",
     Withhold.PIXELS: "it has more pixels than the keeper, and no measurement shows it to be an upscale",
     Withhold.COLOURS: "it has more colours than the keeper",
     Withhold.DEPTH: "it has more bits per sample than the keeper",
@@ -158,8 +168,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         pictures: `digest`, `width_px`, `height_px`, whatever of `POLICY_COLUMNS` there is, `paired_pixels` where
-            `upscales.with_resolution` found them, and `outdone` where `upscales.mark_outdone` did; without that
-            column all that measure like upscales count as such.
+            `upscales.with_resolution` found them, `foreign` where `relations.mark_foreign` did, and `outdone` where
+            `upscales.mark_outdone` did; without that column all that measure like upscales count as such.
 
     Returns:
         Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
@@ -170,6 +180,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         taken), taken_at, width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
+    foreign = pl.col("foreign") if "foreign" in pictures.columns else pl.lit(False)
     outdone = pl.col("outdone") if "outdone" in pictures.columns else pl.lit(True)
     paired = pl.col("paired_pixels") if "paired_pixels" in pictures.columns else pl.lit(None, pl.Int64)
     measured = pl.coalesce(paired, "effective_pixels", "pixels")
@@ -189,7 +200,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         "upscaled",
         measured=pl.col("effective_pixels").is_not_null(),
         used=(pl.col("effective_pixels") >= USED_SHARE * pl.col("pixels")).fill_null(False),
-        size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE),
+        size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE) - pl.when(foreign).then(_FOREIGN_CLASSES).otherwise(0),
         lossless=lossless,
         jpeg_quality=pl.col("jpeg_quality"),
         quality_class=(pl.col("jpeg_quality") + QUALITY_TOLERANCE) // _QUALITY_CLASS,
@@ -202,6 +213,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         codec=pl.col("format").fill_null(""),
         colours=pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2),
         colourfulness=pl.col("colourfulness").cast(pl.Float64),
+        sharpness=pl.col("sharpness").cast(pl.Float64),
         deep=mode.is_in(_DEEP_MODES),
         has_alpha=pl.col("has_alpha").fill_null(False),
         frames=pl.col("frames").fill_null(1),
@@ -269,6 +281,7 @@ class ComparedTraits:
         columns = {name: traits[name].to_numpy() for name in _COMPARED}
         columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
         columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
+        columns["sharpness"] = traits["sharpness"].fill_null(math.nan).to_numpy()
         columns["codec"] = traits["codec"].rank("dense").to_numpy()
         columns["taken"] = traits["taken_at"].to_numpy()
         if "modified_at" in traits.columns:
@@ -334,10 +347,12 @@ def _objections(
     close = rated & (np.abs(member["quality"] - keeper["quality"]) <= QUALITY_TOLERANCE)
     dense = member["bytes_per_pixel"] * DENSITY_TOLERANCE >= keeper["bytes_per_pixel"]
     close |= both_lossy & ~rated & same_codec & dense
+    same_size = np.abs(np.log(member["pixels"] / keeper["pixels"])) <= math.log(_AREA_TOLERANCE)
     equal = close & (member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"])
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
+        (Withhold.SHARPER, ~compared & same_size & (member["sharpness"] > SHARPER_FACTOR * keeper["sharpness"])),
         (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
         (Withhold.UNMEASURED, ~compared & ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
         (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),

@@ -25,6 +25,7 @@ from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, Pic
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.relations import (
     allowed_relations,
+    mark_foreign,
     related_pairs,
     same_view,
 )
@@ -82,7 +83,7 @@ class Regrouper:
     ) -> None:
         allowed = allowed_relations(include)
         related = related_pairs(pairs, allowed)
-        pictures = with_resolution(pictures, same_view(related))
+        pictures = mark_foreign(with_resolution(pictures, same_view(related)), related, allowed)
         plain = pictures.with_columns(outdone=pl.lit(False))
         families = family_standing(objects, pictures["digest"])
         held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})

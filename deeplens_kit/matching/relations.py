@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching.policy import QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits, Withhold
-from deeplens_kit.schemas import Relation
+from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [
     "INCLUDABLE",
     "LOOK_FIRST",
     "allowed_relations",
+    "mark_foreign",
     "may_be_told",
     "one_view",
     "related_pairs",
@@ -41,6 +42,8 @@ LOOK_FIRST: dict[str, str] = {
 
 # What is withheld, not proposed, but may be once somebody looked.
 _UNSEEN = str(Relation.UNVERIFIED)
+# Of what a composite shows so much less is in the other than the other way round, exclusive.
+_LESS_COVERED = 0.02
 _OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
 
 
@@ -57,6 +60,29 @@ def allowed_relations(include: Collection[Relation | str] = ()) -> frozenset[str
         if str(name) not in INCLUDABLE:
             raise UnknownNameError("relation to include", str(name), INCLUDABLE)
     return frozenset((*_PROPOSED, *map(str, include)))
+
+
+def mark_foreign(pictures: pl.DataFrame, pairs: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
+    """Which pictures hold what is foreign to a copy of theirs, where those are to be proposed.
+
+    Such a picture is larger than what it holds more often than not, but stays for nothing: the copy is all there, and
+    without the rest.
+
+    Args:
+        pictures: Column `digest`.
+        pairs: PAIRS; the tier they were stored with says which are copies.
+        allowed: From `allowed_relations`.
+
+    Returns:
+        `pictures` with the column `foreign`, where composites are allowed; else as they were.
+    """
+    if str(Relation.COMPOSITE) not in allowed:
+        return pictures
+    composites = pairs.filter((pl.col("relation") == Relation.COMPOSITE) & (pl.col("tier") != Tier.SCENE))
+    more_in_a = composites.filter(pl.col("covered_a") + _LESS_COVERED < pl.col("covered_b"))["digest_a"]
+    more_in_b = composites.filter(pl.col("covered_b") + _LESS_COVERED < pl.col("covered_a"))["digest_b"]
+    holders = pl.concat([more_in_a, more_in_b.alias("digest_a")]).unique()
+    return pictures.with_columns(foreign=pl.col("digest").is_in(holders.implode()))
 
 
 def related_pairs(pairs: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from deeplens_kit.matching.policy import SHARPER_FACTOR
 from deeplens_kit.matching.verification import VERIFICATION, measure_resolution
 from deeplens_kit.matching.verification.resolution import RESOLUTION
 from deeplens_kit.pipeline.looks import PictureLooks
@@ -75,7 +76,9 @@ def measure_resolutions(
         stop: Set it to end early; what was measured is kept.
     """
     parts = PairParts(Path(workspace.settings.cache_dir) / "resolutions" / RESOLUTION_MARK, _COLUMNS)
-    wanted = worth_measuring(pairs, workspace.catalog.pictures(columns=["digest", "width_px", "height_px"]))
+    wanted = worth_measuring(
+        pairs, workspace.catalog.pictures(columns=["digest", "width_px", "height_px", "sharpness"])
+    )
     known = pl.concat([_stored(workspace), parts.read()]).unique(_KEY, keep="first", maintain_order=True)
     unknown = wanted.join(known, on=_KEY, how="anti", maintain_order="left")
 
@@ -100,19 +103,23 @@ def measure_resolutions(
 
 
 def worth_measuring(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
-    """The verified copies of which one may resolve more than the other: unequal in size, or showing unequal views.
+    """The verified copies of which one may resolve more: unequal in size, in what they show, or clearly in sharpness.
 
     Args:
         pairs: PAIRS.
-        pictures: Columns digest, width_px, height_px.
+        pictures: Columns digest, width_px, height_px, sharpness.
     """
-    area = pictures.select("digest", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64))
+    area = pictures.select(
+        "digest", "sharpness", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    )
     copies = pairs.filter((pl.col("tier") == Tier.COPY) & (pl.col("relation") != Relation.UNVERIFIED))
     sized = copies.join(area, left_on="digest_a", right_on="digest", maintain_order="left").join(
         area, left_on="digest_b", right_on="digest", maintain_order="left", suffix="_b"
     )
     unequal = pl.min_horizontal("area", "area_b") < _EQUAL_AREA * pl.max_horizontal("area", "area_b")
-    return sized.filter(unequal | (pl.col("relation") != Relation.WHOLE)).select(PAIRS.names)
+    sharp = pl.col("sharpness"), pl.col("sharpness_b")
+    sharper = (pl.max_horizontal(sharp) > SHARPER_FACTOR * pl.min_horizontal(sharp)).fill_null(False)
+    return sized.filter(unequal | sharper | (pl.col("relation") != Relation.WHOLE)).select(PAIRS.names)
 
 
 def _stored(workspace: Workspace) -> pl.DataFrame:

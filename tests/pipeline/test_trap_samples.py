@@ -10,13 +10,16 @@ from trap_pictures import (
     alike_icon,
     animation,
     cut_out,
+    eight_bits,
+    fine_samples,
     flattened,
     marked_page,
+    sixteen_bit_png,
 )
 from trap_workspace import found_in
 
 from data.drawings import blank_page
-from data.edits import encoded, scaled
+from data.edits import encoded, exif_block, scaled
 from data.photographs import photograph, photograph_bytes
 
 Resampling = Image.Resampling
@@ -31,6 +34,17 @@ def plain_copy(name: str) -> bytes:
 
 
 # --- samples ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("deep_first", [True, False], ids=["16 bits are older", "8 bits are older"])
+@pytest.mark.parametrize("colours", [True, False], ids=["colours", "grey"])
+def test_16_bits_stay_beside_8(tmp_path: Path, deep_first: bool, colours: bool) -> None:
+    samples = fine_samples("coffee") if colours else fine_samples("coffee").mean(axis=2)
+    deep = {"16 bits.png": sixteen_bit_png(samples)}
+    shallow = {"8 bits.png": encoded(eight_bits(samples), "PNG")}
+    found = found_in(tmp_path, {**deep, **shallow} if deep_first else {**shallow, **deep})
+    assert found.keepers == {"8 bits.png": "16 bits.png"}
+    assert found.removed["8 bits.png"].tier == "copy"
 
 
 @pytest.mark.parametrize("alpha_first", [True, False], ids=["alpha is older", "alpha is newer"])
@@ -69,7 +83,59 @@ def test_two_animations_with_one_first_frame_stay(tmp_path: Path, form: str) -> 
     assert removed == {f"again/cat then coffee.{ending}": f"cat then coffee.{ending}"}
 
 
+def test_one_animation_with_another_comment_is_the_same(tmp_path: Path) -> None:
+    frames = [photograph(name).resize((240, 160)) for name in ("chelsea", "coffee", "rocket")]
+    files = {"one.gif": animation(frames, "GIF"), "same.gif": animation(frames, "GIF", "made on a Monday")}
+    found = found_in(tmp_path, {**files, "shorter.gif": animation(frames[:2], "GIF")})
+    assert {path: removal.tier for path, removal in found.removed.items()} == {"same.gif": "pixels"}
+
+
+def test_the_samples_of_a_jpeg_as_png_are_the_same_pixels(tmp_path: Path) -> None:
+    jpeg = original("coffee")
+    stripped = encoded(photograph("chelsea"), "JPEG", 90)
+    tagged = encoded(photograph("chelsea"), "JPEG", 90, exif_block("2020:01:02 03:04:05"))
+    path = tmp_path / "jpeg"
+    path.write_bytes(jpeg)
+    with Image.open(path) as opened:
+        png = encoded(opened.convert("RGB"), "PNG")
+    found = found_in(tmp_path, {"photo.jpg": jpeg, "photo.png": png, "cat.jpg": tagged, "cat 2.jpg": stripped})
+    assert {removal.tier for removal in found.removed.values()} == {"pixels"}
+    assert set(found.removed) in ({"photo.png", "cat 2.jpg"}, {"photo.jpg", "cat 2.jpg"})
+
+
 # --- resolution -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG"])
+@pytest.mark.parametrize("by", [Resampling.NEAREST, Resampling.BICUBIC, Resampling.LANCZOS], ids=lambda by: by.name)
+@pytest.mark.parametrize("stored", ["JPEG", "PNG"], ids=["of a JPEG", "of a PNG"])
+def test_the_original_stays_beside_an_upscale(tmp_path: Path, form: str, by: Resampling, stored: str) -> None:
+    files = {}
+    for name in ("coffee", "chelsea"):
+        picture = photograph(name)
+        large = picture.resize((2 * picture.width, 2 * picture.height), by)
+        files[f"{name}.{stored.lower()}"] = encoded(picture, stored, 92)
+        files[f"{name} large.{form.lower()}"] = encoded(large, form, 92)
+        files[f"{name} small.jpg"] = plain_copy(name)
+    found = found_in(tmp_path, files)
+    for name in ("coffee", "chelsea"):
+        assert f"{name}.{stored.lower()}" not in found.removed
+        assert found.keepers[f"{name} small.jpg"] == f"{name}.{stored.lower()}"
+
+
+@pytest.mark.parametrize("form", ["JPEG", "PNG"])
+def test_the_original_stays_beside_a_thumbnail_blown_up_to_its_size(tmp_path: Path, form: str) -> None:
+    files = {}
+    for name in ("coffee", "chelsea"):
+        picture = photograph(name)
+        files[f"{name} blown up.{form.lower()}"] = encoded(
+            scaled(picture, 0.3).resize(picture.size, Resampling.LANCZOS), form, 95
+        )
+        files[f"{name}.jpg"] = original(name)
+    found = found_in(tmp_path, files)
+    for name in ("coffee", "chelsea"):
+        assert f"{name}.jpg" not in found.removed
+        assert frozenset((f"{name}.jpg", f"{name} blown up.{form.lower()}")) in found.pairs
 
 
 @pytest.mark.parametrize("form", ["JPEG", "WEBP", "PNG"])

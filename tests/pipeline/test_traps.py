@@ -11,7 +11,7 @@ import pytest
 from trap_workspace import Found, found_in
 
 from data.compositions import browser_screenshot, chat_screenshot, collage, framed, picture_in_picture, side_by_side
-from data.edits import captioned, cropped, encoded, scaled
+from data.edits import captioned, cropped, encoded, greyed, mirrored, scaled, turned
 from data.photographs import photograph
 
 ORIGINAL = "original.jpg"
@@ -26,6 +26,25 @@ def plain_copy(name: str = "coffee") -> bytes:
     return encoded(scaled(photograph(name), 0.6), "JPEG", 80)
 
 
+# --- what has to be found ---------------------------------------------------------------------------------------------
+
+
+def test_plain_copies_are_found_and_proposed(tmp_path: Path) -> None:
+    picture = photograph("coffee")
+    copies = {
+        "saved again.jpg": encoded(picture, "JPEG", 75),
+        "other form.webp": encoded(picture, "WEBP", 70),
+        "smaller.jpg": encoded(scaled(picture, 0.4), "JPEG", 88),
+        "turned.jpg": encoded(turned(picture), "JPEG", 85),
+        "mirrored.jpg": encoded(mirrored(picture), "JPEG", 85),
+        "grey.jpg": encoded(greyed(picture), "JPEG", 85),
+    }
+    found = found_in(tmp_path, {ORIGINAL: original(), **copies})
+    assert found.keepers == dict.fromkeys(copies, ORIGINAL)
+    assert {removal.tier for removal in found.removed.values()} == {"copy"}
+    assert {removal.relation for removal in found.removed.values()} == {"whole"}
+
+
 # --- composites -------------------------------------------------------------------------------------------------------
 
 
@@ -33,6 +52,7 @@ COMPOSITES = {
     "2x2.jpg": lambda p: collage([photograph(name) for name in OTHERS] + [p], 300),
     "beside.jpg": lambda p: side_by_side(p, photograph("rocket"), 400),
     "inset.jpg": lambda p: picture_in_picture(photograph("retina").resize((900, 900)), p, 0.42),
+    "inset at full size.jpg": lambda p: picture_in_picture(photograph("hubble"), p, 0.6),
     "chat.png": chat_screenshot,
     "browser.png": browser_screenshot,
     "caption.jpg": lambda p: captioned(p, "the best coffee in town"),
@@ -57,6 +77,21 @@ def test_an_original_and_its_copies_inside_a_collage_stay(composites: Found) -> 
     assert composites.keepers == {"plain copy.jpg": ORIGINAL}
 
 
+# The original is a third of the side of the 2x2 collage, cut square: it is no candidate of it, and stays for that.
+@pytest.mark.parametrize("path", sorted(set(COMPOSITES) - {"2x2.jpg"}))
+def test_a_composite_is_reported_as_one(composites: Found, path: str) -> None:
+    assert composites.relation(ORIGINAL, path) == "composite"
+
+
+# Screenshots are lossless and stay beside a JPEG even so.
+@pytest.mark.parametrize("path", ["caption.jpg", "frame.jpg"])
+def test_composites_are_shown_on_demand(composites: Found, path: str) -> None:
+    widened = composites.widened(["composite"])
+    assert widened["plain copy.jpg"].relation == "whole"
+    assert ORIGINAL not in widened
+    assert (widened[path].keeper, widened[path].relation) == (ORIGINAL, "composite")
+
+
 def test_two_collages_with_one_picture_in_both_stay(tmp_path: Path) -> None:
     shared = photograph("coffee")
     first = collage([shared, photograph("chelsea"), photograph("rocket"), photograph("camera")], 300)
@@ -77,6 +112,17 @@ def test_a_full_size_crop_and_a_thumbnail_of_its_source_both_stay(tmp_path: Path
     }
     found = found_in(tmp_path, {**files, "chelsea.jpg": original("chelsea"), "small.jpg": plain_copy("chelsea")})
     assert found.keepers == {"small.jpg": "chelsea.jpg"}
+
+
+@pytest.mark.parametrize("box", [(0.15, 0.1, 0.8, 0.85), (0.0, 0.0, 0.7, 1.0), (0.3, 0.25, 0.95, 0.9)])
+def test_a_crop_of_a_source_that_is_there_is_a_part_of_it(tmp_path: Path, box: tuple[float, ...]) -> None:
+    picture = photograph("coffee")
+    crop = encoded(cropped(picture, *box), "JPEG", 85)
+    found = found_in(tmp_path, {ORIGINAL: original(), "crop.jpg": crop, "thumbnail.jpg": plain_copy()})
+    assert found.keepers == {"crop.jpg": ORIGINAL, "thumbnail.jpg": ORIGINAL}
+    assert found.removed["crop.jpg"].relation == "part"
+    assert found.removed["thumbnail.jpg"].relation == "whole"
+    assert found.relation(ORIGINAL, "crop.jpg") in {"part", "contains"}
 
 
 def test_two_crops_of_one_source_stay(tmp_path: Path) -> None:

@@ -71,7 +71,8 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
     likeness, orientation = _whole_views(a, b)
     hinted = abs(likeness) > _HINTS
     # 2. Proposals, each tried on a coarse grid.
-    levels = PAGE_LEVELS if _is_page(a) and _is_page(b) else FINE_LEVELS
+    pages = _is_page(a) and _is_page(b)
+    levels = PAGE_LEVELS if pages else FINE_LEVELS
     featured = _by_features(a, b, mirrored=hinted and orientation >= _ORIENTATIONS // 2, negative=likeness < _NEGATIVE)
     proposals = [dihedral_model(a, b, orientation)] if featured is None else [featured]
     if featured is not None and hinted:
@@ -86,7 +87,8 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
     # 3. The best of them looked at closely.
     found = align(a, b, coarse.matrix, levels[_COARSE:]) or coarse
     agreement = agreement_of(found)
-    view = relate(a, b, found, mirrored=model.mirrored, foreign=agreement.foreign)
+    altered = pages and agreement.altered
+    view = relate(a, b, found, mirrored=model.mirrored, foreign=agreement.foreign, altered=altered)
     points = featured if featured is not None and featured.mirrored == model.mirrored else None
     return Findings(
         relation=view.relation,
