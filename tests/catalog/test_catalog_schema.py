@@ -94,8 +94,8 @@ _NEW_IN_3 = {
         pa.field("region_b", _BOX),
         *(
             pa.field(name, _F)
-            for name in "sscd_normalised sscd_region inlier_share difference agreement agreement_low correlation wobble_px "
-            "foreign covered_a covered_b resolution turn_degrees".split()
+            for name in "sscd_normalised sscd_region inlier_share difference agreement agreement_low correlation "
+            "wobble_px foreign covered_a covered_b resolution turn_degrees".split()
         ),
     ],
 }

@@ -84,7 +84,9 @@ class World:
         )
         # A pHash finds a stored pair also where PDQ speaks against it; a search does not ask it then.
         return mine.filter(
-            pl.col("pdq_distance").is_null() | (pl.col("pdq_distance") <= 64) | (pl.col("sscd_small") >= _EVERY.sscd_min_cosine)
+            pl.col("pdq_distance").is_null()
+            | (pl.col("pdq_distance") <= 64)
+            | (pl.col("sscd_small") >= _EVERY.sscd_min_cosine)
         ).sort("score", "pdq_distance", "digest", descending=[True, False, False], nulls_last=True)
 
 

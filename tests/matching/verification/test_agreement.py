@@ -67,4 +67,4 @@ def test_a_warped_picture_wobbles() -> None:
 
 def test_blank_pictures_say_nothing() -> None:
     blank = Image.new("L", (300, 300), 240)
-    assert agreement(blank, blank) == Agreement(1.0, 0.0, 0.0, 0, 1.0, 0.0)
+    assert agreement(blank, blank) == Agreement(1.0, 0.0, 0.0, 0, 1.0, 0.0, False)
