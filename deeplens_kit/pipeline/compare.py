@@ -14,7 +14,7 @@ import polars as pl
 
 from deeplens_kit.decode import effective_pixels
 from deeplens_kit.decode.samples import native_samples
-from deeplens_kit.errors import ObjectUnreadableError
+from deeplens_kit.errors import ObjectError, ObjectUnreadableError
 from deeplens_kit.features import available
 from deeplens_kit.matching import (
     SAMPLE_FACTS,
@@ -218,8 +218,16 @@ def _with_equal_samples(
     pairs: pl.DataFrame, pictures: pl.DataFrame, data: Mapping[str, bytes], decode: DecodeSettings
 ) -> pl.DataFrame:
     worth = worth_comparing(pairs, pictures.select(SAMPLE_FACTS))
-    samples = [native_samples(data[digest], decode) for digest in worth]
+    samples = [_samples(data[digest], decode) for digest in worth]
     return mark_pixels(pairs, pl.DataFrame({"digest": worth, "samples": pl.Series(samples, dtype=pl.String)}))
+
+
+def _samples(data: bytes, decode: DecodeSettings) -> str:
+    """The digest of native samples, empty where they cannot be told, as matching has it."""
+    try:
+        return native_samples(data, decode)
+    except ObjectError:
+        return ""
 
 
 def _proposal(pictures: pl.DataFrame, pairs: pl.DataFrame, digests: list[str], rule: Rule) -> str:
