@@ -6,8 +6,9 @@
 # make clean      remove what this file made
 #
 # Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, MEMORY (numbers of
-# pictures at which `make bench` measures peak memory), BENCH (the folder of the copies benchmark, with images/,
-# manifest.csv and ignore.csv; without it that one is left out).
+# pictures at which `make bench` measures peak memory), SCALE (numbers of pictures that it indexes and matches whole),
+# BENCH (the folder of the copies benchmark, with images/, manifest.csv and ignore.csv; without it that one is left
+# out), BENCH_ARGS (for it, as --same A,B), RIVALS (where the duplicate finders are installed that it is compared with).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -15,7 +16,10 @@ ACCELERATOR ?= cpu
 WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH ?=
+BENCH_ARGS ?=
+RIVALS ?= build/rivals
 MEMORY ?= 1000,10000,50000
+SCALE ?= 1000 10000
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
@@ -105,12 +109,14 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching search thresholds map dashboard; do \
-	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; echo "benchmarks.$$name $$options"; \
+	@set -e; for name in rescan indexing matching scale search thresholds map dashboard; do \
+	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
+	  [ $$name != scale ] || options="--pictures $(SCALE)"; echo "benchmarks.$$name $$options"; \
 	  $(BIN)/python -m benchmarks.$$name $$options --json > $(RESULTS)/$$name.json.new; \
 	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
 	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \
-	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) --json > $(RESULTS)/copies.json.new \
+	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) $(BENCH_ARGS) --rivals $(RIVALS) --json \
+	  > $(RESULTS)/copies.json.new \
 	  && mv $(RESULTS)/copies.json.new $(RESULTS)/copies.json; fi
 
 clean:
