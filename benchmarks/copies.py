@@ -15,9 +15,11 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import shutil
 import sys
 import tempfile
 import time
+import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -134,6 +136,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--same", action="append", default=[], metavar="A,B", help="two source_id that are one picture; repeatable"
     )
     parser.add_argument("--rivals", type=Path, metavar="FOLDER", help="run rivals too; they are installed there")
+    parser.add_argument(
+        "--one-in", type=int, default=1, metavar="N", help="take one source in N, the same ones each time"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     parser.add_argument("--export", type=Path, metavar="FOLDER", help="write pairs.csv and groups.csv there")
     options = parser.parse_args(arguments)
@@ -143,8 +148,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {problem}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory(prefix="deeplens-copies-") as scratch:
+        bench = options.bench if options.one_in <= 1 else _one_in(options.one_in, options.bench, Path(scratch, "bench"))
         report = measure(
-            options.bench,
+            bench,
             Path(scratch, "workspace"),
             options.export,
             same=[(pair[0], pair[1]) for pair in same],
@@ -155,6 +161,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         print_tables(report.as_dict())
     return 0
+
+
+def _one_in(count: int, bench: Path, folder: Path) -> Path:
+    """A smaller benchmark: one source in `count` with all its pictures, chosen by the digest of its name."""
+    folder.mkdir()
+    shutil.copy(bench / "ignore.csv", folder)
+    with (bench / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    chosen = [row for row in rows if zlib.crc32(row["source_id"].encode()) % count == SEED]
+    with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(chosen)
+    for row in chosen:
+        (folder / row["path"]).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(bench / row["path"], folder / row["path"])
+    return folder
 
 
 def _problem(bench: Path, same: Sequence[tuple[str, ...]]) -> str | None:
