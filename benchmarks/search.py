@@ -190,7 +190,7 @@ def make_workspace(folder: Path, count: int, seed: int) -> None:
         workspace.ledger.add_location("real", str(pictures), {})
         index(workspace)
         made = workspace.ledger.add_location("made", str(folder), {})
-        (spec,) = workspace.catalog.vector_specs()
+        (spec,) = (known for known in workspace.catalog.vector_specs() if known.kind == "vector")
         template = workspace.catalog.pictures().head(1)
         random = np.random.default_rng(seed)
         for first in range(0, count, _ROWS_PER_BATCH):

@@ -87,7 +87,9 @@ def test_the_strict_outcome_holds_copies_only_and_other_bounds_more_or_less(
     copies = sum(row["expected"] == "copy" for row in truth.values())
     strict, loosest, tightest = (lab.outcome(MOVED[at]) for at in (0, 3, 6))
     assert 0 < strict.objects <= copies
-    assert loosest.objects > strict.objects > tightest.objects
+    # All that a looser bound would add is withheld for other reasons here.
+    assert loosest.objects >= strict.objects > tightest.objects
+    assert loosest.withheld > strict.withheld
 
 
 def test_borderline_pairs_of_the_strict_rule_are_right_where_accepted(
