@@ -27,7 +27,7 @@ EVIDENCE_MEANINGS: Mapping[str, str] = {
     "inliers": "unique matching points that one geometric model explains",
     "inlier_share": "share of the tentative matches that the model explains, 0..1",
     "agreement": "median correlation of the small squares of both aligned pictures, -1..1",
-    "agreement_low": "their 20th percentile",
+    "agreement_low": "5th percentile of those in which either shows much",
     "cells": "small squares that agree",
     "wobble_px": "how far these lie from where the model puts them, mean, in pixels of the grid",
     "correlation": "of the aligned pictures as wholes, -1..1; below 0 a negative",
@@ -62,7 +62,7 @@ def look_lines(pair: Mapping[str, object]) -> list[str]:
     if pair.get("agreement") is not None:
         lines.append(
             f"Laid on each other, small squares agree with a median correlation of {_number(pair['agreement']):.2f}"
-            + (f", a fifth of them below {_number(pair['agreement_low']):.2f}" if pair.get("agreement_low") else "")
+            + (f", one in twenty below {_number(pair['agreement_low']):.2f}" if pair.get("agreement_low") else "")
             + (f"; {pair['cells']} squares agree" if pair.get("cells") is not None else "")
             + (f", {_number(pair['wobble_px']):.2f} px from their places" if pair.get("wobble_px") is not None else "")
             + "."
