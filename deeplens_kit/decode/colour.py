@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-__all__ = ["plain_mode", "to_srgb"]
+__all__ = ["any_transparent", "plain_mode", "to_srgb"]
 
 _KEPT_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB"})
 _ICC_SPACE = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
@@ -24,6 +24,7 @@ _SPACE_OFFSET = 16
 _UINT16_MAX = 65535
 _IDENTITY_TOLERANCE = 1  # inclusive, of 255: rounding inside the transform of a profile that is sRGB itself
 _WHITE = (255, 255, 255)
+_OPAQUE = 255
 
 
 def plain_mode(image: Image.Image) -> Image.Image:
@@ -44,6 +45,14 @@ def plain_mode(image: Image.Image) -> Image.Image:
     if image.mode in _KEPT_MODES:
         return image
     return image.convert("L" if image.mode == "1" else "RGB")
+
+
+def any_transparent(image: Image.Image) -> bool:
+    """Whether any sample of an image in a mode that `plain_mode` gives is transparent, if only a little."""
+    if image.mode not in ("LA", "RGBA"):
+        return False
+    least, _ = cast("tuple[int, int]", image.getchannel("A").getextrema())
+    return least < _OPAQUE
 
 
 def to_srgb(image: Image.Image, icc: bytes | None) -> Image.Image:

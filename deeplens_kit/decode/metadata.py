@@ -31,7 +31,7 @@ class PictureMetadata:
         height_px: Upright.
         frames: 1 for stills.
         orientation: EXIF 1..8 of the stored samples; 1 where the decoder turns by itself (HEIF).
-        has_alpha: Some sample may be transparent.
+        has_alpha: Some sample is transparent; of several frames, may be.
         has_icc: Holds a colour profile.
         lossless: The format keeps every sample.
         jpeg_quality: 1..100, or None for other formats.
@@ -63,13 +63,14 @@ def upright_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
     return (height, width) if orientation in TRANSPOSED_ORIENTATIONS else (width, height)
 
 
-def describe_picture(format_name: str, mode: str, header: Header) -> PictureMetadata:
+def describe_picture(format_name: str, mode: str, header: Header, *, transparent: bool) -> PictureMetadata:
     """Put a header under the names of the catalog.
 
     Args:
         format_name: As `signature.sniff` names it.
         mode: Pillow mode of the decoded samples, before any conversion.
         header: What the reader found.
+        transparent: Whether some sample is transparent; that it could be is not enough.
     """
     exif = header.exif
     width, height = upright_size((header.width_px, header.height_px), exif.orientation)
@@ -80,7 +81,7 @@ def describe_picture(format_name: str, mode: str, header: Header) -> PictureMeta
         height_px=height,
         frames=header.frames,
         orientation=exif.orientation,
-        has_alpha=header.has_alpha,
+        has_alpha=transparent,
         has_icc=header.icc is not None,
         lossless=header.lossless,
         jpeg_quality=header.jpeg_quality,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplens_kit.decode.colour import plain_mode, to_srgb
+from deeplens_kit.decode.colour import any_transparent, plain_mode, to_srgb
 from deeplens_kit.decode.formats import Header, Reader, reader_for
 from deeplens_kit.decode.metadata import PictureMetadata, describe_picture
 from deeplens_kit.decode.signature import require_format
@@ -40,7 +40,7 @@ __all__ = [
 THUMBNAIL_SIDE_PX = 384
 """Long side of what features are computed from; pictures below it are never enlarged."""
 
-DECODE_SPEC = f"v2-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
+DECODE_SPEC = f"v3-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
 """Names the decode path in the catalog and in cache keys; raised when the same bytes would give other samples
 or metadata."""
 
@@ -97,9 +97,11 @@ def decode_preview(data: bytes, settings: DecodeSettings, side_px: int) -> Decod
     target = fitted((header.width_px, header.height_px), side_px)
     with translating(format_name):
         stored = reader.pixels(target)
-        small = reduced(plain_mode(stored), target)
-        samples = upright(to_srgb(small, header.icc), header.exif.orientation)
-        return DecodedPicture(np.array(samples, dtype=np.uint8), describe_picture(format_name, stored.mode, header))
+        plain = plain_mode(stored)
+        transparent = header.has_alpha and (header.frames > 1 or any_transparent(plain))
+        samples = upright(to_srgb(reduced(plain, target), header.icc), header.exif.orientation)
+        described = describe_picture(format_name, stored.mode, header, transparent=transparent)
+        return DecodedPicture(np.array(samples, dtype=np.uint8), described)
 
 
 def decode_luma(data: bytes, settings: DecodeSettings) -> NDArray[np.uint8]:

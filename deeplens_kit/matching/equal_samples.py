@@ -1,7 +1,8 @@
 """Pairs whose pictures hold the very same samples: which are worth the look, and which have them.
 
-Takes pairs and facts of pictures, gives digests to look at or the pairs marked with tier `pixels`. Must not decode
-anything: the digests of native samples come in. Equal samples are proof, so that no bound of a rule is asked.
+Takes pairs and facts of pictures, gives digests to look at, the pairs marked with tier `pixels`, or what lossless files
+were made from. Must not decode anything: the digests of native samples come in. Equal samples are proof, so that no
+bound of a rule is asked.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import polars as pl
 
 from deeplens_kit.schemas import Relation, Tier
 
-__all__ = ["PIXELS_SCORE", "SAMPLE_FACTS", "mark_pixels", "worth_comparing"]
+__all__ = ["PIXELS_SCORE", "SAMPLE_FACTS", "mark_pixels", "mark_sources", "worth_comparing"]
 
 PIXELS_SCORE = 0.9999
 """Between equal bytes (1) and the best of copies (below .999, see `rules.scores_of`)."""
@@ -63,6 +64,42 @@ def worth_comparing(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.Series:
     codec = (pl.col("format") == pl.col("format_b")) & pl.col("jpeg_quality").eq_missing(pl.col("jpeg_quality_b"))
     chosen = joined.filter(alike & (codec | pl.col("lossless") | pl.col("lossless_b")))
     return pl.concat([chosen["digest_a"], chosen["digest_b"].alias("digest_a")]).unique().sort().alias("digest")
+
+
+def mark_sources(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """By which lossy file the samples came to be that a picture shares with it.
+
+    A lossless file with the samples of a lossy one can only have been made from it: it is lossless by its format alone,
+    as good as the lossy one and no better for what it weighs. Of lossy files with equal samples none is better.
+
+    Args:
+        pictures: Columns digest, and of lossless, format, jpeg_quality and size_bytes those that there are.
+        pairs: PAIRS; those of the tier `pixels` count.
+
+    Returns:
+        `pictures` with the columns source_format, source_quality and source_bytes of the smallest such file, which may
+        be the picture itself; null where no lossy file has its samples, or nothing else does.
+    """
+    kinds = {"format": pl.String(), "jpeg_quality": pl.Int32(), "size_bytes": pl.Int64(), "lossless": pl.Boolean()}
+    known = pictures.select(
+        "digest",
+        *(
+            pl.col(name).cast(dtype) if name in pictures.columns else pl.lit(None, dtype).alias(name)
+            for name, dtype in kinds.items()
+        ),
+    )
+    ends = pairs.filter(pl.col("tier") == Tier.PIXELS).select("digest_a", "digest_b")
+    turned = ends.select(digest_a="digest_b", digest_b="digest_a")
+    itself = pl.concat([ends["digest_a"], ends["digest_b"]]).unique()
+    alike = pl.concat([ends, turned, pl.DataFrame({"digest_a": itself, "digest_b": itself})])
+    lossy = known.filter(~pl.col("lossless").fill_null(False) & pl.col("format").is_not_null())
+    sources = (
+        alike.join(lossy, left_on="digest_b", right_on="digest")
+        .sort("digest_a", "size_bytes", "digest_b", nulls_last=True)
+        .unique("digest_a", keep="first")
+        .select("digest_a", source_format="format", source_quality="jpeg_quality", source_bytes="size_bytes")
+    )
+    return pictures.join(sources, left_on="digest", right_on="digest_a", how="left", maintain_order="left")
 
 
 def mark_pixels(pairs: pl.DataFrame, samples: pl.DataFrame) -> pl.DataFrame:

@@ -16,17 +16,18 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
 from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
 from deeplens_kit.matching.related import related_copies
-from deeplens_kit.matching.relations import allowed_relations, mark_foreign, relation_codes, same_view
+from deeplens_kit.matching.relations import allowed_relations, mark_foreign, mark_tilted, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import keeper_sentence, member_sentences
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
 from deeplens_kit.matching.view_words import VIEW_COLUMNS, relation_towards
 from deeplens_kit.schemas import GROUPS, PAIRS, WITHHELD, Relation, Tier
 
-__all__ = ["Grouping", "freed_bytes", "group", "held_objects"]
+__all__ = ["Grouping", "freed_bytes", "group", "held_objects", "with_sizes"]
 
 _ID_BYTES = 8
 
@@ -97,7 +98,8 @@ def group(
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
     pairs = PAIRS.filled(pairs)
-    pictures = mark_foreign(with_resolution(pictures, same_view(pairs)), pairs, allowed)
+    pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(pairs)), pairs, allowed)
+    pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
     copies = _copies(objects, pictures, pairs, rule, chosen)
     families = family_standing(objects, pictures["digest"])
     held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families))
@@ -131,14 +133,20 @@ def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame, families: Family
         families: Of these objects.
     """
     held = objects.filter(pl.col("digest").is_not_null())
-    if "size_bytes" not in pictures.columns:
-        sizes = held.select("digest", "size_bytes").unique("digest", keep="any")
-        pictures = pictures.join(sizes, on="digest", how="left", maintain_order="left")
+    pictures = with_sizes(pictures, objects)
     kept = ["object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count"]
     if "location" in held.columns:
         kept.append("location")
     traits = picture_traits(pictures).drop("size_bytes")
     return with_standing(held.select(kept).join(traits, on="digest"), families)
+
+
+def with_sizes(pictures: pl.DataFrame, objects: pl.DataFrame) -> pl.DataFrame:
+    """The pictures with `size_bytes`, that of the objects that hold them where it was not there."""
+    if "size_bytes" in pictures.columns:
+        return pictures
+    sizes = objects.filter(pl.col("digest").is_not_null()).select("digest", "size_bytes").unique("digest", keep="any")
+    return pictures.join(sizes, on="digest", how="left", maintain_order="left")
 
 
 def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str]) -> _Stars:

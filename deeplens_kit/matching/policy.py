@@ -54,6 +54,10 @@ resolution tells apart."""
 # What a byte of a lossy codec is worth in bytes of JPEG at equal quality, erring towards keeping the newer codec.
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
 
+BUSY_PALETTE = 0.3
+"""From so many bytes a pixel (inclusive) a palette is a photograph's, quantised and dithered: lossless by its format
+alone. Photographs of the development benchmark take .31 to .9 as GIF, .2 to .6 with 64 colours; drawings a tenth."""
+
 UPSCALED_SHARE = 0.5
 """Up to this share of pixels with detail (inclusive) a picture that a smaller copy outdoes counts as an upscale, by
 what it resolves; above, every pixel counts. Pictures enlarged 1.5 times a side have .44, twice .25. Between .5 and 1
@@ -63,8 +67,8 @@ former, and says nothing of size."""
 USED_SHARE = 0.70
 """From this share of pixels with detail (inclusive) the nominal size of a picture is really used."""
 
-# More than there are classes of size: what holds foreign content comes after all else.
-_FOREIGN_CLASSES = 1_000
+# More than there are classes of size: what was tilted comes after all else, and what holds foreign content after that.
+_TILTED_CLASSES, _FOREIGN_CLASSES = 1_000, 2_000
 _AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
@@ -100,16 +104,18 @@ POLICY_COLUMNS: dict[str, pl.DataType] = {
 _ORDER: tuple[tuple[str, bool], ...] = (
     ("size_class", True),
     ("colours", True),
-    ("lossless", True),
     ("deep", True),
     ("has_alpha", True),
+    ("from_camera", True),
+    ("lossless", True),
     ("quality_class", True),
     ("density_class", True),
-    ("from_camera", True),
+    ("native", True),
     ("stays", True),
     ("in_family", True),
     ("taken_at", False),
     ("modified_at", False),
+    ("size_bytes", False),
     ("location", False),
     ("path", False),
     ("object_id", False),
@@ -139,6 +145,7 @@ class Withhold(IntEnum):
     RELATION = 16
     UNSEEN = 17
     SHARPER = 18
+    OPAQUE = 19
 
 
 REASONS: dict[Withhold, str] = {
@@ -149,6 +156,7 @@ REASONS: dict[Withhold, str] = {
     Withhold.COLOURS: "it has more colours than the keeper",
     Withhold.DEPTH: "it has more bits per sample than the keeper",
     Withhold.TRANSPARENCY: "it has transparency, the keeper has none",
+    Withhold.OPAQUE: "the keeper is transparent in places, and may show less there",
     Withhold.LOSSLESS: "it is lossless at about the keeper's size, the keeper is lossy",
     Withhold.QUALITY: "it is less compressed than the keeper at about the same size",
     Withhold.MORE_DATA: "it is smaller but less compressed, and holds more data than the keeper",
@@ -168,19 +176,24 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         pictures: `digest`, `width_px`, `height_px`, whatever of `POLICY_COLUMNS` there is, `paired_pixels` where
-            `upscales.with_resolution` found them, `foreign` where `relations.mark_foreign` did, and `outdone` where
+            `upscales.with_resolution` found them, `source_format` and its likes where `equal_samples.mark_sources` did,
+            `foreign` and `tilted` where `relations.mark_foreign` and `mark_tilted` did, and `outdone` where
             `upscales.mark_outdone` did; without that column all that measure like upscales count as such.
 
     Returns:
         Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
         detail (pixels; where upscaled those that carry detail), size_class (logarithmic, one per `SIDE_TOLERANCE`),
-        lossless, jpeg_quality, quality_class, bytes_per_pixel (0 where lossless), density_class (of lossy pictures
-        without a known quality, logarithmic), jpeg_bytes (what its bytes are worth), codec, colours (0 grey, 1
-        palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or with what it was
-        taken), taken_at, width_px, height_px, size_bytes.
+        lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
+        density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
+        codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
+        one), colours (0 grey, 1 palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or
+        with what it was taken), taken_at, width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
-    foreign = pl.col("foreign") if "foreign" in pictures.columns else pl.lit(False)
+    demoted = pl.lit(0)
+    for name, classes in (("foreign", _FOREIGN_CLASSES), ("tilted", _TILTED_CLASSES)):
+        if name in pictures.columns:
+            demoted += pl.when(name).then(classes).otherwise(0)
     outdone = pl.col("outdone") if "outdone" in pictures.columns else pl.lit(True)
     paired = pl.col("paired_pixels") if "paired_pixels" in pictures.columns else pl.lit(None, pl.Int64)
     measured = pl.coalesce(paired, "effective_pixels", "pixels")
@@ -189,10 +202,20 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
     mode = pl.col("mode").fill_null("RGB")
-    lossless = pl.col("lossless").fill_null(False)
+    if "source_format" in pictures.columns:
+        sourced = pl.col("source_format").is_not_null()
+        native = ~(sourced & pl.col("lossless").fill_null(False))
+        quality = pl.when(sourced).then("source_quality").otherwise("jpeg_quality")
+        coded_bytes, codec = pl.coalesce("source_bytes", "size_bytes"), pl.coalesce("source_format", "format")
+    else:
+        native, quality = pl.lit(True), pl.col("jpeg_quality")
+        coded_bytes, codec = pl.col("size_bytes"), pl.col("format")
+    lossless = pl.col("lossless").fill_null(False) & native
+    colours = pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2)
+    a_pixel = (pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0)
     # Of lossless pictures the larger file is no better, only larger.
-    density = pl.when(lossless).then(0.0).otherwise((pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0))
-    worth = pl.col("format").replace_strict(_CODEC_WORTH, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
+    density = pl.when(lossless).then(0.0).otherwise((coded_bytes / pl.col("pixels")).fill_null(0.0))
+    worth = codec.replace_strict(_CODEC_WORTH, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
     return known.select(
         "digest",
         "pixels",
@@ -200,18 +223,19 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         "upscaled",
         measured=pl.col("effective_pixels").is_not_null(),
         used=(pl.col("effective_pixels") >= USED_SHARE * pl.col("pixels")).fill_null(False),
-        size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE) - pl.when(foreign).then(_FOREIGN_CLASSES).otherwise(0),
+        size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE) - demoted,
         lossless=lossless,
-        jpeg_quality=pl.col("jpeg_quality"),
-        quality_class=(pl.col("jpeg_quality") + QUALITY_TOLERANCE) // _QUALITY_CLASS,
+        jpeg_quality=quality,
+        quality_class=(quality + QUALITY_TOLERANCE) // _QUALITY_CLASS,
         bytes_per_pixel=density,
         # Bytes beside a known quality tell noise, not quality.
-        density_class=pl.when(pl.col("jpeg_quality").is_null())
-        .then(_class_of(density, DENSITY_TOLERANCE))
-        .otherwise(0),
-        jpeg_bytes=(pl.col("size_bytes") * worth).fill_null(0.0),
+        density_class=pl.when(quality.is_null()).then(_class_of(density, DENSITY_TOLERANCE)).otherwise(0),
+        jpeg_bytes=(coded_bytes * worth).fill_null(0.0),
         codec=pl.col("format").fill_null(""),
-        colours=pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2),
+        coded_by=codec.fill_null(""),
+        native=native,
+        colours=colours,
+        quantised=(colours == 1) & (a_pixel >= BUSY_PALETTE),
         colourfulness=pl.col("colourfulness").cast(pl.Float64),
         sharpness=pl.col("sharpness").cast(pl.Float64),
         deep=mode.is_in(_DEEP_MODES),
@@ -246,8 +270,9 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     Most effective pixels (sides within 5 % count as equal), then full colours over a palette over grey: a GIF is
     lossless, but no lossless form of a photograph. Then lossless over lossy, then 16 bits over 8, then with
     transparency, then the higher class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per
-    pixel, then what comes from a camera by its metadata, then what belongs with other files, then taken earlier, then
-    modified earlier, then location and path.
+    pixel, then what comes from a camera by its metadata, then the lossy file before the lossless one that was made from
+    it, then what belongs with other files, then taken earlier, then modified earlier, then fewer bytes, then location
+    and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as
@@ -265,7 +290,7 @@ _BESIDE_SAMPLES = (Withhold.METADATA, Withhold.OLDER)
 
 _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
-    *("colours", "deep", "has_alpha", "frames", "from_camera"),
+    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised"),
 )
 
 
@@ -282,7 +307,7 @@ class ComparedTraits:
         columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
         columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
         columns["sharpness"] = traits["sharpness"].fill_null(math.nan).to_numpy()
-        columns["codec"] = traits["codec"].rank("dense").to_numpy()
+        columns["codec"] = traits["coded_by"].rank("dense").to_numpy()
         columns["taken"] = traits["taken_at"].to_numpy()
         if "modified_at" in traits.columns:
             columns["modified"] = traits["modified_at"].to_numpy()
@@ -349,6 +374,8 @@ def _objections(
     close |= both_lossy & ~rated & same_codec & dense
     same_size = np.abs(np.log(member["pixels"] / keeper["pixels"])) <= math.log(_AREA_TOLERANCE)
     equal = close & (member["pixels"] * _AREA_TOLERANCE >= keeper["pixels"])
+    # What a lossless file was made from is the older of the two, whatever the file system says.
+    equal &= member["native"] | ~keeper["native"]
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
@@ -358,13 +385,15 @@ def _objections(
         (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),
         (Withhold.DEPTH, member["deep"] & ~keeper["deep"]),
         (Withhold.TRANSPARENCY, member["has_alpha"] & ~keeper["has_alpha"]),
-        (Withhold.LOSSLESS, as_large & member["lossless"] & ~keeper["lossless"]),
+        (Withhold.OPAQUE, keeper["has_alpha"] & ~member["has_alpha"]),
+        (Withhold.LOSSLESS, as_large & member["lossless"] & ~keeper["lossless"] & ~member["quantised"]),
         (Withhold.QUALITY, as_large & (better_rated | (unrated & same_codec))),
         # A thumbnail of higher quality is no better picture; one that weighs more than its keeper may be.
         (Withhold.MORE_DATA, better_rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])),
         (Withhold.CODEC, as_large & unrated & ~same_codec),
-        # A lossless keeper shows all that the camera's file does; a lossy one is as likely a descendant of it.
-        (Withhold.METADATA, member["from_camera"] & ~keeper["from_camera"] & ~keeper["lossless"]),
+        # What says when or with what it was taken is the original until something tells otherwise. That the keeper is
+        # lossless does not: whatever was stamped, captioned or recoloured is often saved so.
+        (Withhold.METADATA, member["from_camera"] & ~keeper["from_camera"]),
         (Withhold.OLDER, equal & (member["from_camera"] == keeper["from_camera"]) & _older(keeper, member)),
     ]
 

@@ -15,17 +15,17 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import family_standing
-from deeplens_kit.matching.groups import companion_groups, held_objects
+from deeplens_kit.matching.groups import companion_groups, held_objects, with_sizes
 from deeplens_kit.matching.likelihood import LIKELIHOOD
-from deeplens_kit.matching.policy import (
-    keeper_order,
-)
+from deeplens_kit.matching.policy import keeper_order
 from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, PictureFacts, pair_edges
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.relations import (
     allowed_relations,
     mark_foreign,
+    mark_tilted,
     related_pairs,
     same_view,
 )
@@ -83,7 +83,8 @@ class Regrouper:
     ) -> None:
         allowed = allowed_relations(include)
         related = related_pairs(pairs, allowed)
-        pictures = mark_foreign(with_resolution(pictures, same_view(related)), related, allowed)
+        pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(related)), related, allowed)
+        pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
         plain = pictures.with_columns(outdone=pl.lit(False))
         families = family_standing(objects, pictures["digest"])
         held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})

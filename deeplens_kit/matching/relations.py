@@ -14,7 +14,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.errors import UnknownNameError
-from deeplens_kit.matching.policy import QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits, Withhold
+from deeplens_kit.matching.policy import (
+    DENSITY_TOLERANCE,
+    QUALITY_TOLERANCE,
+    SIDE_TOLERANCE,
+    ComparedTraits,
+    Withhold,
+)
 from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [
@@ -22,6 +28,7 @@ __all__ = [
     "LOOK_FIRST",
     "allowed_relations",
     "mark_foreign",
+    "mark_tilted",
     "may_be_told",
     "one_view",
     "related_pairs",
@@ -44,6 +51,8 @@ LOOK_FIRST: dict[str, str] = {
 _UNSEEN = str(Relation.UNVERIFIED)
 # Of what a composite shows so much less is in the other than the other way round, exclusive.
 _LESS_COVERED = 0.02
+# Between quarter turns by more than this (exclusive, degrees) a picture was turned by hand: as verification takes it.
+_TILTED_DEGREES = 0.7
 _OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
 
 
@@ -83,6 +92,30 @@ def mark_foreign(pictures: pl.DataFrame, pairs: pl.DataFrame, allowed: Collectio
     more_in_b = composites.filter(pl.col("covered_b") + _LESS_COVERED < pl.col("covered_a"))["digest_b"]
     holders = pl.concat([more_in_a, more_in_b.alias("digest_a")]).unique()
     return pictures.with_columns(foreign=pl.col("digest").is_in(holders.implode()))
+
+
+def mark_tilted(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
+    """Which pictures are a tilted part of a copy of theirs: turned by a few degrees, with empty corners or a crop.
+
+    Such a picture may have more pixels than the upright one that it was made from, since its frame was enlarged for the
+    corners. It stays for nothing.
+
+    Args:
+        pictures: Column `digest`.
+        pairs: PAIRS; the tier they were stored with says which are copies.
+
+    Returns:
+        `pictures` with the column `tilted`.
+    """
+    off = ((pl.col("turn_degrees") + 45) % 90 - 45).abs() > _TILTED_DEGREES
+    tilted = pairs.filter(off.fill_null(False) & (pl.col("tier") == Tier.COPY))
+    parts = pl.concat(
+        [
+            tilted.filter(pl.col("relation") == Relation.PART)["digest_a"],
+            tilted.filter(pl.col("relation") == Relation.CONTAINS)["digest_b"].alias("digest_a"),
+        ]
+    ).unique()
+    return pictures.with_columns(tilted=pl.col("digest").is_in(parts.implode()))
 
 
 def related_pairs(pairs: pl.DataFrame, allowed: Collection[str]) -> pl.DataFrame:
@@ -140,8 +173,12 @@ def relation_codes(
         unknown = np.isnan(ratio)
         as_fine = ~unknown & (ratio <= np.float32(1.0 + SIDE_TOLERANCE))
         lossless = as_fine & member["lossless"] & ~keeper["lossless"]
-        rated = ~member["lossless"] & ~keeper["lossless"] & (member["quality"] > 0) & (keeper["quality"] > 0)
-        better = as_fine & rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
+        both_lossy = ~member["lossless"] & ~keeper["lossless"]
+        rated = both_lossy & (member["quality"] > 0) & (keeper["quality"] > 0)
+        better = rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
+        # Without known qualities what each pixel weighs tells, roughly: the two show different amounts of detail.
+        density = [side["jpeg_bytes"] / side["pixels"] for side in (keeper, member)]
+        better = as_fine & (better | (both_lossy & ~rated & (density[1] > DENSITY_TOLERANCE * density[0])))
         free = found[at] == Withhold.NO
         found[at[free & better]] = Withhold.QUALITY
         found[at[free & lossless]] = Withhold.LOSSLESS

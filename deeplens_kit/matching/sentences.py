@@ -31,9 +31,8 @@ def keeper_sentence() -> pl.Expr:
 
     For example "keeps 4000x3000 JPEG q92: most pixels (12.19 MP against 3.05 MP)".
     """
-    quality = (
-        pl.when(pl.col("jpeg_quality").is_not_null()).then(pl.format(" q{}", "jpeg_quality")).otherwise(pl.lit(""))
-    )
+    rated = pl.col("jpeg_quality").is_not_null() & pl.col("native")
+    quality = pl.when(rated).then(pl.format(" q{}", "jpeg_quality")).otherwise(pl.lit(""))
     kind = pl.when(pl.col("codec") == "").then(pl.lit("")).otherwise(pl.format(" {}", "codec"))
     what = pl.concat_str(pl.format("keeps {}x{}", "width_px", "height_px"), kind, quality)
     larger = (
@@ -60,6 +59,8 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 3)))
         .when(pl.col("from_camera") & ~pl.col("from_camera_next"))
         .then(pl.lit("it says when or with what it was taken"))
+        .when(pl.col("native") & ~pl.col("native_next"))
+        .then(pl.format("the {} was made from it, and adds nothing", "codec_next"))
         .when((pl.col("stays") & ~pl.col("stays_next")) | (pl.col("in_family") & ~pl.col("in_family_next")))
         .then(pl.lit("it stays with the files that it belongs with"))
         .when(pl.col("taken_at") < pl.col("taken_at_next"))
@@ -68,6 +69,8 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.lit("it says when it was taken"))
         .when(pl.col("modified_at") < pl.col("modified_at_next"))
         .then(pl.format("older (modified {} against {})", *_dates("modified_at")))
+        .when(pl.col("size_bytes") < pl.col("size_bytes_next"))
+        .then(pl.lit("fewer bytes for the same"))
         .otherwise(pl.lit("first by path"))
     )
     return pl.concat_str(what, pl.lit(": "), pl.coalesce(larger, otherwise))

@@ -11,6 +11,8 @@ from matching_worlds import digest_of, pair, picture
 from polars.testing import assert_frame_equal
 
 from deeplens_kit.matching import PIXELS_SCORE, mark_pixels, worth_comparing
+from deeplens_kit.matching.equal_samples import mark_sources
+from deeplens_kit.matching.policy import picture_traits
 from deeplens_kit.schemas import PAIRS, PICTURES
 
 PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None}
@@ -88,3 +90,34 @@ def test_equal_digests_alone_make_the_tier() -> None:
 
 def test_no_copy_scores_as_high() -> None:
     assert 0.999 < PIXELS_SCORE < 1
+
+
+def test_a_lossless_file_is_worth_what_it_was_made_from() -> None:
+    webp = {"format": "WEBP", "jpeg_quality": None}
+    pictures = pl.DataFrame(
+        [
+            picture("jpeg", size_bytes=900),
+            picture("optimised", size_bytes=800),
+            picture("png", size_bytes=9_000, **PNG),
+            picture("webp", size_bytes=700, **webp),
+            picture("bmp", size_bytes=8_000, **PNG),
+            picture("tiff", size_bytes=7_000, **PNG),
+            picture("alone", size_bytes=6_000, **PNG),
+        ],
+        schema=PICTURES.polars,
+    )
+    same = [("jpeg", "optimised"), ("jpeg", "png"), ("optimised", "png"), ("webp", "bmp"), ("tiff", "alone")]
+    rows = [pair(left, right, tier="pixels") for left, right in same] + [pair("jpeg", "alone")]
+    marked = mark_sources(pictures, pl.DataFrame(rows, schema=PAIRS.polars))
+    assert_frame_equal(marked.select(pictures.columns), pictures)
+    assert marked.select("source_format", "source_quality", "source_bytes").rows() == [
+        *[("JPEG", 90, 800)] * 3,
+        *[("WEBP", None, 700)] * 2,
+        *[(None, None, None)] * 2,
+    ]
+    traits = picture_traits(marked)
+    assert traits["lossless"].to_list() == [False] * 5 + [True] * 2
+    assert traits["native"].to_list() == [True, True, False, True, False, True, True]
+    assert traits["quality_class"][0] == traits["quality_class"][2]
+    assert traits["density_class"][3] == traits["density_class"][4]
+    assert traits["codec"].to_list()[2:5] == ["PNG", "WEBP", "PNG"]

@@ -36,7 +36,8 @@ def stars_by_hand(made: World, rule: Rule) -> dict[str, str]:
     whole = {frozenset(ends) for ends in made.pairs.filter(relation="whole").select("digest_a", "digest_b").iter_rows()}
     outdone = outdone_by_hand(made, pictures, linked & whole, ratios)
     ratios_of_all = ratios_by_hand(made, any_relation=True)
-    traits_of_all = picture_traits(pictures.with_columns(outdone=pl.col("digest").is_in(outdone)))
+    sourced = with_sources_by_hand(made, pictures)
+    traits_of_all = picture_traits(sourced.with_columns(outdone=pl.col("digest").is_in(outdone)))
     held = made.objects.join(traits_of_all, on="digest", suffix="_picture")
     traits = keeper_order(held).unique("digest", keep="first", maintain_order=True)
     order = traits["digest"].to_list()
@@ -68,12 +69,42 @@ def may_go_by_hand(made: World, keeper: str, member: str, ratio: float | None) -
     # The stored relation is that of a to b.
     if relation != ("part" if member == ends[0] else "contains") or ratio is None:
         return False
-    facts = {row["digest"]: row for row in made.pictures.iter_rows(named=True)}
-    mine, its = facts[member], facts[keeper]
     if ratio > np.float32(1.05):
         return True
-    better = (mine["jpeg_quality"] or 0) > (its["jpeg_quality"] or 101) + 5
-    return not (mine["lossless"] and not its["lossless"]) and not better
+    worth = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
+    facts = {row["digest"]: row for row in with_sources_by_hand(made).iter_rows(named=True)}
+    lossless, quality, density = [], [], []
+    for row in (facts[member], facts[keeper]):
+        sourced = row["source_format"] is not None
+        lossless.append(row["lossless"] and not sourced)
+        quality.append(row["source_quality"] if sourced else row["jpeg_quality"])
+        coded = row["source_bytes"] if sourced else row["size_bytes"]
+        form = row["source_format"] if sourced else row["format"]
+        density.append(coded * worth.get(form, 1.0) / (row["width_px"] * row["height_px"]))
+    if lossless[0]:
+        return bool(lossless[1])
+    if lossless[1]:
+        return True
+    if None not in quality:
+        return quality[0] <= quality[1] + 2
+    return density[0] <= 1.25 * density[1]
+
+
+def with_sources_by_hand(made: World, pictures: pl.DataFrame | None = None) -> pl.DataFrame:
+    """The pictures, each with the smallest lossy file of its samples where another file has them too."""
+    facts = {row["digest"]: row for row in made.pictures.iter_rows(named=True)}
+    alike: dict[str, set[str]] = {}
+    for first, second in made.pairs.filter(tier="pixels").select("digest_a", "digest_b").iter_rows():
+        alike.setdefault(first, {first}).add(second)
+        alike.setdefault(second, {second}).add(first)
+    rows = []
+    for row in (made.pictures if pictures is None else pictures).iter_rows(named=True):
+        lossy = [facts[name] for name in alike.get(row["digest"], ()) if not facts[name]["lossless"]]
+        source = min(lossy, key=lambda one: (one["size_bytes"], one["digest"]), default=None)
+        names = {"source_format": "format", "source_quality": "jpeg_quality", "source_bytes": "size_bytes"}
+        rows.append(row | {name: source and source[column] for name, column in names.items()})
+    more = {"source_format": pl.String(), "source_quality": pl.Int32(), "source_bytes": pl.Int64()}
+    return pl.DataFrame(rows, schema=(made.pictures if pictures is None else pictures).schema | more)
 
 
 def ratios_by_hand(made: World, *, any_relation: bool = False) -> dict[tuple[str, str], float]:
@@ -433,12 +464,42 @@ def test_equal_samples_are_proposed_as_their_tier_only() -> None:
 def test_what_only_metadata_tells_still_withholds_equal_samples() -> None:
     camera = {"camera": "Maker", "taken_at": datetime(2020, 1, 1)}
     webp = {"format": "WEBP", "jpeg_quality": None}
-    made = twins(camera | webp | {"size_bytes": 1000}, webp)
+    made = twins(camera | webp | {"mode": "L"}, webp)
     found = group(made.objects, made.pictures, made.pairs, STRICT)
     assert found.groups.is_empty()
     withheld = found.withheld.row(0, named=True)
     assert (withheld["digest"], withheld["tier"]) == (digest_of("a"), "pixels")
     assert "taken" in withheld["reason"]
+
+
+@pytest.mark.parametrize("png_is_older", [False, True])
+def test_the_lossy_file_stays_for_the_lossless_one_that_was_made_from_it(png_is_older: bool) -> None:
+    years = (2023, 2024) if png_is_older else (2024, 2023)
+    made = world(
+        [
+            stored("a.png", "png", modified_at=datetime(years[0], 1, 1, tzinfo=UTC)),
+            stored("b.jpg", "jpeg", modified_at=datetime(years[1], 1, 1, tzinfo=UTC)),
+        ],
+        [picture("png", **PNG | {"size_bytes": 9_000_000}), picture("jpeg")],
+        [same("png", "jpeg")],
+    )
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.png", False)]
+    assert groups["reason"][0] == "keeps 4000x3000 JPEG q90: the PNG was made from it, and adds nothing"
+
+
+def test_a_lossless_file_that_says_when_it_was_taken_stays_for_the_lossy_one_that_does_not() -> None:
+    made = twins({}, PNG | {"taken_at": datetime(2020, 1, 1)})
+    groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
+    assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.jpg", False)]
+
+
+def test_of_equal_samples_and_dates_the_smaller_file_stays() -> None:
+    made = twins({"size_bytes": 2_000_001}, {"size_bytes": 2_000_000})
+    sized = made.objects.with_columns(size_bytes=pl.Series([2_000_001, 2_000_000]))
+    groups = group(sized, made.pictures, made.pairs, STRICT).groups
+    assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.jpg", False)]
+    assert groups["reason"][0].endswith("fewer bytes for the same")
 
 
 def test_a_keeper_of_both_tiers_has_a_group_of_each() -> None:

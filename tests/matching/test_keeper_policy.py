@@ -54,7 +54,9 @@ UNMEASURED = BIG | {"effective_pixels": None}
         ),
         ({"camera": "Example One"}, {"jpeg_quality": 92, "size_bytes": 3_000_000}),
         ({"camera": "Example One", "taken_at": datetime(2003, 1, 1)}, {}),
-        ({"jpeg_quality": 93}, ORIGINAL),
+        # What says when it was taken is the original until something tells otherwise; what is better stays beside it.
+        (ORIGINAL, {"jpeg_quality": 93}),
+        ({"camera": "Example One"}, PNG),
         # A bitmap is no better than a PNG for being larger; the older one stays.
         (
             {"lossless": True, "format": "PNG", "taken_at": datetime(2001, 1, 1)},
@@ -102,6 +104,12 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         (BIG | {"jpeg_quality": 10}, BIG | {"jpeg_quality": 95, "effective_pixels": 3_000_000}, Withhold.QUALITY),
         (BIG, PNG | {"effective_pixels": 3_000_000}, Withhold.LOSSLESS),
         (BIG, PNG, Withhold.LOSSLESS),
+        # 256 colours, dithered, of a photograph; a drawing takes a tenth of its bytes and is told by nothing else.
+        (BIG, PNG | {"mode": "P", "format": "GIF"}, Withhold.NO),
+        (BIG, PNG | {"mode": "P", "format": "GIF", "size_bytes": 3_500_000}, Withhold.LOSSLESS),
+        # Behind what is transparent the other may show something.
+        (PNG | {"has_alpha": True, "mode": "RGBA"}, {}, Withhold.OPAQUE),
+        (PNG | {"has_alpha": True, "mode": "RGBA"}, PNG | {"has_alpha": True, "mode": "RGBA"}, Withhold.NO),
         (BIG, BIG | {"jpeg_quality": 92}, Withhold.NO),
         (BIG, BIG | {"jpeg_quality": 93}, Withhold.QUALITY),
         (BIG | {"jpeg_quality": 30}, HALF | {"jpeg_quality": 98, "size_bytes": 2_000_001}, Withhold.MORE_DATA),
@@ -127,7 +135,9 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         ({"jpeg_quality": 93} | ORIGINAL, {"jpeg_quality": 92, "taken_at": datetime(2003, 1, 1)}, Withhold.NO),
         ({"jpeg_quality": 99}, {"jpeg_quality": 80, "camera": "Example One"}, Withhold.METADATA),
         (HEIF | {"size_bytes": 2_400_000}, HEIF | {"camera": "Example One"}, Withhold.METADATA),
-        (PNG, {"camera": "Example One"} | ORIGINAL, Withhold.NO),
+        # What is captioned, stamped or recoloured is often saved without loss: it does not stand for the camera's file.
+        (PNG, {"camera": "Example One"} | ORIGINAL, Withhold.METADATA),
+        (PNG | {"camera": "Example One"}, {"camera": "Example One"} | ORIGINAL, Withhold.NO),
         (BIG, HALF | ORIGINAL, Withhold.METADATA),
     ],
 )

@@ -19,6 +19,7 @@ __all__ = ["Agreement", "agreement_of"]
 INSIDE = 0.74
 """Share of a square that both pictures cover, exclusive."""
 
+_WHOLLY_INSIDE = 0.97  # exclusive
 _CONTRAST = 5.0  # grey levels, exclusive: less is paper grain and noise
 _MOST_CONTRAST = 30.0  # a square weighs by its contrast, up to this: ink counts more than shade, black no more than ink
 _LEAST_CELLS = 4  # inclusive, with something to see: fewer say nothing
@@ -78,8 +79,10 @@ def agreement_of(found: Alignment) -> Agreement:
     much = np.clip(likeness[within & (contrast > _MUCH)], -1, 1)
     good = shown & (likeness > _AGREES)
     agreement = float(np.median(both)) if len(both) else 0.0
-    foreign = within & (likeness < _FOREIGN_LIKENESS) & (contrast > _FOREIGN_CONTRAST)
-    altered = within & (likeness < _ALTERED_LIKENESS) & (contrast > _ALTERED_CONTRAST)
+    # A square that hangs over the edge of a tilted picture sees the edge, and nothing foreign.
+    wholly = inside > _WHOLLY_INSIDE
+    foreign = wholly & (likeness < _FOREIGN_LIKENESS) & (contrast > _FOREIGN_CONTRAST)
+    altered = wholly & (likeness < _ALTERED_LIKENESS) & (contrast > _ALTERED_CONTRAST)
     return Agreement(
         difference=float(1 - (weights * explained).sum() / weights.sum()),
         agreement=agreement,

@@ -33,6 +33,7 @@ _BLUR_GAIN = 0.005  # a blur must raise the correlation by more than this (exclu
 _HIGH_PASS_PX = 6.0
 _TRUSTED = 0.5  # correlation of a square whose shift counts, exclusive
 _CONTRAST = 5.0  # grey levels, exclusive: squares with less say nothing of shifts
+_INSIDE = 0.9  # share of a square that the first picture covers, exclusive
 _FEW_CELLS, _MANY_CELLS = 6, 12  # from the first, inclusive, a common shift is fitted; from the second an affine one
 _FARTHER_COSTS = 0.015  # while a model is refined: ruled forms, whose lines fit at many shifts, drifted by pixels
 _STILL = 0.12  # mean shift in pixels below which nothing is fitted
@@ -200,8 +201,9 @@ def _refined(found: Alignment) -> Affine:
     """The model moved by what the squares' shifts have in common."""
     rows, columns = found.cells.shape[:2]
     y, x = np.mgrid[0:rows, 0:columns] * found.step + found.side / 2 - 0.5
-    likeness, contrast_a, contrast_b, shift_x, shift_y, _ = np.moveaxis(found.cells, 2, 0)
-    trusted = (likeness > _TRUSTED) & (np.minimum(contrast_a, contrast_b) > _CONTRAST)
+    likeness, contrast_a, contrast_b, shift_x, shift_y, inside = np.moveaxis(found.cells, 2, 0)
+    # What hangs over the edge of a tilted picture is drawn to that edge.
+    trusted = (likeness > _TRUSTED) & (np.minimum(contrast_a, contrast_b) > _CONTRAST) & (inside > _INSIDE)
     count = int(trusted.sum())
     shifts = np.column_stack([shift_x[trusted], shift_y[trusted]]).astype(np.float64)
     if count < _FEW_CELLS or np.abs(shifts).mean() < _STILL:

@@ -34,6 +34,8 @@ _PAGE_SHARE = 0.50  # of one tone, inclusive: as rules call a picture page-like
 _PAGE_TONES = 24  # grey levels that count as one tone
 _COARSE = 2  # levels of the grids
 _HOPELESS = 0.12  # exclusive: a proposal explaining less on the coarse grid is not looked at closely
+_RIVALS = 0.75  # inclusive: a proposal explaining so much of what the best one does may win on a fine grid
+_SAME_MOVEMENT = 0.01  # of the diagonal, inclusive: refining brings proposals nearer than this together
 _SEVERAL = 40.0  # squares: so many that agree carry a proposal fully
 
 _LEAST_OVERLAP = 0.2
@@ -77,15 +79,15 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
     proposals = [dihedral_model(a, b, orientation)] if featured is None else [featured]
     if featured is not None and hinted:
         proposals.append(dihedral_model(a, b, orientation))
-    tried = [(model, _coarse(a, b, model, levels)) for model in proposals]
-    best = max(
-        ((_worth(found), model, found) for model, found in tried if found), key=lambda item: item[0], default=None
-    )
-    if best is None or best[0] < _HOPELESS:
+    tried = [(model, found) for model in proposals if (found := _coarse(a, b, model, levels))]
+    hopeful = [(worth, model, found) for model, found in tried if (worth := _worth(found)) >= _HOPELESS]
+    if not hopeful:
         return None
-    _, model, coarse = best
-    # 3. The best of them looked at closely.
-    found = align(a, b, coarse.matrix, levels[_COARSE:]) or coarse
+    # 3. The best of them looked at closely, and the other where it is nearly as good and another movement.
+    best = max(hopeful, key=lambda item: item[0])
+    rivals = [other for other in hopeful if other[0] >= _RIVALS * best[0] and _apart(a, b, best[2], other[2])]
+    closely = [(model, align(a, b, coarse.matrix, levels[_COARSE:]) or coarse) for _, model, coarse in (best, *rivals)]
+    model, found = max(closely, key=lambda item: _worth(item[1])) if rivals else closely[0]
     agreement = agreement_of(found)
     altered = pages and agreement.altered
     view = relate(a, b, found, mirrored=model.mirrored, foreign=agreement.foreign, altered=altered)
@@ -118,6 +120,14 @@ def _by_features(a: Look, b: Look, *, mirrored: bool, negative: bool) -> Model |
 
 def _coarse(a: Look, b: Look, model: Model, levels: tuple[int, ...]) -> Alignment | None:
     return align(a, b, model.matrix, levels[:_COARSE])
+
+
+def _apart(a: Look, b: Look, one: Alignment, other: Alignment) -> bool:
+    """Whether two movements put a corner of a picture in clearly different places."""
+    right, bottom = a.width - 1.0, a.height - 1.0
+    corners = np.array([[0, 0, 1], [right, 0, 1], [right, bottom, 1], [0, bottom, 1]])
+    moved = corners @ (one.matrix - other.matrix).T
+    return bool(np.hypot(*moved.T).max() > _SAME_MOVEMENT * np.hypot(b.width, b.height))
 
 
 def _worth(found: Alignment) -> float:

@@ -21,7 +21,14 @@ from deeplens_kit.schemas import Relation
 __all__ = ["View", "relate"]
 
 FULLY_COVERED = 0.965
-"""From this share of its area (inclusive) a picture is covered by another: alignment errs by a pixel or two."""
+"""From this share of its area (inclusive) a picture is covered by another, if no side of it is left out."""
+
+LEFT_OUT = 0.010
+"""Up to this share of a picture (inclusive) may lie beyond the other's edge at one side: alignment errs by a pixel. A
+caption bar, a thin frame and what a crop cut off are more."""
+
+LEFT_OUT_PX = 1.5
+"""... and up to so many pixels of the smaller picture, inclusive."""
 
 TURNED_DEGREES = 0.7
 """Turned by more than this against the nearest quarter turn (exclusive), empty corners belong to the turning."""
@@ -97,15 +104,29 @@ def _relation(
 ) -> Relation:
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
     turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
-    all_a = inside_a >= FULLY_COVERED or (turned and _only_corners_empty(a, b, back))
-    all_b = inside_b >= FULLY_COVERED or (turned and _only_corners_empty(b, a, matrix))
-    if all_a and all_b:
+    full_a, full_b = _covered(a, b, back, inside_a), _covered(b, a, matrix, inside_b)
+    tilted_a = turned and _only_corners_empty(a, b, back)
+    tilted_b = turned and _only_corners_empty(b, a, matrix)
+    all_a, all_b = full_a or tilted_a, full_b or tilted_b
+    if all_a and all_b and tilted_a == tilted_b:
         return Relation.WHOLE
+    if all_a and all_b:
+        # Both show the view; that with empty corners was made from the upright one, and never the other way round.
+        return Relation.PART if tilted_a else Relation.CONTAINS
     if all_a and not _pasted(b, a, matrix):
         return Relation.PART
     if all_b and not _pasted(a, b, back):
         return Relation.CONTAINS
     return Relation.COMPOSITE
+
+
+def _covered(of: Look, other: Look, to_of: Affine, inside: float) -> bool:
+    """Whether another picture shows all of a picture: nearly all of its area, and every side of it."""
+    if inside < FULLY_COVERED:
+        return False
+    moved = (_corners(other) @ to_of[:, :2].T + to_of[:, 2] + 0.5) / [of.width, of.height]
+    left_out = max(float(moved.min(axis=0).max()), float(1 - moved.max(axis=0).min()))
+    return left_out <= max(LEFT_OUT, LEFT_OUT_PX / min(of.width, of.height, other.width, other.height))
 
 
 def _stick_out_both(a: Look, b: Look, matrix: Affine, turn: float) -> bool:

@@ -95,11 +95,46 @@ def test_what_holds_foreign_content_is_composite(edit: str, name: str) -> None:
 
 
 @pytest.mark.parametrize("degrees", [-5, 2, 5])
-def test_a_tilted_picture_with_empty_corners_is_no_composite(degrees: float) -> None:
+def test_a_tilted_picture_with_empty_corners_is_a_part(degrees: float) -> None:
     picture = sized("chelsea")
-    found = compared(tilted(picture, degrees), picture)
-    assert found.relation in {Relation.WHOLE, Relation.PART}
+    found, other = compared(tilted(picture, degrees), picture), compared(picture, tilted(picture, degrees))
+    assert (found.relation, other.relation) == (Relation.PART, Relation.CONTAINS)
     assert found.turn_degrees == pytest.approx(degrees, abs=0.3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("degrees", [2, 7])
+def test_a_tilted_picture_in_a_larger_frame_is_a_part_of_the_upright_one(name: str, degrees: float) -> None:
+    picture = sized(name)
+    enlarged = picture.rotate(degrees, Image.Resampling.BICUBIC, expand=True, fillcolor="black")
+    assert compared(enlarged, picture).relation == Relation.PART
+    assert compared(picture, enlarged).relation == Relation.CONTAINS
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
+def test_what_a_narrow_crop_cut_off_is_seen(name: str, side: str) -> None:
+    picture, box = sized(name), {"left": 0.0, "top": 0.0, "right": 1.0, "bottom": 1.0}
+    cut = cropped(picture, *(box | {side: 0.03 if side in ("left", "top") else 0.97}).values())
+    assert compared(cut, picture).relation == Relation.PART
+    assert compared(picture, cut).relation == Relation.CONTAINS
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("edge_px", [6, 10])
+def test_a_thin_frame_is_no_part_of_the_view(name: str, edge_px: int) -> None:
+    picture = sized(name)
+    assert compared(picture, framed(picture, edge_px, "white")).relation == Relation.COMPOSITE
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_low_caption_bar_is_no_part_of_the_view(name: str) -> None:
+    picture = sized(name)
+    bar = ImageOps.expand(picture, (0, 0, 0, round(picture.height * 0.033)), "black")
+    written = bar.copy()
+    font = ImageFont.load_default(size=10)
+    ImageDraw.Draw(written).text((picture.width / 2, bar.height - 2), "taken in May", "white", font, anchor="md")
+    assert compared(picture, written).relation == Relation.COMPOSITE
 
 
 def test_a_full_size_crop_is_no_part_of_a_thumbnail_of_its_source_alone() -> None:
