@@ -43,6 +43,7 @@ far off, and 33 of 200 pairs of different pictures that look like one view do.""
 STICKING_OUT_PX = 1.2
 """... and up to so many pixels of the smaller picture, inclusive."""
 
+_ALL_INSIDE = 0.998  # from this share of its area, inclusive, a picture has no corners outside the other
 _FRAME_MARGIN = 0.04  # of a side, inclusive: so near a turned picture comes to each side of its frame
 _FLAT_SPREAD = 6.0  # grey levels, inclusive: half of the uncovered area keeps this near to one tone ...
 _FLAT_SHARE = 0.85  # ... or so much of it (inclusive) ...
@@ -105,8 +106,8 @@ def _relation(
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
     turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
     full_a, full_b = _covered(a, b, back, inside_a), _covered(b, a, matrix, inside_b)
-    tilted_a = turned and _only_corners_empty(a, b, back)
-    tilted_b = turned and _only_corners_empty(b, a, matrix)
+    tilted_a = turned and inside_a < _ALL_INSIDE and _only_corners_empty(a, b, back)
+    tilted_b = turned and inside_b < _ALL_INSIDE and _only_corners_empty(b, a, matrix)
     all_a, all_b = full_a or tilted_a, full_b or tilted_b
     if all_a and all_b and tilted_a == tilted_b:
         return Relation.WHOLE
