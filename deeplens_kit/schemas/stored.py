@@ -135,7 +135,7 @@ PAIRS = TableSchema(
         Column(
             "transform",
             AFFINE,
-            "lays a on b, two rows of three: (x, y) in a is at (t0 x + t1 y + t2, t3 x + t4 y + t5) in b; shares 0..1 of "
+            "lays a on b, two rows of three: (x, y) in a is (t0 x + t1 y + t2, t3 x + t4 y + t5) in b; shares 0..1 of "
             "upright sides from edge to edge, so that the first of n pixels has its centre at 0.5 / n",
             nullable=True,
         ),
