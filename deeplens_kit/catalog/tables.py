@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import polars as pl
@@ -100,7 +100,7 @@ def _arrow_type(dtype: pl.DataType) -> pa.DataType:
     if isinstance(dtype, pl.Datetime):
         return pa.timestamp(dtype.time_unit, dtype.time_zone)
     if isinstance(dtype, pl.Array):
-        return pa.list_(_arrow_type(pl.Float32()), dtype.size)
+        return pa.list_(_arrow_type(cast(pl.DataType, dtype.inner)), dtype.size)
     types = {
         pl.String(): pa.large_string(),
         pl.Binary(): pa.large_binary(),

@@ -181,7 +181,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
             `upscales.mark_outdone` did; without that column all that measure like upscales count as such.
 
     Returns:
-        Row by row: digest, pixels, measured (whether its detail was), used (whether that fills its size), upscaled,
+        Row by row: digest, pixels, measured (whether its detail was), effective (pixels, what came of that; null where
+        it was not), used (whether that fills its size), upscaled,
         detail (pixels; where upscaled those that carry detail), size_class (logarithmic, one per `SIDE_TOLERANCE`),
         lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
@@ -222,6 +223,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         "detail",
         "upscaled",
         measured=pl.col("effective_pixels").is_not_null(),
+        effective=pl.col("effective_pixels").cast(pl.Float64),
         used=(pl.col("effective_pixels") >= USED_SHARE * pl.col("pixels")).fill_null(False),
         size_class=_class_of(pl.col("detail"), _AREA_TOLERANCE) - demoted,
         lossless=lossless,
@@ -306,6 +308,7 @@ class ComparedTraits:
         columns = {name: traits[name].to_numpy() for name in _COMPARED}
         columns["quality"] = traits["jpeg_quality"].fill_null(0).to_numpy()
         columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
+        columns["effective"] = traits["effective"].fill_null(math.nan).to_numpy()
         columns["sharpness"] = traits["sharpness"].fill_null(math.nan).to_numpy()
         columns["codec"] = traits["coded_by"].rank("dense").to_numpy()
         columns["taken"] = traits["taken_at"].to_numpy()
@@ -379,6 +382,8 @@ def _objections(
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
+        # Laid on each other they did not tell, so each by itself has to: a keeper that may have been blown up is none.
+        (Withhold.DETAIL, ~compared & same_size & _fills_more(keeper, member)),
         (Withhold.SHARPER, ~compared & same_size & (member["sharpness"] > SHARPER_FACTOR * keeper["sharpness"])),
         (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
         (Withhold.UNMEASURED, ~compared & ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
@@ -396,6 +401,12 @@ def _objections(
         (Withhold.METADATA, member["from_camera"] & ~keeper["from_camera"]),
         (Withhold.OLDER, equal & (member["from_camera"] == keeper["from_camera"]) & _older(keeper, member)),
     ]
+
+
+def _fills_more(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
+    """Where the keeper does not fill its size and the member has clearly more; nowhere where that was not measured."""
+    more: NDArray[np.bool_] = ~keeper["used"] & (member["effective"] > keeper["effective"] * _AREA_TOLERANCE)
+    return more
 
 
 def _more_colourful(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:

@@ -7,11 +7,13 @@ where nobody looked. A million groups have a million sentences: each is put toge
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import cast
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.verification.shares import inverse_transform
 from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [
@@ -101,6 +103,8 @@ def seen_from(pair: Mapping[str, object], digest: str) -> dict[str, object]:
     turned = dict(pair)
     for name in ("digest", "covered", "region"):
         turned[f"{name}_a"], turned[f"{name}_b"] = pair.get(f"{name}_b"), pair.get(f"{name}_a")
+    transform = pair.get("transform")
+    turned["transform"] = inverse_transform(cast("Sequence[float]", transform)) if transform else transform
     turned["relation"] = OPPOSITE_RELATION.get(str(pair["relation"]), pair["relation"])
     ratio, turn = pair.get("resolution"), pair.get("turn_degrees")
     turned["resolution"] = 1.0 / float(str(ratio)) if ratio else ratio

@@ -37,6 +37,12 @@ class BoundedCache(Generic[_Value]):
         with self._changed:
             return self._held_bytes
 
+    def held(self, key: str) -> _Value | None:
+        """The value of a key where it is kept; nothing is made and nobody waited for."""
+        with self._changed:
+            found = self._kept.get(key)
+            return None if found is None else found[0]
+
     def get(self, key: str, make: Callable[[], _Value]) -> _Value:
         """The value of a key; made where it is not kept, while other threads that want it wait.
 

@@ -31,10 +31,10 @@ from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.native_samples import measure_samples
 from deeplens_kit.pipeline.picture_bytes import each_picture
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
-from deeplens_kit.pipeline.resolving import RESOLUTION_MARK, measure_resolutions
+from deeplens_kit.pipeline.resolving import RESOLUTION_MARK, measure_resolutions, worth_measuring
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import FeatureSpec, Tier
+from deeplens_kit.schemas import PAIRS, FeatureSpec, Tier
 from deeplens_kit.settings import MatchSettings
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
@@ -49,7 +49,7 @@ _MATCH_COLUMNS = list(dict.fromkeys(["digest", "phash", "pdq", *_POLICY, *CONTEX
 GRAPH_INPUTS = ["digest", "features", "decode_spec"]
 """Columns of `pictures` that say whether the stored pairs are those of the pictures there are."""
 # Raised when the same inputs would give other pairs.
-_GRAPH_VERSION = 3
+_GRAPH_VERSION = 4
 # In a stored fingerprint between what the pairs were found from, the rule that gave them their tiers, and by what
 # resolutions were measured.
 _MARK = ":"
@@ -236,13 +236,13 @@ def _measure_detail(
     progress: ProgressListener | None,
     stop: threading.Event,
 ) -> tuple[int, int]:
-    """Measure effective pixels where the keeper depends on them: copies of unequal size that do not tell by themselves.
+    """Measure effective pixels where the keeper depends on them: copies that do not tell by themselves.
 
     Returns:
         Pictures to be measured, and those that were.
     """
     known = workspace.catalog.pictures(columns=["digest", "effective_pixels"])
-    digests = _unequal_copies(pictures.join(known, on="digest"), pairs)
+    digests = _undecided_copies(pictures.join(known, on="digest"), pairs)
     if not digests:
         return 0, 0
     found = each_picture(
@@ -260,18 +260,21 @@ def _measure_detail(
     return len(digests), frame.height
 
 
-def _unequal_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
+def _undecided_copies(pictures: pl.DataFrame, pairs: pl.DataFrame) -> list[str]:
+    """Of copies of which one may resolve more and that did not tell, the pictures not measured so far."""
     area = pictures.select(
         "digest", "effective_pixels", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
     )
-    unequal = (
-        pairs.filter((pl.col("tier") == Tier.COPY) & pl.col("resolution").is_null())
-        .join(area, left_on="digest_a", right_on="digest")
-        .join(area, left_on="digest_b", right_on="digest", suffix="_b")
-        .filter(pl.min_horizontal("area", "area_b") < _EQUAL_SIDES * pl.max_horizontal("area", "area_b"))
+    copies = pairs.filter((pl.col("tier") == Tier.COPY) & pl.col("resolution").is_null())
+    sized = copies.join(area, left_on="digest_a", right_on="digest").join(
+        area, left_on="digest_b", right_on="digest", suffix="_b"
+    )
+    unequal = pl.min_horizontal("area", "area_b") < _EQUAL_SIDES * pl.max_horizontal("area", "area_b")
+    undecided = pl.concat(
+        [sized.filter(unequal), sized.join(worth_measuring(copies, pictures), on=list(PAIRS.key), how="semi")]
     )
     ends = [
-        unequal.select(digest="digest_a", known="effective_pixels"),
-        unequal.select(digest="digest_b", known="effective_pixels_b"),
+        undecided.select(digest="digest_a", known="effective_pixels"),
+        undecided.select(digest="digest_b", known="effective_pixels_b"),
     ]
     return pl.concat(ends).filter(pl.col("known").is_null())["digest"].unique().sort().to_list()

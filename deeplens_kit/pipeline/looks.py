@@ -89,6 +89,10 @@ class PictureLooks:
 
     def luma(self, digest: str) -> Grey | None:
         """As `PixelSource.luma`."""
+        held = self._looks.held(digest)
+        if held is not None and held.look is not None and max(held.look.width, held.look.height) < LOOK_SIDE_PX:
+            # Nothing was reduced: what was looked at is the picture at full size.
+            return held.look.levels[0]
         return self._lumas.get(digest, lambda: self._grey(digest, None))
 
     @property

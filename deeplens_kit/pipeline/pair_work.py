@@ -64,6 +64,8 @@ class PairWork:
         Returns:
             The rows told, in no order.
         """
+        from threadpoolctl import threadpool_limits
+
         flow: Flow[pl.DataFrame, pl.DataFrame, tuple[int, pl.DataFrame]] = Flow(
             read=lambda batch: ([], batch),
             size_of=lambda batch: 1,
@@ -79,12 +81,15 @@ class PairWork:
         waiting: list[pl.DataFrame] = []
         written = self._clock()
         try:
-            for asked, rows in run_flow(flow, self._batches(pairs, seconds), self._stop):
-                meter.advance(asked, failures=asked - rows.height)
-                waiting.append(rows)
-                if sum(part.height for part in waiting) >= _PART_PAIRS or self._clock() - written >= _PART_SECONDS:
-                    told += self._written(waiting)
-                    written = self._clock()
+            # The threads of this flow are the parallelism: those of the matrix library would only wait for each
+            # other, at twice the processor time of the whole look.
+            with threadpool_limits(limits=1, user_api="blas"):
+                for asked, rows in run_flow(flow, self._batches(pairs, seconds), self._stop):
+                    meter.advance(asked, failures=asked - rows.height)
+                    waiting.append(rows)
+                    if sum(part.height for part in waiting) >= _PART_PAIRS or self._clock() - written >= _PART_SECONDS:
+                        told += self._written(waiting)
+                        written = self._clock()
         finally:
             # Also after a second interrupt: what was told is not asked again.
             told += self._written(waiting)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from deeplens_kit.decode import THUMBNAIL_SIDE_PX
 from deeplens_kit.matching.policy import SHARPER_FACTOR
 from deeplens_kit.matching.verification import VERIFICATION, measure_resolution
 from deeplens_kit.matching.verification.resolution import RESOLUTION
@@ -103,14 +104,20 @@ def measure_resolutions(
 
 
 def worth_measuring(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
-    """The verified copies of which one may resolve more: unequal in size, in what they show, or clearly in sharpness.
+    """The verified copies of which one may resolve more than thumbnails can tell.
+
+    Of two of one size one may have been reduced and enlarged back: where that left as many pixels as thumbnails have,
+    these look the same. Up to the size of thumbnails the sharpness of these says it.
 
     Args:
         pairs: PAIRS.
         pictures: Columns digest, width_px, height_px, sharpness.
     """
     area = pictures.select(
-        "digest", "sharpness", area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+        "digest",
+        "sharpness",
+        area=pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64),
+        side=pl.max_horizontal("width_px", "height_px"),
     )
     copies = pairs.filter((pl.col("tier") == Tier.COPY) & (pl.col("relation") != Relation.UNVERIFIED))
     sized = copies.join(area, left_on="digest_a", right_on="digest", maintain_order="left").join(
@@ -119,7 +126,8 @@ def worth_measuring(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame
     unequal = pl.min_horizontal("area", "area_b") < _EQUAL_AREA * pl.max_horizontal("area", "area_b")
     sharp = pl.col("sharpness"), pl.col("sharpness_b")
     sharper = (pl.max_horizontal(sharp) > SHARPER_FACTOR * pl.min_horizontal(sharp)).fill_null(False)
-    return sized.filter(unequal | sharper | (pl.col("relation") != Relation.WHOLE)).select(PAIRS.names)
+    hidden = pl.max_horizontal("side", "side_b") > THUMBNAIL_SIDE_PX
+    return sized.filter(hidden | unequal | sharper | (pl.col("relation") != Relation.WHOLE)).select(PAIRS.names)
 
 
 def _stored(workspace: Workspace) -> pl.DataFrame:

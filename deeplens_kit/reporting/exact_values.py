@@ -19,6 +19,8 @@ __all__ = ["json_document", "plain_rows"]
 _SCORE_DIGITS = 6
 # Of the sides of a region: a tenth of a pixel of a picture of 1,000.
 _SIDE_DIGITS = 4
+# Of a map from picture to picture: a thousandth of a pixel of a picture of 10,000.
+_MAP_DIGITS = 7
 
 
 def json_document(
@@ -62,7 +64,7 @@ def plain_rows(rows: pl.DataFrame) -> pl.DataFrame:
     """Values as programs want them: short decimals, and names that are valid text."""
     import polars as pl
 
-    from deeplens_kit.schemas.kinds import BOX
+    from deeplens_kit.schemas.kinds import AFFINE, BOX
     from deeplens_kit.storage.paths import ESCAPE, display_path
 
     texts = [name for name in rows.columns if rows.schema[name] == pl.String() and not name.startswith("object_id")]
@@ -85,13 +87,14 @@ def plain_rows(rows: pl.DataFrame) -> pl.DataFrame:
     scores = [
         pl.col(name).cast(pl.Float64).round(_SCORE_DIGITS) for name in rows.columns if rows.schema[name] == pl.Float32()
     ]
-    boxes = [_box(name) for name in rows.columns if rows.schema[name] == BOX]
-    return rows.with_columns(*exact, *shown, *scores, *boxes)
+    boxes = [_listed(name, 4, _SIDE_DIGITS) for name in rows.columns if rows.schema[name] == BOX]
+    maps = [_listed(name, 6, _MAP_DIGITS) for name in rows.columns if rows.schema[name] == AFFINE]
+    return rows.with_columns(*exact, *shown, *scores, *boxes, *maps)
 
 
-def _box(name: str) -> pl.Expr:
-    """A region as "left,top,right,bottom"; null where there is none."""
+def _listed(name: str, count: int, digits: int) -> pl.Expr:
+    """A region as "left,top,right,bottom", a map as its two rows of three; null where there is none."""
     import polars as pl
 
-    sides = [pl.col(name).arr.get(side).cast(pl.Float64).round(_SIDE_DIGITS).cast(pl.String) for side in range(4)]
-    return pl.concat_str(sides, separator=",").alias(name)
+    numbers = [pl.col(name).arr.get(at).cast(pl.Float64).round(digits).cast(pl.String) for at in range(count)]
+    return pl.concat_str(numbers, separator=",").alias(name)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 
 from deeplens_kit.schemas.base import Column, TableSchema
-from deeplens_kit.schemas.kinds import BITS64, BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
+from deeplens_kit.schemas.kinds import AFFINE, BITS64, BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
 __all__ = ["FAILURES", "LISTING", "OBJECTS", "PAIRS", "PICTURES"]
 
@@ -132,6 +132,13 @@ PAIRS = TableSchema(
         Column("turn_degrees", FLOAT, "b is turned by so much against a, clockwise, -180..180", nullable=True),
         Column("region_a", BOX, "what both show in a: left, top, right, bottom; shares 0..1, upright", nullable=True),
         Column("region_b", BOX, "the same in b", nullable=True),
+        Column(
+            "transform",
+            AFFINE,
+            "lays a on b, two rows of three: (x, y) in a is (t0 x + t1 y + t2, t3 x + t4 y + t5) in b; shares 0..1 of "
+            "upright sides from edge to edge, so that the first of n pixels has its centre at 0.5 / n",
+            nullable=True,
+        ),
         Column("tier", TEXT, "a Tier: pixels, copy or scene"),
         Column("relation", TEXT, "a Relation"),
         Column("score", FLOAT, "0..1, comparable across tiers"),

@@ -45,6 +45,9 @@ def test_pairs_have_all_evidence_and_can_be_chosen_by_relation(deeplens: Deeplen
     left, top, right, bottom = map(float, row[f"region_{side}"].split(","))
     assert (left, top) == pytest.approx((0, 0), abs=0.01)
     assert (right, bottom) == pytest.approx((1, 400 / 465), abs=0.01)
+    across = [float(number) for number in row["transform"].split(",")]
+    assert len(across) == 6
+    assert abs(across[4] - 1) == pytest.approx(65 / 465 if side == "b" else 65 / 400, abs=0.02)
     assert row["inliers"] > 20
     assert row["verification"]
     refused = deeplens("--workspace", related, "pairs", "--relation", "collage")

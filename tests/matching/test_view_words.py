@@ -120,6 +120,9 @@ def test_the_side_decides_and_not_the_order_of_digests(
     row = looked_at(relation=relation, mirrored=mirrored, turn_degrees=turn, resolution=ratio, **region)
     swapped = seen_from(row, "b")
     assert (swapped["digest_a"], swapped["region_b"]) == ("b", [0.1, 0.0, 0.6, 0.5])
+    assert seen_from(row | {"transform": [2.0, 0.0, 0.5, 0.0, -4.0, 1.0]}, "b")["transform"] == pytest.approx(
+        [0.5, 0.0, -0.25, 0.0, -0.25, 0.25]
+    )
     frames = [pl.DataFrame([item], schema=PAIRS.polars) for item in (row, swapped)]
     for keeper_is_b in (False, True):
         said = [

@@ -30,6 +30,13 @@ def test_a_value_that_many_threads_want_at_once_is_made_by_one() -> None:
     assert made == ["again"]
 
 
+def test_what_is_held_is_given_without_being_made() -> None:
+    cache: BoundedCache[bytes] = BoundedCache(1000, len)
+    assert cache.held("a") is None
+    made = cache.get("a", lambda: b"value")
+    assert cache.held("a") is made
+
+
 def test_other_keys_do_not_wait() -> None:
     cache: BoundedCache[bytes] = BoundedCache(1000, len)
     begun, go_on = threading.Event(), threading.Event()

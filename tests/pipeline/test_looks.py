@@ -62,6 +62,23 @@ def test_luma_is_upright_and_full_size(contents: dict[str, bytes], tmp_path: Pat
     assert (look.width, look.height) == (LOOK_SIDE_PX, round(1400 * LOOK_SIDE_PX / 2000))
 
 
+def test_a_small_picture_is_decoded_once_for_look_and_luma(contents: dict[str, bytes]) -> None:
+    read: list[str] = []
+
+    def counted(digest: str) -> bytes | None:
+        read.append(digest)
+        return contents.get(digest)
+
+    looks = PictureLooks(counted, DecodeSettings())
+    assert looks.look("coffee") is not None
+    luma = looks.luma("coffee")
+    assert read == ["coffee"]
+    alone = PictureLooks(contents.get, DecodeSettings()).luma("coffee")
+    assert luma is not None
+    assert alone is not None
+    assert np.array_equal(luma, alone)
+
+
 def test_bytes_that_are_no_picture_cost_no_more_than_their_pairs(contents: dict[str, bytes]) -> None:
     looks = PictureLooks.of_bytes(contents, DecodeSettings())
     for name in ("empty", "cut", "notes"):

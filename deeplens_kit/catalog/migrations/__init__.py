@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deeplens_kit.catalog.migrations import from_version_1, from_version_2
+from deeplens_kit.catalog.migrations import from_version_1, from_version_2, from_version_3
 
 __all__ = ["MIGRATIONS"]
 
 MIGRATIONS: Mapping[int, Callable[[Callable[[str], Any]], None]] = {
     1: from_version_1.migrate,
     2: from_version_2.migrate,
+    3: from_version_3.migrate,
 }

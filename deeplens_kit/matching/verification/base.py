@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 __all__ = ["LOOK_SIDE_PX", "VERIFICATION", "Affine", "Box", "Grey", "Look", "PixelSource"]
 
-VERIFICATION = "v2-sift-affine-cells"
+VERIFICATION = "v3-sift-affine-cells"
 """Names the method in the catalog and in cache keys; raised when the same two pictures would give other findings."""
 
 LOOK_SIDE_PX = 1024

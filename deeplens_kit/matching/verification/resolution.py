@@ -29,7 +29,7 @@ from deeplens_kit.matching.verification.resolution_tiles import (
 
 __all__ = ["RESOLUTION", "resolution_ratio"]
 
-RESOLUTION = "resolution/1"
+RESOLUTION = "resolution/2"
 """Name and version of this measure: a ratio under another name is another measure's."""
 
 _Array = NDArray[Any]
@@ -75,6 +75,7 @@ _WEIGHTS: tuple[tuple[tuple[str, ...], float], ...] = (
 
 _BANDS = ((0.05, 0.15), (0.15, 0.25), (0.25, 0.35), (0.35, 0.45))  # cycles per pixel of the smaller picture
 _LOST_GAIN = 0.3  # exclusive: of a band that the smaller picture shows the other keeps less, so has lost it
+_MISSING_GAIN = 0.2  # exclusive: of a band so little that the larger picture cannot be what the smaller was made from
 _ALIKE = 0.7  # exclusive: share in common of the lowest band, without which nothing is compared
 _LEVEL_BAND = (0.22, 0.42)  # what detail beyond is measured against
 _QUIET = 2.0  # power added to that level: tiles without signal weigh little
@@ -157,12 +158,11 @@ def _enlarged(pairs: TilePairs, scale: float) -> float:
     rest = _rest(fine, steeper, terms, weight, high, beyond < 1.0)
     # 3. The verdict; an enlargement may even have lost what the smaller picture shows.
     probability = _probability(rest, gains, shared, level)
-    if probability >= _GENUINE:
-        return scale
-    if probability > _ENLARGED:
-        return math.nan
     lost = [band[0] for band, gain in zip(_BANDS, gains, strict=True) if gain < _LOST_GAIN]
-    return min([1.0, *(2 * frequency for frequency in lost)])
+    if probability >= _GENUINE:
+        # Enlarged from still fewer pixels than the smaller one has, it is no function of that, and no detail either.
+        return scale if min(gains) >= _MISSING_GAIN else math.nan
+    return math.nan if probability > _ENLARGED else min([1.0, *(2 * frequency for frequency in lost)])
 
 
 def _same_scale(pairs: TilePairs, scale: float) -> float:
@@ -242,12 +242,12 @@ def _rest(fine: _Array, steeper: _Array, terms: _Array, weight: _Array, band: _A
     share = np.sqrt(weight)[:, None]
     weighted = (terms * share).reshape(len(terms), -1)
     target, edges = fine[:, band] * share, steeper[:, band] * share
-    rest = target - _explained(weighted, target.ravel()).reshape(target.shape)
-    edges = edges - _explained(weighted, edges.ravel()).reshape(edges.shape)
+    both = np.stack([target.ravel(), edges.ravel()])
+    rest, edges = (both - _explained(weighted, both)).reshape(2, *target.shape)
     inner = near[band]
     left = (np.abs(rest[:, inner]) ** 2).mean(axis=1)
     whole = (np.abs(target[:, inner]) ** 2).mean(axis=1)
-    both = math.sqrt(float((np.abs(rest) ** 2).sum() * (np.abs(edges) ** 2).sum()))
+    norm = math.sqrt(float((np.abs(rest) ** 2).sum() * (np.abs(edges) ** 2).sum()))
     spread, floor = _unevenness(rest, band)
     power = float(np.median(left))
     return _Rest(
@@ -255,15 +255,15 @@ def _rest(fine: _Array, steeper: _Array, terms: _Array, weight: _Array, band: _A
         structured=power * (1 - floor),
         unexplained=float(left.sum() / (whole.sum() + 1e-9)),
         spread=spread,
-        edges=abs(float((rest * edges.conj()).real.sum())) / (both + 1e-12),
+        edges=abs(float((rest * edges.conj()).real.sum())) / (norm + 1e-12),
     )
 
 
-def _explained(terms: _Array, target: _Array) -> _Array:
-    """The least squares prediction of the target by real multiples of the terms."""
+def _explained(terms: _Array, targets: _Array) -> _Array:
+    """The least squares prediction of each target by real multiples of the terms."""
     gram = (terms @ terms.conj().T).real
     gram[np.diag_indices_from(gram)] += 1e-5 * np.diag(gram) + 1e-9
-    return np.asarray(np.linalg.solve(gram, (terms @ target.conj()).real) @ terms)
+    return np.asarray(np.linalg.solve(gram, (terms @ targets.conj().T).real).T @ terms)
 
 
 def _steepened(tiles: _Array, scale: float) -> _Array:

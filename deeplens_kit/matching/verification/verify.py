@@ -7,14 +7,14 @@ or scores: rules do, from what stands in the columns. Works on a batch, keeps no
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 import polars as pl
 
-from deeplens_kit.matching.verification.base import VERIFICATION, Affine, Grey, Look, PixelSource
+from deeplens_kit.matching.verification.base import VERIFICATION, Look, PixelSource
 from deeplens_kit.matching.verification.comparison import Findings, compare_looks
 from deeplens_kit.matching.verification.resolution import resolution_ratio
+from deeplens_kit.matching.verification.shares import pixel_matrix, shares_of
 from deeplens_kit.schemas import PAIRS, Relation
 
 __all__ = ["EVIDENCE_COLUMNS", "measure_resolution", "verify_pairs"]
@@ -36,6 +36,7 @@ EVIDENCE_COLUMNS = (
     "turn_degrees",
     "region_a",
     "region_b",
+    "transform",
     "relation",
 )
 """Columns of PAIRS that `verify_pairs` fills."""
@@ -65,16 +66,16 @@ def measure_resolution(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame
     """Measure at full size which picture of each pair resolves more of what both show.
 
     Args:
-        pairs: PAIRS that verification looked at.
+        pairs: PAIRS that verification looked at; without `transform` nothing is measured.
         source: As for `verify_pairs`.
 
     Returns:
         PAIRS in the same order; `resolution` null where it cannot be told.
     """
-    columns = ["digest_a", "digest_b", "resolution"]
+    columns = ["digest_a", "digest_b", "transform", "resolution"]
     measured = [
-        _resolution(digest_a, digest_b, source, known)
-        for digest_a, digest_b, known in pairs.select(columns).iter_rows()
+        _resolution(digest_a, digest_b, transform, known, source)
+        for digest_a, digest_b, transform, known in pairs.select(columns).iter_rows()
     ]
     return PAIRS.check(pairs.with_columns(pl.Series("resolution", measured, PAIRS.polars["resolution"])))
 
@@ -83,10 +84,10 @@ def _looked_at(digest_a: str, digest_b: str, source: PixelSource) -> Mapping[str
     a, b = source.look(digest_a), source.look(digest_b)
     if a is None or b is None:
         return None
-    return _row(compare_looks(a, b))
+    return _row(compare_looks(a, b), a, b)
 
 
-def _row(found: Findings | None) -> Mapping[str, object]:
+def _row(found: Findings | None, a: Look, b: Look) -> Mapping[str, object]:
     if found is None:
         # Looked at, and nothing of one found in the other.
         nothing = dict.fromkeys(EVIDENCE_COLUMNS)
@@ -111,29 +112,19 @@ def _row(found: Findings | None) -> Mapping[str, object]:
         "turn_degrees": found.turn_degrees,
         "region_a": list(found.region_a),
         "region_b": list(found.region_b),
+        "transform": list(shares_of(found.matrix, (a.width, a.height), (b.width, b.height))),
         "relation": str(found.relation),
     }
 
 
-def _resolution(digest_a: str, digest_b: str, source: PixelSource, known: float | None) -> float | None:
-    a, b = source.look(digest_a), source.look(digest_b)
-    found = compare_looks(a, b) if a is not None and b is not None else None
-    if found is None or a is None or b is None:
+def _resolution(
+    digest_a: str, digest_b: str, transform: Sequence[float] | None, known: float | None, source: PixelSource
+) -> float | None:
+    if transform is None:
         return known
     luma_a, luma_b = source.luma(digest_a), source.luma(digest_b)
     if luma_a is None or luma_b is None:
         return known
-    ratio = resolution_ratio(luma_a, luma_b, _at_full_size(found.matrix, (a, b), (luma_a, luma_b)))
+    sizes = ((luma.shape[1], luma.shape[0]) for luma in (luma_a, luma_b))
+    ratio = resolution_ratio(luma_a, luma_b, pixel_matrix(transform, *sizes))
     return float(ratio) if math.isfinite(ratio) else None
-
-
-def _at_full_size(matrix: Affine, looks: tuple[Look, Look], lumas: tuple[Grey, Grey]) -> Affine:
-    """The matrix between the grey pictures that were compared, as one between the full pictures."""
-    to_look, from_look = (
-        np.array([[look.width / luma.shape[1], look.height / luma.shape[0]]]).T
-        for look, luma in zip(looks, lumas, strict=True)
-    )
-    linear = matrix[:, :2] * to_look.T / from_look
-    centre = (to_look - 1) / 2
-    moved = (matrix[:, :2] @ centre + matrix[:, 2:] - (from_look - 1) / 2) / from_look
-    return np.column_stack([linear, moved])

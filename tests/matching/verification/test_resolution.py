@@ -185,3 +185,13 @@ def test_nothing_is_said_where_nothing_is_seen() -> None:
     nowhere = np.array([[0.5, 0, 5000], [0, 0.5, 5000]])
     assert math.isnan(ratio(original, original, nowhere))
     assert math.isnan(ratio(original, original, np.zeros((2, 3))))
+
+
+@pytest.mark.parametrize("kernel", ["bicubic", "lanczos"])
+@pytest.mark.parametrize(("share", "reduced"), [(0.25, 0.5), (0.25, 0.6), (0.4, 0.6), (0.4, 0.75)])
+def test_what_was_enlarged_from_still_less_does_not_resolve_more(share: float, reduced: float, kernel: str) -> None:
+    for name in ("astronaut", "coffee", "rocket", "hubble"):
+        original = photograph(name)
+        enlarged = scaled(original, share, "lanczos").resize(original.size, KERNELS[kernel])
+        copy = saved(scaled(original, reduced, "lanczos"), "JPEG", 80)
+        assert not ratio(saved(enlarged, "JPEG", 95), copy) > 1.05

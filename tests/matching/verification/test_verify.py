@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 import polars as pl
 import pytest
-from looked_pictures import grey_of, look, saved, sized
+from looked_pictures import compared, grey_of, look, saved, sized
 from PIL import Image
 
 from data.edits import cropped, mirrored, scaled
 from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.verification import EVIDENCE_COLUMNS, VERIFICATION, measure_resolution, verify_pairs
 from deeplens_kit.matching.verification.base import Grey, Look
+from deeplens_kit.matching.verification.resolution import resolution_ratio
 from deeplens_kit.schemas import PAIRS
 
 PICTURES = {
@@ -63,6 +64,9 @@ def test_each_row_says_what_was_seen(seen: pl.DataFrame) -> None:
     assert row["b"]["covered_a"] == pytest.approx(0.48, abs=0.02)
     assert row["b"]["region_a"] == pytest.approx([0.2, 0.1, 0.8, 0.9], abs=0.01)
     assert [row[name]["mirrored"] for name in "bce"] == [False, True, False]
+    assert row["c"]["transform"] == pytest.approx([-1, 0, 1, 0, 1, 0], abs=0.002)
+    assert row["b"]["transform"] == pytest.approx([1 / 0.6, 0, -0.2 / 0.6, 0, 1 / 0.8, -0.1 / 0.8], abs=0.002)
+    assert row["f"]["transform"] is None
     assert {row[name]["verification"] for name in "abcdef" if name in row} == {VERIFICATION}
     assert (row["f"]["cells"], row["f"]["inliers"]) == (0, 0)
 
@@ -110,3 +114,17 @@ def test_a_reduction_resolves_less_and_what_cannot_be_read_stays_unknown() -> No
     assert found["resolution"][0] == pytest.approx(2.0, rel=0.05)
     assert found["resolution"][1] is None
     assert np.isfinite(found["resolution"][0])
+
+
+@pytest.mark.parametrize("end", ["b", "c", "e"])
+def test_what_is_stored_gives_the_ratio_that_the_look_itself_would(seen: pl.DataFrame, end: str) -> None:
+    class Unlooked(Held):
+        def look(self, digest: str) -> Look | None:
+            raise AssertionError("what was seen is stored")
+
+    found = measure_resolution(seen.filter(pl.col("digest_b") == end), Unlooked())["resolution"][0]
+    # These pictures are looked at in full size, so the look's own pixels are theirs.
+    first, second = PICTURES["a"], PICTURES[end]
+    expected = resolution_ratio(grey_of(first), grey_of(second), compared(first, second).matrix)
+    assert np.isfinite(found)
+    assert found == pytest.approx(expected, rel=1e-6)
