@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.decode.detail import effective_pixels
-    from deeplens_kit.decode.grey import decode_grey
+    from deeplens_kit.decode.grey import GREY_SPEC, decode_grey
     from deeplens_kit.decode.metadata import PictureMetadata
     from deeplens_kit.decode.picture import (
         DECODE_SPEC,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DECODE_SPEC",
     "FORMATS",
+    "GREY_SPEC",
     "SAMPLES_VERSION",
     "THUMBNAIL_SIDES_PX",
     "THUMBNAIL_SIDE_PX",
@@ -48,6 +49,7 @@ __all__ = [
 _MODULES = {
     "DECODE_SPEC": "picture",
     "FORMATS": "signature",
+    "GREY_SPEC": "grey",
     "SAMPLES_VERSION": "samples",
     "THUMBNAIL_SIDES_PX": "thumbnails",
     "THUMBNAIL_SIDE_PX": "picture",

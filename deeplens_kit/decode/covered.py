@@ -8,10 +8,12 @@ another with equal samples would lose them.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable, Mapping
 
 from deeplens_kit.decode.formats.boxes import ItemFacts, item_facts, top_boxes
-from deeplens_kit.decode.ifd import TiffStructure
+from deeplens_kit.decode.formats.gif import GifReader
+from deeplens_kit.decode.ifd import Directory, TiffStructure
 
 __all__ = ["is_covered"]
 
@@ -52,6 +54,10 @@ _JPEG_SEGMENTS: Mapping[int, tuple[bytes, ...]] = {
 
 _METADATA_SEGMENT, _END_OF_PICTURE = 0xE1, 0xD9
 _SUB_DIRECTORIES, _LAYERS = 330, 37724
+_METADATA_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # EXIF, position, interoperability
+# Where samples lie and how long they are: strips, tiles, and the stream of an old JPEG in TIFF.
+_SAMPLE_PLACES = ((273, 279), (324, 325), (513, 514))
+_OS2_HEADER, _RUN_LENGTHS = 12, (1, 2)
 _EMPTY = b"\x00\r\n \xff"
 
 
@@ -109,20 +115,52 @@ def _webp(data: bytes) -> bool:
 
 def _gif(data: bytes) -> bool:
     # A colour profile, and text that a decoder would have to draw: no reader at hand knows either.
-    return b"ICCRGBG1012" not in data and b"\x21\x01\x0c" not in data
+    known = b"ICCRGBG1012" not in data and b"\x21\x01\x0c" not in data
+    return known and not data[GifReader(data).end :].strip(_EMPTY)
 
 
 def _bmp(data: bytes) -> bool:
     header = int.from_bytes(data[14:18], "little")
     # BITMAPV4HEADER and later name a colour space: sRGB or the system's are none of their own.
-    return header < 108 or data[70:74] in (b"BGRs", b" niW")
+    known = header < 108 or data[70:74] in (b"BGRs", b" niW")
+    end = _bitmap_end(data, header)
+    return known and end is not None and not data[end:].strip(_EMPTY)
+
+
+def _bitmap_end(data: bytes, header: int) -> int | None:
+    """Where the rows of a bitmap end; None where it does not say."""
+    start: int = struct.unpack_from("<I", data, 10)[0]
+    compression = size = 0
+    if header == _OS2_HEADER:
+        width, height, _, bits = struct.unpack_from("<4H", data, 18)
+    else:
+        width, height, _, bits, compression, size = struct.unpack_from("<iiHHII", data, 18)
+    if compression not in _RUN_LENGTHS:
+        size = (width * bits + 31) // 32 * 4 * abs(height)
+    return start + size if start and size else None
 
 
 def _tiff(data: bytes) -> bool:
     structure = TiffStructure(data)
     pages = list(structure.chain(2))
     tags = pages[0].entries
-    return len(pages) == 1 and _SUB_DIRECTORIES not in tags and _LAYERS not in tags
+    if len(pages) > 1 or _SUB_DIRECTORIES in tags or _LAYERS in tags:
+        return False
+    return not data[_furthest(structure, pages[0]) :].strip(_EMPTY)
+
+
+def _furthest(structure: TiffStructure, page: Directory, depth: int = 2) -> int:
+    """Where the last byte ends that a directory, a value, a strip or a tile of a page reaches."""
+    # What lies between them is not looked at: programs that rewrite a directory leave the old one behind.
+    ends = [page.end_offset, *(entry.offset + entry.size for entry in page.entries.values())]
+    for offsets, lengths in _SAMPLE_PLACES:
+        places = (structure.numbers(page.entries.get(tag)) for tag in (offsets, lengths))
+        ends += [int(start + length) for start, length in zip(*places, strict=False)]
+    for tag in _METADATA_DIRECTORIES if depth else ():
+        inner = structure.numbers(page.entries.get(tag))[:1]
+        found = structure.directory(int(inner[0])) if inner else None
+        ends += [_furthest(structure, found, depth - 1)] if found else []
+    return max(ends)
 
 
 def _heif(data: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The few EXIF facts that the catalog keeps: orientation, time, camera, position (Exif 2.32, CIPA DC-008).
+"""The few EXIF facts that are used: orientation, time, camera, position, colour space (Exif 2.32, CIPA DC-008).
 
 Takes an EXIF block of untrusted bytes and gives what of it is sound; must not raise: what is broken is None
 (orientation: 1), because a broken block never costs the picture.
@@ -18,6 +18,9 @@ __all__ = ["ExifFacts", "parse_exif"]
 _MAKE, _MODEL, _ORIENTATION, _DATE_TIME = 0x010F, 0x0110, 0x0112, 0x0132
 _EXIF_DIRECTORY, _GPS_DIRECTORY = 0x8769, 0x8825
 _DATE_TIME_ORIGINAL = 0x9003
+_COLOUR_SPACE, _INTEROPERABILITY_DIRECTORY, _INTEROPERABILITY_INDEX = 0xA001, 0xA005, 0x0001
+_SRGB = 1
+_OPTIONAL_SPACE = "R03"  # DCF 2.0 (CIPA DC-009): samples in Adobe RGB, whatever ColorSpace says
 _LATITUDE_REF, _LATITUDE, _LONGITUDE_REF, _LONGITUDE = 1, 2, 3, 4
 _DATE_FORMATS = ("%Y:%m:%d %H:%M:%S", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S")
 _DATE_LENGTH = 19
@@ -34,6 +37,8 @@ class ExifFacts:
         camera: Maker and model.
         gps_latitude: Degrees north, -90..90.
         gps_longitude: Degrees east, -180..180.
+        colour_space: In which space the samples are, as it is stored, for example "65535 R03" for Adobe RGB and
+            "65535" for one that only a profile could tell; empty for sRGB, or where nothing is said.
     """
 
     orientation: int = 1
@@ -41,6 +46,7 @@ class ExifFacts:
     camera: str | None = None
     gps_latitude: float | None = None
     gps_longitude: float | None = None
+    colour_space: str = ""
 
 
 def parse_exif(block: bytes | None) -> ExifFacts:
@@ -68,6 +74,7 @@ def exif_facts(structure: TiffStructure, main: Directory | None) -> ExifFacts:
             camera=_camera(structure.text(main.entries.get(_MAKE)), structure.text(main.entries.get(_MODEL))),
             gps_latitude=_degrees(structure, gps.get(_LATITUDE), gps.get(_LATITUDE_REF), "S", 90.0),
             gps_longitude=_degrees(structure, gps.get(_LONGITUDE), gps.get(_LONGITUDE_REF), "W", 180.0),
+            colour_space=_colour_space(structure, exif),
         )
     except struct.error:  # the bounds were checked, so this is a guard against our own oversight
         return ExifFacts()
@@ -81,6 +88,15 @@ def _directory_at(structure: TiffStructure, entry: Entry | None) -> dict[int, En
 
 def _orientation(numbers: tuple[float, ...]) -> int:
     return int(numbers[0]) if len(numbers) == 1 and numbers[0] in range(1, 9) else 1
+
+
+def _colour_space(structure: TiffStructure, exif: dict[int, Entry]) -> str:
+    spaces = structure.numbers(exif.get(_COLOUR_SPACE))[:1]
+    interoperability = _directory_at(structure, exif.get(_INTEROPERABILITY_DIRECTORY))
+    index = structure.text(interoperability.get(_INTEROPERABILITY_INDEX))
+    if spaces in ((), (_SRGB,)) and index != _OPTIONAL_SPACE:
+        return ""
+    return " ".join([*(f"{space:g}" for space in spaces), *([index] if index else [])])
 
 
 def _date(text: str) -> datetime | None:

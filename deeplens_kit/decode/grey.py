@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 
 from deeplens_kit.decode.colour import plain_mode, to_srgb
 from deeplens_kit.decode.formats.jpeg import JpegReader
-from deeplens_kit.decode.picture import fitted, open_picture, reduced, translating, upright
+from deeplens_kit.decode.picture import DECODE_SPEC, fitted, open_picture, reduced, translating, upright
 from deeplens_kit.settings import DecodeSettings
 
-__all__ = ["decode_grey"]
+__all__ = ["GREY_SPEC", "decode_grey"]
+
+GREY_SPEC = f"grey1-{DECODE_SPEC}"
+"""Names the path to grey in cache keys and verdicts; raised when the same bytes would give other grey samples. The
+readers and the reduction are those of `DECODE_SPEC`."""
 
 
 def decode_grey(data: bytes, settings: DecodeSettings, side_px: int | None = None) -> NDArray[np.uint8]:

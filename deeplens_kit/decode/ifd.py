@@ -49,10 +49,11 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The entries of one directory by tag, and the offset of the next one, 0 at the end."""
+    """The entries of one directory by tag, the offset of the next one, 0 at the end, and where its own bytes end."""
 
     entries: dict[int, Entry]
     next_offset: int
+    end_offset: int
 
 
 class TiffStructure:
@@ -93,7 +94,7 @@ class TiffStructure:
         end = start + count * size
         width = struct.calcsize("<" + pointer)
         following = struct.unpack_from(self.order + pointer, self.data, end)[0] if end + width <= len(self.data) else 0
-        return Directory(entries, following)
+        return Directory(entries, following, min(end + width, len(self.data)))
 
     def chain(self, limit: int) -> Iterator[Directory]:
         """The directories one after the other, at most `limit`; a loop ends the chain."""

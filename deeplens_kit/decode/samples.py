@@ -30,7 +30,7 @@ from deeplens_kit.settings import DecodeSettings
 
 __all__ = ["SAMPLES_VERSION", "native_samples"]
 
-SAMPLES_VERSION = "1"
+SAMPLES_VERSION = "2"
 """Begins every digest; raised when the same bytes would give another one."""
 
 _ROWS_AT_ONCE = 256
@@ -47,7 +47,8 @@ def native_samples(data: bytes, settings: DecodeSettings) -> str:
 
     Returns:
         `SAMPLES_VERSION`, a dash and 64 hexadecimal digits. Empty where the samples are not all that the file shows
-        or cannot be read natively for certain: camera RAW, layers, several pages, auxiliary pictures.
+        or cannot be read natively for certain: camera RAW, layers, several pages, auxiliary pictures, something
+        behind the end of the picture.
 
     Raises:
         ObjectError: As `picture.decode_picture`; but a file of a kind that is not read has no digest.
@@ -128,6 +129,9 @@ def _colours(format_name: str, data: bytes, reader: Reader, header: Header) -> b
         said = [repr(numbers).encode() for numbers in tags if numbers]
     else:
         said = []
+    if not header.icc and header.exif.colour_space:
+        # Cameras say Adobe RGB by EXIF alone; whether it is shown so or not, the same numbers in sRGB are others.
+        said.append(f"exif {header.exif.colour_space}".encode())
     if _lost_profile(format_name, data, reader, header):
         return None
     if format_name in ("HEIF", "AVIF"):

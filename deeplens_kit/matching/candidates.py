@@ -95,8 +95,9 @@ def find_pairs(
     found = _found(_searched(known, settings), known.count)
     pairs = _judged(found, known, rule)
     # 3. Hubs keep their strongest; then each copy against the best keeper that its neighbours know.
-    pairs = _without_crowds(pairs, known.count, settings)
-    pairs = _towards_keepers(pairs, known, rule)
+    hubs = _hubs(pairs, known.count, settings)
+    pairs = _without_crowds(pairs, hubs, settings)
+    pairs = _towards_keepers(pairs, known, hubs, rule)
     _log.info("pairs found", pictures=known.count, pairs=pairs.height, hubs=int(pairs["hub"].sum()))
     return _as_pairs(pairs, settings, run_id)
 
@@ -120,8 +121,8 @@ def pairs_towards_keepers(
         run_id: The run that writes the rows.
 
     Returns:
-        PAIRS, sorted by digests, none of `pairs`; `hub` is false, for copies led here, and sscd_normalised is null
-        until all pairs are looked at together, see `normalised_cosines`.
+        PAIRS, sorted by digests, none of `pairs`; `hub` where an end is a hub by its pairs so far, and sscd_normalised
+        is null until all pairs are looked at together, see `normalised_cosines`.
     """
     known = _known(pictures, vectors)
     order = known.pictures["digest"]
@@ -134,9 +135,10 @@ def pairs_towards_keepers(
     ends = [frame["position"].to_numpy() for frame in placed]
     bits = np.full(len(ends[0]), 1 << SIGNALS.index("keeper"), np.int64)
     more = _judged(_Found(np.minimum(*ends), np.maximum(*ends), bits), known, rule)
+    hubs = _hubs_by_pairs(pairs).implode()
     ready = more.with_columns(
         _signals(more["found"]),
-        hub=pl.lit(False),
+        hub=pl.col("digest_a").is_in(hubs) | pl.col("digest_b").is_in(hubs),
         sscd_normalised=pl.lit(None, pl.Float32),
         relation=pl.lit(str(Relation.UNVERIFIED)),
         run_id=pl.lit(run_id, pl.String),
@@ -227,11 +229,25 @@ def _judged(found: _Found, known: _Known, rule: Rule) -> pl.DataFrame:
     return pairs.with_columns(tiers_of(judged, rule), scores_of(judged, rule))
 
 
-def _without_crowds(pairs: pl.DataFrame, count: int, settings: MatchSettings) -> pl.DataFrame:
+def _hubs(pairs: pl.DataFrame, count: int, settings: MatchSettings) -> NDArray[np.bool_]:
+    """bool (count,), the pictures that are hubs, by position."""
+    copies = (pairs["tier"] == Tier.COPY).to_numpy()
+    return hub_pictures(pairs["low"].to_numpy(), pairs["high"].to_numpy(), copies, count, settings.hub_links)
+
+
+def _hubs_by_pairs(pairs: pl.DataFrame) -> pl.Series:
+    """Digests of the pictures all of whose pairs are marked `hub`.
+
+    No hub is missed. A picture that only hubs are near to passes for one as well: the stricter terms are the safe side.
+    """
+    ends = pl.concat([pairs.select("hub", digest=name) for name in ("digest_a", "digest_b")])
+    return ends.group_by("digest").agg(pl.col("hub").all()).filter("hub")["digest"]
+
+
+def _without_crowds(pairs: pl.DataFrame, hubs: NDArray[np.bool_], settings: MatchSettings) -> pl.DataFrame:
     """Pairs with `hub`, less those of hubs that are neither end's strongest."""
     low, high = pairs["low"].to_numpy(), pairs["high"].to_numpy()
     copies = (pairs["tier"] == Tier.COPY).to_numpy()
-    hubs = hub_pictures(low, high, copies, count, settings.hub_links)
     strength = pairs.select(
         pl.max_horizontal(1 - pl.col("pdq_distance") / _PDQ_HALF, "sscd_small", "sscd", "sscd_region").fill_null(-1.0)
     )
@@ -241,7 +257,7 @@ def _without_crowds(pairs: pl.DataFrame, count: int, settings: MatchSettings) ->
     )
 
 
-def _towards_keepers(pairs: pl.DataFrame, known: _Known, rule: Rule) -> pl.DataFrame:
+def _towards_keepers(pairs: pl.DataFrame, known: _Known, hubs: NDArray[np.bool_], rule: Rule) -> pl.DataFrame:
     """Add copies that the k nearest missed; nothing is known of them but the evidence at hand."""
     for _ in range(_KEEPER_ROUNDS):
         copies = pairs.filter(pl.col("tier") == Tier.COPY)
@@ -253,7 +269,8 @@ def _towards_keepers(pairs: pl.DataFrame, known: _Known, rule: Rule) -> pl.DataF
         more = _judged(_Found(low, high, signal), known, rule).filter(pl.col("tier") == Tier.COPY)
         if not more.height:
             return pairs
-        pairs = pl.concat([pairs, more.with_columns(hub=pl.lit(False))], how="diagonal")
+        at_hub = hubs[more["low"].to_numpy()] | hubs[more["high"].to_numpy()]
+        pairs = pl.concat([pairs, more.with_columns(hub=pl.Series(at_hub, dtype=pl.Boolean))], how="diagonal")
     return pairs
 
 

@@ -56,15 +56,21 @@ class Confirming:
             verifier: Looks at them; what it leaves unverified is judged as it is.
         """
         pairs = self.judged(verifier.verify(found))
+        unseen = pairs.clear()
         for _ in range(_ROUNDS):
             copies = pairs.filter(
                 (pl.col("tier") == Tier.COPY)
                 & pl.col("verification").is_not_null()
                 & (pl.col("relation") != Relation.COMPOSITE)
             )
-            more = pairs_towards_keepers(self.pictures, self.vectors, pairs, copies, self.rule, self.run_id)
-            # Beside what was seen nothing speaks for these: one that was not looked at is no candidate.
-            seen = verifier.verify(more).filter(pl.col("verification").is_not_null())
+            tried = pl.concat([pairs, unseen])
+            more = verifier.verify(
+                pairs_towards_keepers(self.pictures, self.vectors, tried, copies, self.rule, self.run_id)
+            )
+            # Beside what was seen nothing speaks for these: one that was not looked at is no candidate, and is not
+            # asked for again.
+            seen = more.filter(pl.col("verification").is_not_null())
+            unseen = pl.concat([unseen, more.filter(pl.col("verification").is_null())])
             if not seen.height:
                 break
             pairs = pl.concat([pairs, self.judged(seen)])

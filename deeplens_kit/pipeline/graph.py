@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
-from deeplens_kit.decode import effective_pixels
+from deeplens_kit.decode import SAMPLES_VERSION, effective_pixels
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.matching import (
     CONTEXT_COLUMNS,
@@ -25,13 +25,13 @@ from deeplens_kit.matching import (
     graph_floor,
     mark_pixels,
 )
-from deeplens_kit.matching.verification import VERIFICATION
 from deeplens_kit.pipeline.confirming import Confirming
+from deeplens_kit.pipeline.look_names import RESOLUTIONS, VERDICTS
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.native_samples import measure_samples
 from deeplens_kit.pipeline.picture_bytes import each_picture
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
-from deeplens_kit.pipeline.resolving import RESOLUTION_MARK, measure_resolutions, worth_measuring
+from deeplens_kit.pipeline.resolving import measure_resolutions, worth_measuring
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import PAIRS, FeatureSpec, Tier
@@ -72,6 +72,7 @@ class MatchReport:
         reused: Pairs that an earlier run had looked at.
         unverified: Pairs that were not looked at.
         pending: Of these, that the next run goes on with: there was no time, or a picture could not be read.
+        failed: Of these, whose two pictures could not be compared; the log names them and says why.
     """
 
     pictures: int
@@ -82,6 +83,7 @@ class MatchReport:
     reused: int = 0
     unverified: int = 0
     pending: int = 0
+    failed: int = 0
 
 
 def match(
@@ -112,7 +114,7 @@ def match(
     stop = stop or threading.Event()
     if inputs is None:
         inputs = workspace.catalog.pictures(columns=GRAPH_INPUTS)
-    fingerprint = _MARK.join((_fingerprint(workspace, inputs), _rule_mark(rule), RESOLUTION_MARK))
+    fingerprint = _MARK.join((_fingerprint(workspace, inputs), _rule_mark(rule), RESOLUTIONS))
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return None
     pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
@@ -165,7 +167,7 @@ def _replace_pairs(
     counts = verifier.counts
     whole = measured == wanted and not (told.missing or resolved.missing or counts.pending)
     workspace.catalog.replace_pairs(pairs, fingerprint if whole else fingerprint + _UNMEASURED)
-    verifier.forget_parts()
+    verifier.keep(pairs)
     resolved.keep()
     copies = pairs.filter(pl.col("tier") != Tier.SCENE).height
     return MatchReport(
@@ -177,6 +179,7 @@ def _replace_pairs(
         reused=counts.reused,
         unverified=pairs["verification"].null_count(),
         pending=counts.pending,
+        failed=counts.failed,
     )
 
 
@@ -206,7 +209,7 @@ def _rule_mark(rule: Rule) -> str:
 
 
 def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
-    """Names what pairs are found from: every picture with its features and decode path, and the floors."""
+    """Names what pairs are found and judged from: every picture with its features and decode path, and the floors."""
     # How much time and memory there is does not change what is found.
     usual = MatchSettings()
     floors = replace(
@@ -214,7 +217,7 @@ def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
         verification_seconds=usual.verification_seconds,
         held_look_bytes=usual.held_look_bytes,
     )
-    digest = hashlib.sha256(repr((_GRAPH_VERSION, VERIFICATION, floors)).encode())
+    digest = hashlib.sha256(repr((_GRAPH_VERSION, VERDICTS, SAMPLES_VERSION, floors)).encode())
     # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
     for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
         digest.update(f"\n{features} {decode_spec}\n".encode())

@@ -2,7 +2,7 @@
 
 Takes looks and gives their features back; must not be relied on: any file may be deleted at any time, and what is
 damaged, or was found at another size, counts as missing. Plain arrays in numpy's format, each with its checksum,
-written under a temporary name and renamed. A file is named by the picture and by the method that found the features.
+written under a temporary name and renamed. A file is named by the picture and by how the features were found in it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.verification.base import LOOK_SIDE_PX, VERIFICATION, Grey, Look
+from deeplens_kit.matching.verification.base import Grey, Look
+from deeplens_kit.pipeline.look_names import LOOKS
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["LookFiles"]
@@ -42,7 +43,7 @@ class LookFiles:
     """
 
     def __init__(self, cache_dir: Path | str) -> None:
-        self._root = Path(cache_dir) / "looks" / f"{VERIFICATION}-{LOOK_SIDE_PX}"
+        self._root = Path(cache_dir) / "looks" / LOOKS
         self._told = False
 
     def path(self, digest: str) -> Path:

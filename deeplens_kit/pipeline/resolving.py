@@ -15,8 +15,8 @@ import polars as pl
 
 from deeplens_kit.decode import THUMBNAIL_SIDE_PX
 from deeplens_kit.matching.policy import SHARPER_FACTOR
-from deeplens_kit.matching.verification import VERIFICATION, measure_resolution
-from deeplens_kit.matching.verification.resolution import RESOLUTION
+from deeplens_kit.matching.verification import measure_resolution
+from deeplens_kit.pipeline.look_names import RESOLUTIONS, VERDICTS
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.pair_parts import PairParts
 from deeplens_kit.pipeline.pair_work import PairWork
@@ -25,10 +25,7 @@ from deeplens_kit.pipeline.working_order import working_order
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
 from deeplens_kit.schemas import PAIRS, Relation, Tier
 
-__all__ = ["RESOLUTION_MARK", "Resolved", "measure_resolutions", "worth_measuring"]
-
-RESOLUTION_MARK = f"{VERIFICATION}-{RESOLUTION}".replace("/", "-")
-"""In the fingerprint of stored pairs: by what their resolutions were measured."""
+__all__ = ["Resolved", "measure_resolutions", "worth_measuring"]
 
 _KEY = list(PAIRS.key)
 _COLUMNS = [*_KEY, "resolution"]
@@ -42,7 +39,8 @@ class Resolved:
 
     Attributes:
         pairs: PAIRS, in the order given.
-        missing: Pairs that the next run may measure, because a picture could not be read.
+        missing: Pairs that the next run may measure, because a picture could not be read. Of one whose comparison
+            failed nothing is said either, but it would fail again.
         parts: What is kept for the next run; see `keep`.
         untold: Rows of pairs that were measured and say nothing.
     """
@@ -76,7 +74,7 @@ def measure_resolutions(
         progress: Told how it goes, as stage `resolution`.
         stop: Set it to end early; what was measured is kept.
     """
-    parts = PairParts(Path(workspace.settings.cache_dir) / "resolutions" / RESOLUTION_MARK, _COLUMNS)
+    parts = PairParts(Path(workspace.settings.cache_dir) / "resolutions" / RESOLUTIONS, _COLUMNS)
     wanted = worth_measuring(
         pairs, workspace.catalog.pictures(columns=["digest", "width_px", "height_px", "sharpness"])
     )
@@ -100,7 +98,7 @@ def measure_resolutions(
     measured = wanted.select(_KEY).join(pl.concat([known, found]), on=_KEY)
     joined = pairs.drop("resolution").join(measured, on=_KEY, how="left", maintain_order="left")
     untold = measured.filter(pl.col("resolution").is_null())
-    return Resolved(PAIRS.check(joined), wanted.height - measured.height, parts, untold)
+    return Resolved(PAIRS.check(joined), wanted.height - measured.height - work.failed.height, parts, untold)
 
 
 def worth_measuring(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame:
@@ -133,6 +131,6 @@ def worth_measuring(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.DataFrame
 def _stored(workspace: Workspace) -> pl.DataFrame:
     """What the stored pairs say, where it was measured as it would be now."""
     stored = workspace.catalog.pairs()
-    if RESOLUTION_MARK not in (workspace.catalog.pairs_fingerprint() or "").split(":"):
+    if RESOLUTIONS not in (workspace.catalog.pairs_fingerprint() or "").split(":"):
         stored = stored.clear()
-    return stored.filter((pl.col("verification") == VERIFICATION) & pl.col("resolution").is_finite()).select(_COLUMNS)
+    return stored.filter((pl.col("verification") == VERDICTS) & pl.col("resolution").is_finite()).select(_COLUMNS)

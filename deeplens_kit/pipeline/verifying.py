@@ -1,4 +1,4 @@
-"""Look closely at the candidate pairs of a workspace: each pair of pictures once for each version of the method.
+"""Look closely at the candidate pairs of a workspace: each pair of pictures once for each way to look at them.
 
 Takes an open workspace and pairs, gives the pairs with what verification saw; must not give tiers, which are a rule's.
 Verdicts come from the stored pairs where they are there, else from an unfinished run before, else from the pictures.
@@ -16,13 +16,14 @@ from pathlib import Path
 import polars as pl
 
 from deeplens_kit.matching.verification import EVIDENCE_COLUMNS, VERIFICATION, verify_pairs
+from deeplens_kit.pipeline.look_names import VERDICTS
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.pair_parts import PairParts
 from deeplens_kit.pipeline.pair_work import PairWork
 from deeplens_kit.pipeline.progress import ProgressListener
 from deeplens_kit.pipeline.working_order import working_order
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
-from deeplens_kit.schemas import PAIRS, Relation
+from deeplens_kit.schemas import PAIRS, Relation, Tier
 
 __all__ = ["PairVerifier", "Verified", "with_verdicts"]
 
@@ -38,12 +39,14 @@ class Verified:
         reused: Whose verdict was known.
         unverified: That were not looked at.
         pending: Of these, that the next run may look at: there was no time, or a picture could not be read.
+        failed: Of these, whose comparison ended in an error.
     """
 
     looked_at: int
     reused: int
     unverified: int
     pending: int
+    failed: int
 
 
 class PairVerifier:
@@ -70,7 +73,7 @@ class PairVerifier:
     ) -> None:
         self._looks, self._clock = looks, clock
         self._stop = stop or threading.Event()
-        self._parts = PairParts(Path(workspace.settings.cache_dir) / "verdicts" / VERIFICATION, self._columns)
+        self._parts = PairParts(Path(workspace.settings.cache_dir) / "verdicts" / VERDICTS, self._columns)
         self._work = PairWork(
             "verify",
             self._told,
@@ -81,7 +84,9 @@ class PairVerifier:
             clock=clock,
         )
         self._seconds_left = workspace.settings.match.verification_seconds or math.inf
-        stored = workspace.catalog.pairs().filter(pl.col("verification") == VERIFICATION).select(self._columns)
+        # Of equal samples the stored relation is told by these and not by a look: see `keep`.
+        seen = (pl.col("verification") == VERDICTS) & (pl.col("tier") != Tier.PIXELS)
+        stored = workspace.catalog.pairs().filter(seen).select(self._columns)
         known = pl.concat([stored, self._parts.read()])
         self._known = known.unique(_KEY, keep="first", maintain_order=True)
         self._looked_at = 0
@@ -95,7 +100,7 @@ class PairVerifier:
 
         Returns:
             PAIRS in the same order. What was not looked at has the relation `unverified`: a picture of it cannot be
-            read, the time is spent or the stop is set.
+            read or compared, the time is spent or the stop is set.
         """
         self._asked.append(pairs.select(_KEY))
         unknown = pairs.join(self._known, on=_KEY, how="anti", maintain_order="left")
@@ -114,24 +119,33 @@ class PairVerifier:
         asked = pl.concat(self._asked) if self._asked else self._known.select(_KEY).clear()
         unverified = asked.join(self._known, on=_KEY, how="anti")
         reused = asked.height - unverified.height - self._looked_at
-        pending = unverified
+        failed = unverified.join(self._work.failed, on=_KEY, how="semi")
+        pending = unverified.join(failed, on=_KEY, how="anti")
         if self._seconds_left > 0 and not self._stop.is_set():
             # Bytes that were read and not understood will not be next time; what could not be read may be.
             unread = sorted(self._looks.unread)
-            pending = unverified.filter(pl.any_horizontal(pl.col(end).is_in(unread) for end in _KEY))
-        return Verified(self._looked_at, reused, unverified.height, pending.height)
+            pending = pending.filter(pl.any_horizontal(pl.col(end).is_in(unread) for end in _KEY))
+        return Verified(self._looked_at, reused, unverified.height, pending.height, failed.height)
 
-    def forget_parts(self) -> None:
-        """Remove what was kept of unfinished runs: the stored pairs say it all now."""
-        self._parts.keep_only(self._parts.empty())
+    def keep(self, stored: pl.DataFrame) -> None:
+        """Keep what the stored pairs do not say, once they are stored: what was seen where equal samples decide.
+
+        Should the samples of two pictures turn out unequal by a later version of their digest, what was seen counts
+        again. Everything else that was kept of unfinished runs is removed.
+
+        Args:
+            stored: PAIRS.
+        """
+        equal = stored.filter(pl.col("tier") == Tier.PIXELS)
+        self._parts.keep_only(self._known.join(equal, on=_KEY, how="semi"))
 
     @property
     def _columns(self) -> list[str]:
         return [*_KEY, *EVIDENCE_COLUMNS]
 
     def _told(self, batch: pl.DataFrame) -> pl.DataFrame:
-        seen = verify_pairs(batch, self._looks)
-        return seen.filter(pl.col("verification") == VERIFICATION).select(self._columns)
+        seen = verify_pairs(batch, self._looks).filter(pl.col("verification") == VERIFICATION)
+        return seen.with_columns(verification=pl.lit(VERDICTS)).select(self._columns)
 
 
 def with_verdicts(pairs: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:

@@ -186,4 +186,7 @@ def _match_lines(match: MatchReport) -> list[str]:
     if match.pending:
         are = "is" if match.pending == 1 else "are"
         lines.append(f"{plural(match.pending, 'pair')} {are} still to be looked at: index again to go on.")
+    if match.failed:
+        are = "is" if match.failed == 1 else "are"
+        lines.append(f"{plural(match.failed, 'pair')} could not be compared and {are} not proposed; see the log.")
     return lines

@@ -233,6 +233,65 @@ def test_what_a_file_says_about_its_colours_counts():
     assert samples(with_chunk(plain, b"iCCP", b"name\x00\x00broken")) == ""
 
 
+def camera_exif(space: int | None = None, index: str | None = None) -> Image.Exif:
+    """A block that says where the samples lie: ColorSpace, and the index of interoperability."""
+    made = exif(1)
+    inner = made.get_ifd(0x8769)
+    made[0x010F] = "Maker"
+    if space is not None:
+        inner[0xA001] = space
+    if index is not None:
+        inner[0xA005] = {1: index}
+    return made
+
+
+CONTAINERS = {"JPEG": {"quality": 90}, "PNG": {}, "WEBP": {"lossless": True}, "AVIF": {}, "HEIF": {"quality": 80}}
+
+
+@pytest.mark.parametrize("kind", CONTAINERS)
+def test_colours_that_exif_alone_names_count(kind):
+    def told(space: int | None = None, index: str | None = None) -> bytes:
+        options = CONTAINERS[kind] | {"exif": camera_exif(space, index).tobytes()}
+        return heif(PHOTO, **options) if kind == "HEIF" else saved(PHOTO, kind, **options)
+
+    options = CONTAINERS[kind]
+    plain = heif(PHOTO, **options) if kind == "HEIF" else saved(PHOTO, kind, **options)
+    # sRGB is what is taken for granted where nothing is said.
+    assert same(plain, told(), told(1), told(1, "R98"), told(None, "R98"))
+    adobe = told(65535, "R03")
+    assert same(adobe, told(65535, "R03"))
+    assert all_differ(plain, adobe, told(65535), told(2), told(1, "R03"))
+
+
+def test_a_profile_settles_the_colours_whatever_exif_says():
+    tagged = saved(PHOTO, "JPEG", icc_profile=SRGB)
+    assert same(tagged, saved(PHOTO, "JPEG", icc_profile=SRGB, exif=camera_exif(65535)))
+
+
+def test_colours_that_the_exif_of_a_tiff_names_count():
+    def told(space: int, index: bytes) -> bytes:
+        inner = [(0xA001, 3, short(space)), (0xA005, 4, long(0))]
+        return nested(directory(picture_page((0x8769, 4, long(0))), inner, [(1, 2, index)], pixels=PIXELS))
+
+    plain = directory(picture_page(), pixels=PIXELS)
+    adobe = told(65535, b"R03\x00")
+    assert same(plain, told(1, b"R98\x00"))
+    assert same(adobe, saved(PHOTO.resize((16, 8)), exif=camera_exif(65535, "R03")))
+    assert all_differ(plain, adobe, told(65535, b"R98\x00"))
+
+
+def nested(data: bytes) -> bytes:
+    """A TIFF whose second and third directory become EXIF and interoperability, out of the chain."""
+    moved = bytearray(data)
+    at = int.from_bytes(data[4:8], "little")
+    for tag in (0x8769, 0xA005):
+        end = at + 2 + 12 * int.from_bytes(data[at : at + 2], "little")
+        entry = next(entry for entry in range(at + 2, end, 12) if data[entry : entry + 2] == short(tag))
+        at = int.from_bytes(data[end : end + 4], "little")
+        moved[entry + 8 : entry + 12], moved[end : end + 4] = long(at), bytes(4)
+    return bytes(moved)
+
+
 # --- Animations ----------------------------------------------------------------------------------------------
 
 FRAMES = [PHOTO.resize((48, 36)).rotate(angle) for angle in (0, 40, 80, 120)]
@@ -389,6 +448,57 @@ def test_the_tiff_made_by_hand_is_the_picture():
 )
 def test_what_holds_more_than_one_picture_has_none(data):
     assert samples(data) == ""
+
+
+ARCHIVE = b"PK\x03\x04 and more"
+
+
+def os2_bitmap() -> bytes:
+    rows = np.pad(np.asarray(PHOTO)[::-1, :, ::-1].reshape(PHOTO.height, -1), ((0, 0), (0, -PHOTO.width * 3 % 4)))
+    body = struct.pack("<IHHHH", 12, PHOTO.width, PHOTO.height, 1, 24) + rows.tobytes()
+    return b"BM" + struct.pack("<IHHI", 14 + len(body), 0, 0, 26) + body
+
+
+def run_length_bitmap() -> bytes:
+    """Eight grey rows of sixteen pixels, each one run."""
+    runs = b"".join(bytes([16, 30 * row, 0, 0]) for row in range(8)) + b"\x00\x01"
+    header = struct.pack("<IiiHHIIiiII", 40, 16, 8, 1, 8, 1, len(runs), 0, 0, 256, 0)
+    palette = b"".join(bytes([level, level, level, 0]) for level in range(256))
+    start = 14 + len(header) + len(palette)
+    return b"BM" + struct.pack("<IHHI", start + len(runs), 0, 0, start) + header + palette + runs
+
+
+STRIPS = {"tiffinfo": {278: 16}}
+ENDINGS = {
+    "GIF": lambda: saved(PHOTO, "GIF"),
+    "animated GIF": lambda: animated(FRAMES, "GIF"),
+    "BMP": lambda: saved(PHOTO, "BMP"),
+    "BMP with a palette": lambda: saved(PHOTO.quantize(37), "BMP"),
+    "BMP of bits": lambda: saved(PHOTO.convert("1"), "BMP"),
+    "BMP of OS/2": os2_bitmap,
+    "BMP of runs": run_length_bitmap,
+    "TIFF": lambda: saved(PHOTO, "TIFF"),
+    "TIFF of strips": lambda: saved(PHOTO, "TIFF", compression="tiff_lzw", **STRIPS),
+    "BigTIFF": lambda: saved(PHOTO, "TIFF", compression="tiff_adobe_deflate", big_tiff=True),
+    "TIFF with its directory behind": lambda: directory(picture_page(), pixels=PIXELS),
+    "TIFF with EXIF": lambda: saved(PHOTO, "TIFF", exif=camera_exif(1)),
+    "TIFF by OpenCV": lambda: deep(DEEP, ".tiff"),
+}
+
+
+@pytest.mark.parametrize("made", ENDINGS.values(), ids=ENDINGS)
+def test_what_has_more_behind_its_end_has_none(made):
+    whole = made()
+    # Padding says nothing.
+    assert same(whole, whole + bytes(3), whole + bytes(700))
+    for more in (ARCHIVE, bytes(40) + ARCHIVE, saved(PHOTO, "JPEG"), whole):
+        assert samples(whole + more) == ""
+
+
+def test_a_gif_without_its_last_byte_is_whole():
+    whole = saved(PHOTO, "GIF")
+    assert whole.endswith(b";")
+    assert same(whole, whole[:-1])
 
 
 def test_avif_of_ten_bits_has_none():

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import cv2
+import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
 
 from deeplens_kit.errors import Interrupted
+from deeplens_kit.matching.verification import Grey
 from deeplens_kit.pipeline import Workspace, index, list_groups, list_objects, match
+from deeplens_kit.pipeline.looks import PictureLooks
 
 
 def test_nothing_is_done_twice(workspace: Workspace) -> None:
@@ -36,6 +40,36 @@ def test_only_copies_of_unequal_size_are_measured(workspace: Workspace, pictures
     }
     # The pairs tell; no picture has to be judged by itself.
     assert workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls().is_empty()
+
+
+def test_a_measurement_that_fails_costs_its_pairs_alone(
+    workspace: Workspace, pictures: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    coffee = Image.open(pictures / "coffee.jpg")
+    coffee.resize((300, 200), Image.Resampling.LANCZOS).save(pictures / "smaller.jpg")
+    coffee.resize((240, 160), Image.Resampling.LANCZOS).save(pictures / "smallest.jpg")
+    index(workspace, and_match=False)
+    names = dict(list_objects(workspace).select("digest", "path").iter_rows())
+    luma = PictureLooks.luma
+
+    def failing(looks: PictureLooks, digest: str) -> Grey | None:
+        if names[digest] == "smaller.jpg":
+            cv2.resize(np.zeros((0, 0), np.uint8), (4, 4))
+        return luma(looks, digest)
+
+    monkeypatch.setattr(PictureLooks, "luma", failing)
+    report = match(workspace)
+    assert report is not None
+    assert (report.failed, report.pending) == (0, 0)
+    told = {
+        frozenset((names[a], names[b])): ratio
+        for a, b, ratio in workspace.catalog.pairs().select("digest_a", "digest_b", "resolution").iter_rows()
+    }
+    assert told[frozenset(("coffee.jpg", "smallest.jpg"))] is not None
+    assert {ratio for ends, ratio in told.items() if "smaller.jpg" in ends} == {None}
+    assert "two pictures cannot be compared" in caplog.text
+    assert "stage=resolution" in caplog.text
+    assert match(workspace) is None
 
 
 def test_a_picture_is_judged_by_itself_where_its_copy_does_not_tell(workspace: Workspace, pictures: Path) -> None:

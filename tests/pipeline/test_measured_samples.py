@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import polars as pl
 import pytest
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from deeplens_kit.catalog import CatalogBatch
 from deeplens_kit.decode import SAMPLES_VERSION, native_samples
-from deeplens_kit.pipeline import Workspace, index, list_objects, match
+from deeplens_kit.pipeline import Workspace, index, list_groups, list_objects, match
+from deeplens_kit.pipeline.look_names import VERDICTS
 from deeplens_kit.pipeline.native_samples import measure_samples
 from deeplens_kit.schemas import PICTURES
 
@@ -87,6 +90,54 @@ def test_a_picture_that_cannot_be_read_now_is_asked_next_time(twins: Workspace, 
     assert match(twins) is not None
     assert tiers_by_paths(twins)[pair] == "pixels"
     assert match(twins) is None
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["what was seen is kept", "the cache is gone"])
+def test_a_pair_that_loses_its_equal_samples_is_what_was_seen_of_it(
+    workspace: Workspace, pictures: Path, kept: bool
+) -> None:
+    # On a blank page nothing is seen, so that its samples alone make the view of such a pair a whole one.
+    for name in ("one", "other"):
+        told = PngInfo()
+        told.add_text("Comment", name)
+        Image.new("RGB", (300, 200), "white").save(pictures / f"{name}.png", pnginfo=told)
+    index(workspace)
+    names = dict(list_objects(workspace).select("path", "digest").iter_rows())
+    ends = sorted((names["one.png"], names["other.png"]))
+
+    def row() -> tuple[object, ...]:
+        found = workspace.catalog.pairs().filter(digest_a=ends[0], digest_b=ends[1])
+        return found.select("tier", "relation", "verification").row(0)
+
+    assert row() == ("pixels", "whole", VERDICTS)
+    # As if a later version of the digest told the two apart.
+    unequal = [f"{SAMPLES_VERSION}-{digit * 64}" for digit in "01"]
+    workspace.catalog.set_samples(pl.DataFrame({"digest": ends, "samples": unequal}))
+    workspace.catalog.replace_pairs(workspace.catalog.pairs(), "older")
+    if not kept:
+        shutil.rmtree(workspace.settings.cache_dir)
+    report = match(workspace)
+    assert report is not None
+    assert report.verified == (0 if kept else 1)
+    assert row() == ("scene", "unverified", VERDICTS)
+
+
+def test_pairs_of_equal_samples_are_not_looked_at_again(twins: Workspace) -> None:
+    pairs = twins.catalog.pairs()
+    for _ in range(2):
+        twins.catalog.replace_pairs(twins.catalog.pairs(), "older")
+        report = match(twins)
+        assert report is not None
+        assert (report.verified, report.reused) == (0, pairs.height)
+        assert twins.catalog.pairs().drop("run_id").equals(pairs.drop("run_id"))
+
+
+def test_another_version_of_the_digest_is_a_reason_to_match(twins: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert match(twins) is None
+    monkeypatch.setattr("deeplens_kit.pipeline.graph.SAMPLES_VERSION", "another")
+    assert not list_groups(twins).current
+    assert match(twins) is not None
+    assert list_groups(twins).current
 
 
 def test_samples_stay_when_a_picture_is_analysed_again(twins: Workspace) -> None:

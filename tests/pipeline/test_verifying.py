@@ -6,15 +6,21 @@ import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
+import cv2
+import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
 
 from deeplens_kit.errors import Interrupted
-from deeplens_kit.matching.verification import VERIFICATION
-from deeplens_kit.pipeline import MatchReport, ProgressSnapshot, Workspace, index, list_objects, match
+from deeplens_kit.matching import STRICT
+from deeplens_kit.matching.verification import Look
+from deeplens_kit.pipeline import MatchReport, ProgressSnapshot, Workspace, index, list_groups, list_objects, match
+from deeplens_kit.pipeline.confirming import Confirming
+from deeplens_kit.pipeline.look_names import VERDICTS, look_name, resolution_name, verdict_name
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.settings import MatchSettings
@@ -76,7 +82,7 @@ def test_every_pair_is_looked_at_once(copies: Workspace, pictures: Path) -> None
     assert first.verified == copies.catalog.pairs().height > 50
     assert (first.reused, first.unverified, first.pending) == (0, 0, 0)
     assert seen.stages["verify"].failures == 0
-    assert set(copies.catalog.pairs()["verification"]) == {VERIFICATION}
+    assert set(copies.catalog.pairs()["verification"]) == {VERDICTS}
     assert parts(copies) == []
     assert match(copies) is None
     pairs = pairs_of(copies)
@@ -209,3 +215,99 @@ def test_rounds_share_what_is_known_and_what_was_counted(copies: Workspace) -> N
     other = PairVerifier(copies, PictureLooks.of_workspace(copies))
     other.verify(pairs)
     assert (other.counts.looked_at, other.counts.reused) == (0, pairs.height)
+
+
+def test_what_was_seen_in_pictures_decoded_otherwise_is_seen_again(
+    copies: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = matched(copies)
+    assert match(copies) is None
+    measured = copies.catalog.pairs()["resolution"].is_finite().sum()
+    assert measured
+    looked = sorted((Path(copies.settings.cache_dir) / "looks").iterdir())
+    # As in a release that makes other grey samples of the same bytes.
+    for module in ("verifying", "resolving", "graph"):
+        monkeypatch.setattr(f"deeplens_kit.pipeline.{module}.VERDICTS", verdict_name(grey="another"))
+    for module in ("resolving", "graph"):
+        monkeypatch.setattr(f"deeplens_kit.pipeline.{module}.RESOLUTIONS", resolution_name(grey="another"))
+    monkeypatch.setattr("deeplens_kit.pipeline.look_files.LOOKS", look_name(grey="another"))
+    seen = Seen()
+    again = matched(copies, progress=seen)
+    assert (again.verified, again.reused) == (first.verified, 0)
+    assert seen.stages["resolution"].done >= measured
+    assert set(copies.catalog.pairs()["verification"]) == {verdict_name(grey="another")}
+    assert len(sorted((Path(copies.settings.cache_dir) / "looks").iterdir())) == len(looked) + 1
+    assert match(copies) is None
+
+
+def test_two_pictures_that_cannot_be_compared_cost_their_pairs_alone(
+    copies: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    matched(copies)
+    expected = pairs_of(copies)
+    forget(copies)
+    odd = dict(list_objects(copies).select("path", "digest").iter_rows())["coffee 3.jpg"]
+    look = PictureLooks.look
+
+    def failing(looks: PictureLooks, digest: str) -> Look | None:
+        if digest == odd:
+            cv2.resize(np.zeros((0, 0), np.uint8), (4, 4))
+        return look(looks, digest)
+
+    monkeypatch.setattr(PictureLooks, "look", failing)
+    seen = Seen()
+    report = matched(copies, progress=seen)
+    theirs = (pl.col("digest_a") == odd) | (pl.col("digest_b") == odd)
+    count = expected.filter(theirs).height
+    assert report.failed == report.unverified == seen.stages["verify"].failures == count > 5
+    assert (report.verified, report.pending) == (expected.height - count, 0)
+    found = pairs_of(copies)
+    assert set(found.filter(theirs)["relation"]) == {"unverified"}
+    assert found.filter(~theirs).drop("sscd_normalised").equals(expected.filter(~theirs).drop("sscd_normalised"))
+    assert odd not in list_groups(copies).groups["digest"]
+    lines = [line for line in caplog.text.splitlines() if "two pictures cannot be compared" in line]
+    assert len([line for line in lines if "stage=verify" in line]) == count
+    for digest_a, digest_b in expected.filter(theirs).select("digest_a", "digest_b").iter_rows():
+        assert any(digest_a in line and digest_b in line for line in lines)
+    # They would fail again: that is no reason to match.
+    assert match(copies) is None
+    monkeypatch.undo()
+    again(copies)
+    assert matched(copies).verified == count
+    assert pairs_of(copies).equals(expected)
+
+
+class Asked(PairVerifier):
+    """Remembers what it was asked."""
+
+    asked: list[pl.DataFrame]
+
+    def verify(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        self.asked.append(pairs.select("digest_a", "digest_b"))
+        return super().verify(pairs)
+
+
+def test_pairs_of_a_picture_that_cannot_be_read_are_asked_for_once(copies: Workspace, pictures: Path) -> None:
+    pictures_of = copies.catalog.pictures().sort("digest")
+    names = dict(list_objects(copies).drop_nulls("digest").select("path", "digest").iter_rows())
+    matched(copies)
+    # A chain of copies, whose ends meet after rounds, and beside it one that leads to a picture that is gone.
+    chain = ["coffee.jpg", *(f"coffee {number}.jpg" for number in range(8))]
+    beside = ["astronaut.jpg", "astronaut 0.jpg", "astronaut 1.jpg"]
+    links = [tuple(sorted((names[a], names[b]))) for row in (chain, beside) for a, b in pairwise(row)]
+    wanted = pl.DataFrame(links, schema=["digest_a", "digest_b"], orient="row")
+    found = copies.catalog.pairs().join(wanted, on=["digest_a", "digest_b"], how="semi", maintain_order="left")
+    assert found.height == len(links)
+    copies.catalog.replace_pairs(found, "older")
+    (pictures / "astronaut.jpg").unlink()
+    verifier = Asked(copies, PictureLooks.of_workspace(copies))
+    verifier.asked = []
+    confirming = Confirming(pictures_of, {}, STRICT, MatchSettings().sscd_min_cosine, "run")
+    confirming.confirmed(found, verifier)
+    asked = pl.concat(verifier.asked)
+    gone = tuple(sorted((names["astronaut.jpg"], names["astronaut 1.jpg"])))
+    assert len(verifier.asked) == 4
+    assert asked.rows().count(gone) == 1
+    assert asked.height == asked.unique().height
+    counts = verifier.counts
+    assert (counts.unverified, counts.pending) == (1, 1)

@@ -40,9 +40,13 @@ class GifReader:
 
     def _walk(self) -> None:
         data, at = self._data, self._palette_end
+        self._end = len(data)
         control: tuple[int, int] | None = None
-        while at < len(data) and data[at] != _TRAILER:  # many writers leave the trailer out
+        while at < len(data):  # many writers leave the trailer out
             start = at
+            if data[at] == _TRAILER:
+                self._end = at + 1
+                break
             if data[at] == _EXTENSION:
                 label = data[at + 1 : at + 2]
                 at = _skip_blocks(data, at + 2)
@@ -63,6 +67,11 @@ class GifReader:
                 break  # padding after the last block
             else:
                 raise ValueError(f"block {data[at]:#04x} is unknown")
+
+    @property
+    def end(self) -> int:
+        """Where the picture ends in the bytes: behind its trailer, or with the last block of a file without."""
+        return self._end
 
     @property
     def header(self) -> Header:
