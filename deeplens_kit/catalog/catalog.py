@@ -28,7 +28,7 @@ __all__ = ["KEEP_OLD_VERSIONS", "SCHEMA_VERSION", "Catalog"]
 
 # 1: the first format. 2: objects.link_count; dominant_tone, colourfulness and effective_pixels of pictures.
 # 3: samples of pictures; found_by, hub, and what normalisation, regions and verification saw of pairs.
-# 4: transform of pairs.
+# 4: transform and view_pdq of pairs.
 SCHEMA_VERSION = 4
 # A reader that opened a version before a compaction may go on reading it for this long.
 KEEP_OLD_VERSIONS = timedelta(hours=1)

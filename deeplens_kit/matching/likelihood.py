@@ -63,6 +63,8 @@ class Likelihood:
         if "verification" not in pairs.columns:
             names = {"plain_odds": pl.Float32(), "page_odds": pl.Float32()}
             return pl.DataFrame(schema=names).clear(pairs.height)
+        if "view_pdq" not in pairs.columns:
+            pairs = pairs.with_columns(view_pdq=pl.lit(None, pl.Int32))
         seen = pl.col("verification").is_not_null()
         return pairs.select(
             pl.when(seen).then(odds + _sum(terms)).cast(pl.Float32).alias(name)
@@ -81,7 +83,8 @@ class Likelihood:
 
 
 _EVIDENCE: dict[str, pl.Expr] = {
-    "pdq_distance": pl.col("pdq_distance").cast(pl.Float64).fill_null(WITHOUT_PDQ),
+    # Of turned pictures the hashes of the turned views tell, where there are any; those from bits alone err.
+    "pdq_distance": pl.min_horizontal("pdq_distance", "view_pdq").cast(pl.Float64).fill_null(WITHOUT_PDQ),
     "points": (pl.col("inliers").cast(pl.Float64).fill_null(0.0) + 1.0).log(),
     "inlier_share": pl.col("inlier_share").cast(pl.Float64).fill_null(0.0),
     "difference": pl.col("difference").cast(pl.Float64).fill_null(1.0),

@@ -144,6 +144,7 @@ def pairs(numbers: Iterable[int], *, run: str = "r1") -> pl.DataFrame:
             "found_by": "pdq,phash",
             "hub": False,
             "region_a": [0.0, 0.25, 1.0, n / 64] if n % 4 else None,
+            "view_pdq": n if n % 4 == 1 else None,
             "transform": [1.0, 0.0, n / 3, 0.0, 1.0, -1e-9] if n % 4 else None,
             "tier": "copy",
             "relation": "unverified",

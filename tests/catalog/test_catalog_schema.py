@@ -99,7 +99,7 @@ _NEW_IN_3 = {
         ),
     ],
 }
-_NEW_IN_4 = {"pairs": [pa.field("transform", pa.list_(_D, 6))]}
+_NEW_IN_4 = {"pairs": [pa.field("transform", pa.list_(_D, 6)), pa.field("view_pdq", _I)]}
 _SPEC_1 = (
     '{"columns": [], "kind": "vector", "metric": "cosine", "name": "tiny", "preprocessing": "plain/1", "size": 4, '
     '"source": "made for tests", "version": 1, "weights": ""}'

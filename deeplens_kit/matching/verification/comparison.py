@@ -8,16 +8,18 @@ squares agree best on a coarse grid is looked at closely.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from deeplens_kit.features.kernels import pdq_hash
 from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
 from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
 from deeplens_kit.matching.verification.base import Box, Look
 from deeplens_kit.matching.verification.geometry import Model, dihedral_model, fit_model
-from deeplens_kit.matching.verification.relation import relate
+from deeplens_kit.matching.verification.relation import View, relate
 from deeplens_kit.schemas import Relation
 
 __all__ = ["Findings", "compare_looks"]
@@ -39,6 +41,8 @@ _SAME_MOVEMENT = 0.01  # of the diagonal, inclusive: refining brings proposals n
 _SEVERAL = 40.0  # squares: so many that agree carry a proposal fully
 
 _LEAST_OVERLAP = 0.2
+_NEARLY_ALL = 0.9  # of either picture, inclusive: below, hashes of whole views have nothing to compare
+_PDQ_SIDE_PX, _PDQ_LEAST_PX, _PDQ_BYTES = 384, 5, 32  # as the feature `pdq` hashes thumbnails
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,7 @@ class Findings:
     region_a: Box
     region_b: Box
     matrix: NDArray[np.float64]
+    view_pdq: int | None
 
 
 def compare_looks(a: Look, b: Look) -> Findings | None:
@@ -105,7 +110,12 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
         region_a=view.region_a,
         region_b=view.region_b,
         matrix=found.matrix,
+        view_pdq=_view_pdq(a, b, orientation) if hinted and orientation and _shows_all(view) else None,
     )
+
+
+def _shows_all(view: View) -> bool:
+    return min(view.covered_a, view.covered_b) >= _NEARLY_ALL
 
 
 def _by_features(a: Look, b: Look, *, mirrored: bool, negative: bool) -> Model | None:
@@ -139,11 +149,26 @@ def _worth(found: Alignment) -> float:
 def _whole_views(a: Look, b: Look) -> tuple[float, int]:
     """The correlation of the tiny pictures, the strongest of eight orientations, and which it is."""
     one, other = _tiny(a), _tiny(b)
-    upright = [one, np.rot90(one, -1), np.rot90(one, 2), np.rot90(one, 1)]
-    turned = [*upright, one[:, ::-1], one[::-1], one.T, np.rot90(one, 2).T]
-    found = [float(np.vdot(np.ascontiguousarray(variant), other)) for variant in turned]
+    found = [float(np.vdot(np.ascontiguousarray(variant), other)) for variant in _orientations(one)]
     orientation = int(np.argmax(np.abs(found)))
     return found[orientation], orientation
+
+
+def _orientations(picture: NDArray[Any]) -> list[NDArray[Any]]:
+    """A picture turned clockwise by quarters, then mirrored, turned over, transposed both ways: as `dihedral_model`."""
+    turned = [picture, np.rot90(picture, -1), np.rot90(picture, 2), np.rot90(picture, 1)]
+    return [*turned, picture[:, ::-1], picture[::-1], picture.T, np.rot90(picture, 2).T]
+
+
+def _view_pdq(a: Look, b: Look, orientation: int) -> int:
+    """Bits of PDQ that differ once a is turned as b: the hashes alone tell of turned pictures with 14 wrong bits."""
+    hashes = np.zeros((2, _PDQ_BYTES), np.uint8)
+    for look, way, out in ((a, orientation, hashes[0]), (b, 0, hashes[1])):
+        scale = min(1.0, _PDQ_SIDE_PX / max(look.width, look.height))
+        size = max(_PDQ_LEAST_PX, round(look.width * scale)), max(_PDQ_LEAST_PX, round(look.height * scale))
+        grey = _orientations(cv2.resize(look.levels[0], size, interpolation=cv2.INTER_AREA))[way]
+        pdq_hash(np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2)), out)
+    return int(np.unpackbits(hashes[0] ^ hashes[1]).sum())
 
 
 def _tiny(look: Look) -> NDArray[np.float32]:

@@ -37,6 +37,7 @@ EVIDENCE_COLUMNS = (
     "region_a",
     "region_b",
     "transform",
+    "view_pdq",
     "relation",
 )
 """Columns of PAIRS that `verify_pairs` fills."""
@@ -113,6 +114,7 @@ def _row(found: Findings | None, a: Look, b: Look) -> Mapping[str, object]:
         "region_a": list(found.region_a),
         "region_b": list(found.region_b),
         "transform": list(shares_of(found.matrix, (a.width, a.height), (b.width, b.height))),
+        "view_pdq": found.view_pdq,
         "relation": str(found.relation),
     }
 
