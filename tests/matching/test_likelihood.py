@@ -12,9 +12,9 @@ from deeplens_kit.matching.likelihood import LIKELIHOOD
 NUMBERS = {
     "inliers": pl.Int32, "inlier_share": pl.Float32, "difference": pl.Float32, "agreement": pl.Float32,
     "agreement_low": pl.Float32, "correlation": pl.Float32, "cells": pl.Int32, "wobble_px": pl.Float32,
-    "covered_a": pl.Float32, "covered_b": pl.Float32, "pdq_distance": pl.Int32,
+    "covered_a": pl.Float32, "covered_b": pl.Float32, "pdq_distance": pl.Int32, "view_pdq": pl.Int32,
 }  # fmt: skip
-BETTER_WHEN_LESS = {"difference", "wobble_px", "pdq_distance"}
+BETTER_WHEN_LESS = {"difference", "wobble_px", "pdq_distance", "view_pdq"}
 SCHEMA = {"verification": pl.Utf8, "page_like": pl.Boolean, "low_information": pl.Boolean, **NUMBERS}
 SHARE = st.floats(0, 1, width=32)
 EVIDENCE = st.fixed_dictionaries(
@@ -23,6 +23,7 @@ EVIDENCE = st.fixed_dictionaries(
         "agreement": st.floats(-1, 1, width=32), "agreement_low": st.floats(-1, 1, width=32), "correlation": SHARE,
         "cells": st.integers(0, 3000), "wobble_px": st.floats(0, 2, width=32), "covered_a": SHARE,
         "covered_b": SHARE, "pdq_distance": st.one_of(st.none(), st.integers(0, 256)),
+        "view_pdq": st.one_of(st.none(), st.integers(0, 256)),
         "page_like": st.one_of(st.none(), st.booleans()), "low_information": st.one_of(st.none(), st.booleans()),
     }
 )  # fmt: skip

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pdqhash
 import polars as pl
 import pytest
 from looked_pictures import compared, grey_of, look, saved, sized
-from PIL import Image
+from PIL import Image, ImageOps
 
 from data.edits import cropped, mirrored, scaled
 from deeplens_kit.matching.likelihood import LIKELIHOOD
@@ -128,3 +129,24 @@ def test_what_is_stored_gives_the_ratio_that_the_look_itself_would(seen: pl.Data
     expected = resolution_ratio(grey_of(first), grey_of(second), compared(first, second).matrix)
     assert np.isfinite(found)
     assert found == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("way", [None, *Image.Transpose], ids=lambda way: "upright" if way is None else way.name)
+def test_the_hash_of_a_turned_view_is_that_of_the_turned_picture(way: Image.Transpose | None) -> None:
+    picture = sized("astronaut")
+    turned = saved(picture if way is None else picture.transpose(way), 85)
+    found = compared(picture, turned)
+    # Nothing to undo: the stored hashes tell.
+    assert (found.view_pdq is None) == (way is None)
+    if found.view_pdq is not None and way is not None:
+        hashes = [
+            pdqhash.compute(np.asarray(ImageOps.contain(side.convert("RGB"), (384, 384))))[0]
+            for side in (picture.transpose(way), turned)
+        ]
+        assert found.view_pdq <= 6
+        assert abs(found.view_pdq - int((hashes[0] != hashes[1]).sum())) <= 6
+
+
+def test_parts_have_no_hash_of_the_view() -> None:
+    picture = sized("astronaut")
+    assert compared(picture, mirrored(cropped(picture, 0.1, 0.1, 0.8, 0.8))).view_pdq is None
