@@ -409,11 +409,17 @@ def test_a_soft_original_is_measured_against_what_resolves_as_much_not_against_n
             picture("noisy", taken_at=late, effective_pixels=12_000_000, size_bytes=5_000_000),
             picture("thumb", width_px=640, height_px=480, effective_pixels=200_000),
         ],
-        [pair("soft", "noisy", 0), pair("soft", "thumb"), pair("noisy", "thumb")],
+        [pair("soft", "noisy", 0, resolution=1.0), pair("soft", "thumb"), pair("noisy", "thumb")],
     )
     groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
     assert groups.filter("is_keeper")["path"].to_list() == ["soft"]
     assert sorted(groups.filter(~pl.col("is_keeper"))["path"]) == ["noisy", "thumb"]
+    # Where the two laid on each other do not tell, the soft one may be an enlargement of less, and replaces nothing.
+    untold = made.pairs.with_columns(resolution=pl.lit(None, pl.Float32))
+    found = group(made.objects, made.pictures, untold, STRICT)
+    assert found.groups.filter("is_keeper")["path"].to_list() == ["soft"]
+    assert found.groups.filter(~pl.col("is_keeper"))["path"].to_list() == ["thumb"]
+    assert found.withheld["reason"].to_list() == ["it resolves more than the keeper"]
 
 
 # --- Equal samples ---------------------------------------------------------------------------------------------------

@@ -161,6 +161,14 @@ def test_members_that_may_be_worth_more_are_withheld(
         (UNMEASURED, HALF, 2.0, Withhold.NO),
         (BIG, HALF, float("nan"), Withhold.NO),
         (HALF, BIG, float("nan"), Withhold.DETAIL),
+        # Of one size, and the pair does not tell: one that may have been enlarged back to it replaces nothing sharper.
+        (BIG | {"effective_pixels": 3_000_000}, BIG, float("nan"), Withhold.DETAIL),
+        (BIG | {"effective_pixels": 3_000_000}, BIG, 1.0, Withhold.NO),
+        (BIG | {"effective_pixels": 3_000_000}, BIG | {"effective_pixels": 3_300_000}, float("nan"), Withhold.NO),
+        (BIG | {"effective_pixels": 8_400_000}, BIG, float("nan"), Withhold.NO),
+        (BIG, BIG | {"effective_pixels": 3_000_000}, float("nan"), Withhold.NO),
+        (UNMEASURED, BIG, float("nan"), Withhold.NO),
+        (BIG, UNMEASURED, float("nan"), Withhold.NO),
         # An enlargement of a better saved version may be all that is left of that.
         (HALF, BIG | {"jpeg_quality": 93}, 1.0, Withhold.QUALITY),
     ],

@@ -27,17 +27,21 @@ def test_nothing_is_done_twice(workspace: Workspace) -> None:
     assert list_groups(workspace).current
 
 
-def test_only_copies_of_unequal_size_are_measured(workspace: Workspace, pictures: Path) -> None:
-    coffee = Image.open(pictures / "coffee.jpg")
-    coffee.resize((300, 200), Image.Resampling.LANCZOS).save(pictures / "smaller.jpg")
+def test_only_copies_that_thumbnails_do_not_tell_apart_are_measured(workspace: Workspace, pictures: Path) -> None:
+    small = Image.open(pictures / "coffee.jpg").resize((300, 200), Image.Resampling.LANCZOS)
+    small.save(pictures / "smaller.jpg")
+    # No larger than a thumbnail, the two of them are compared at full size as they are.
+    small.save(pictures / "smaller again.jpg", quality=90)
     index(workspace)
     names = dict(list_objects(workspace).select("digest", "path").iter_rows())
     measured = workspace.catalog.pairs().drop_nulls("resolution").select("digest_a", "digest_b", "resolution")
     ratios = {tuple(sorted((names[a], names[b]))): max(ratio, 1 / ratio) for a, b, ratio in measured.iter_rows()}
+    large, less = ("coffee.jpg", "more/coffee small.jpg"), ("smaller again.jpg", "smaller.jpg")
     assert ratios == {
-        ("coffee.jpg", "smaller.jpg"): pytest.approx(2.0, rel=0.02),
-        ("more/coffee small.jpg", "smaller.jpg"): pytest.approx(2.0, rel=0.02),
+        large: pytest.approx(1.0, rel=0.02),
+        **{(one, other): pytest.approx(2.0, rel=0.02) for one in large for other in less},
     }
+    assert workspace.catalog.pairs().height == len(ratios) + 1
     # The pairs tell; no picture has to be judged by itself.
     assert workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls().is_empty()
 
@@ -80,7 +84,9 @@ def test_a_picture_is_judged_by_itself_where_its_copy_does_not_tell(workspace: W
     names = dict(list_objects(workspace).select("digest", "path").iter_rows())
     measured = workspace.catalog.pictures(columns=["digest", "effective_pixels"]).drop_nulls()
     assert {names[digest] for digest in measured["digest"]} == {"coffee.jpg", "smaller.png", "more/coffee small.jpg"}
-    assert workspace.catalog.pairs()["resolution"].null_count() == workspace.catalog.pairs().height
+    told = workspace.catalog.pairs().drop_nulls("resolution")
+    assert told["resolution"].to_list() == [pytest.approx(1.0, rel=0.02)]
+    assert {names[told["digest_a"][0]], names[told["digest_b"][0]]} == {"coffee.jpg", "more/coffee small.jpg"}
 
 
 def test_measuring_before_does_not_change_the_pairs(workspace: Workspace, pictures: Path) -> None:
