@@ -10,11 +10,12 @@ from deeplens_kit.matching.equal_samples import PIXELS_SCORE, SAMPLE_FACTS, mark
 from deeplens_kit.matching.families import find_families
 from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.groups import Grouping, group
-from deeplens_kit.matching.policy import POLICY_COLUMNS, keeper_order
+from deeplens_kit.matching.policy import keeper_order
 from deeplens_kit.matching.regrouping import Regrouper, Regrouping
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, STRICT, Clause, Rule, ScoreCurve, tiers_of, with_context
 from deeplens_kit.matching.sentences import explain
 from deeplens_kit.matching.thresholds import Thresholds
+from deeplens_kit.matching.traits import POLICY_COLUMNS
 
 __all__ = [
     "BORDERLINE",

@@ -30,8 +30,9 @@ from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.hubs import hub_pictures, worth_a_look
 from deeplens_kit.matching.keepers import keeper_candidates, keepers_to_try
 from deeplens_kit.matching.neighbours import HammingIndex, VectorIndex
-from deeplens_kit.matching.policy import keeper_order, picture_traits
+from deeplens_kit.matching.policy import keeper_order
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, scores_of, tiers_of, with_context
+from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import PAIRS, Relation, Tier
 from deeplens_kit.settings import MatchSettings
 from deeplens_kit.telemetry import get_logger

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
-from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, picture_traits, withhold_codes
+from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, withhold_codes
 from deeplens_kit.matching.related import related_copies
 from deeplens_kit.matching.relations import allowed_relations, mark_foreign, mark_tilted, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
 from deeplens_kit.matching.sentences import keeper_sentence, member_sentences
+from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
 from deeplens_kit.matching.view_words import VIEW_COLUMNS, relation_towards
 from deeplens_kit.schemas import GROUPS, PAIRS, WITHHELD, Relation, Tier

@@ -12,8 +12,9 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.likelihood import LIKELIHOOD
-from deeplens_kit.matching.policy import ComparedTraits, picture_traits, withhold_codes
+from deeplens_kit.matching.policy import withhold_codes
 from deeplens_kit.matching.relations import may_be_told, one_view, relation_codes
+from deeplens_kit.matching.traits import ComparedTraits, picture_traits
 from deeplens_kit.matching.upscales import oriented, outdone_by, resolved_pixels
 from deeplens_kit.matching.view_words import relation_towards
 from deeplens_kit.schemas import Tier

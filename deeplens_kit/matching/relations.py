@@ -14,13 +14,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.errors import UnknownNameError
-from deeplens_kit.matching.policy import (
-    DENSITY_TOLERANCE,
-    QUALITY_TOLERANCE,
-    SIDE_TOLERANCE,
-    ComparedTraits,
-    Withhold,
-)
+from deeplens_kit.matching.policy import Withhold
+from deeplens_kit.matching.traits import DENSITY_TOLERANCE, QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits
 from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [

@@ -13,7 +13,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.policy import RESOLVES_LESS, SIDE_TOLERANCE, known_columns
+from deeplens_kit.matching.policy import RESOLVES_LESS
+from deeplens_kit.matching.traits import SIDE_TOLERANCE, known_columns
 
 __all__ = ["ADDS_NOTHING", "mark_outdone", "oriented", "outdone_by", "resolved_pixels", "with_resolution"]
 

@@ -139,7 +139,7 @@ PAIRS = TableSchema(
             "upright sides from edge to edge, so that the first of n pixels has its centre at 0.5 / n",
             nullable=True,
         ),
-        Column("view_pdq", SHORT, "bits of 256 once one is turned or mirrored as the other is", nullable=True),
+        Column("view_pdq", SHORT, "bits of 256 once one is turned, tilted or mirrored as the other is", nullable=True),
         Column("tier", TEXT, "a Tier: pixels, copy or scene"),
         Column("relation", TEXT, "a Relation"),
         Column("score", FLOAT, "0..1, comparable across tiers"),

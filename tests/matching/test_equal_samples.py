@@ -12,7 +12,7 @@ from polars.testing import assert_frame_equal
 
 from deeplens_kit.matching import PIXELS_SCORE, mark_pixels, worth_comparing
 from deeplens_kit.matching.equal_samples import mark_sources
-from deeplens_kit.matching.policy import picture_traits
+from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import PAIRS, PICTURES
 
 PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None}

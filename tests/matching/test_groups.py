@@ -16,7 +16,8 @@ from matching_worlds import World, digest_of, pair, picture, random_world, store
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching import STRICT, Clause, Rule, group, keeper_order, tiers_of, with_context
-from deeplens_kit.matching.policy import picture_traits, withhold_codes
+from deeplens_kit.matching.policy import withhold_codes
+from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import GROUPS, WITHHELD
 
 SEEDS = st.integers(0, 10**6)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deeplens_kit.features.kernels import pdq_hash
 from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
 from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
-from deeplens_kit.matching.verification.base import Box, Look
+from deeplens_kit.matching.verification.base import Affine, Box, Grey, Look
 from deeplens_kit.matching.verification.geometry import Model, dihedral_model, fit_model
 from deeplens_kit.matching.verification.relation import View, relate
 from deeplens_kit.schemas import Relation
@@ -110,12 +110,8 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
         region_a=view.region_a,
         region_b=view.region_b,
         matrix=found.matrix,
-        view_pdq=_view_pdq(a, b, orientation) if hinted and orientation and _shows_all(view) else None,
+        view_pdq=_view_pdq(a, b, view, found.matrix, orientation if hinted else 0),
     )
-
-
-def _shows_all(view: View) -> bool:
-    return min(view.covered_a, view.covered_b) >= _NEARLY_ALL
 
 
 def _by_features(a: Look, b: Look, *, mirrored: bool, negative: bool) -> Model | None:
@@ -160,15 +156,39 @@ def _orientations(picture: NDArray[Any]) -> list[NDArray[Any]]:
     return [*turned, picture[:, ::-1], picture[::-1], picture.T, np.rot90(picture, 2).T]
 
 
-def _view_pdq(a: Look, b: Look, orientation: int) -> int:
-    """Bits of PDQ that differ once a is turned as b: the hashes alone tell of turned pictures with 14 wrong bits."""
+def _view_pdq(a: Look, b: Look, view: View, matrix: Affine, orientation: int) -> int | None:
+    """Bits of PDQ that differ once one picture is turned as the other is; None where neither is turned.
+
+    The hashes alone tell of pictures turned by quarters with 14 wrong bits, and of tilted ones nothing.
+    """
+    if view.tilted is not None:
+        upright, tilted = (b, a) if view.tilted == "a" else (a, b)
+        to_upright = matrix if view.tilted == "a" else np.asarray(cv2.invertAffineTransform(matrix), np.float64)
+        return _bits_apart(_laid_on(tilted, upright, to_upright), upright.levels[0])
+    if orientation and min(view.covered_a, view.covered_b) >= _NEARLY_ALL:
+        return _bits_apart(_orientations(_thumbnail(a.levels[0]))[orientation], b.levels[0])
+    return None
+
+
+def _laid_on(tilted: Look, upright: Look, matrix: Affine) -> Grey:
+    """The tilted picture straightened; what it lost by that is taken from the upright one."""
+    size = (upright.width, upright.height)
+    straight = cv2.warpAffine(tilted.levels[0], matrix, size, flags=cv2.INTER_LINEAR)
+    shown = cv2.warpAffine(np.full_like(tilted.levels[0], 255), matrix, size, flags=cv2.INTER_NEAREST)
+    return np.where(shown > 0, straight, upright.levels[0]).astype(np.uint8)
+
+
+def _bits_apart(one: Grey, other: Grey) -> int:
     hashes = np.zeros((2, _PDQ_BYTES), np.uint8)
-    for look, way, out in ((a, orientation, hashes[0]), (b, 0, hashes[1])):
-        scale = min(1.0, _PDQ_SIDE_PX / max(look.width, look.height))
-        size = max(_PDQ_LEAST_PX, round(look.width * scale)), max(_PDQ_LEAST_PX, round(look.height * scale))
-        grey = _orientations(cv2.resize(look.levels[0], size, interpolation=cv2.INTER_AREA))[way]
-        pdq_hash(np.ascontiguousarray(np.repeat(grey[..., None], 3, axis=2)), out)
+    for grey, out in zip((one, other), hashes, strict=True):
+        pdq_hash(np.ascontiguousarray(np.repeat(_thumbnail(grey)[..., None], 3, axis=2)), out)
     return int(np.unpackbits(hashes[0] ^ hashes[1]).sum())
+
+
+def _thumbnail(grey: Grey) -> Grey:
+    scale = min(1.0, _PDQ_SIDE_PX / max(grey.shape))
+    height, width = (max(_PDQ_LEAST_PX, round(side * scale)) for side in grey.shape)
+    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _tiny(look: Look) -> NDArray[np.float32]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -61,6 +62,7 @@ class View:
         region_a: Where in a the common view lies.
         region_b: Where in b.
         turn_degrees: b against a, clockwise, -180..180.
+        tilted: The one that was turned by hand, with empty corners, of two that show one view; None for neither.
     """
 
     relation: Relation
@@ -69,6 +71,7 @@ class View:
     region_a: Box
     region_b: Box
     turn_degrees: float
+    tilted: Literal["a", "b"] | None = None
 
 
 def relate(a: Look, b: Look, found: Alignment, *, mirrored: bool, foreign: float, altered: bool = False) -> View:
@@ -86,12 +89,13 @@ def relate(a: Look, b: Look, found: Alignment, *, mirrored: bool, foreign: float
     inside_a, region_a = _overlap(a, b, back)
     inside_b, region_b = _overlap(b, a, found.matrix)
     turn = _turn(found.matrix, mirrored)
+    tilted: Literal["a", "b"] | None = None
     if altered or foreign >= FOREIGN_AREA or _stick_out_both(a, b, found.matrix, turn):
         relation = Relation.COMPOSITE
     else:
-        relation = _relation(a, b, found.matrix, back, inside_a, inside_b, turn)
+        relation, tilted = _relation(a, b, found.matrix, back, inside_a, inside_b, turn)
     shown = 1.0 - foreign
-    return View(relation, inside_a * shown, inside_b * shown, region_a, region_b, turn)
+    return View(relation, inside_a * shown, inside_b * shown, region_a, region_b, turn, tilted)
 
 
 def _relation(
@@ -102,7 +106,7 @@ def _relation(
     inside_a: float,
     inside_b: float,
     turn: float,
-) -> Relation:
+) -> tuple[Relation, Literal["a", "b"] | None]:
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
     turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
     full_a, full_b = _covered(a, b, back, inside_a), _covered(b, a, matrix, inside_b)
@@ -110,15 +114,16 @@ def _relation(
     tilted_b = turned and inside_b < _ALL_INSIDE and _only_corners_empty(b, a, matrix)
     all_a, all_b = full_a or tilted_a, full_b or tilted_b
     if all_a and all_b and tilted_a == tilted_b:
-        return Relation.WHOLE
+        return Relation.WHOLE, None
+    tilted: Literal["a", "b"] | None = None if tilted_a == tilted_b else "a" if tilted_a else "b"
     if all_a and all_b:
         # Both show the view; that with empty corners was made from the upright one, and never the other way round.
-        return Relation.PART if tilted_a else Relation.CONTAINS
+        return (Relation.PART if tilted_a else Relation.CONTAINS), tilted
     if all_a and not _pasted(b, a, matrix):
-        return Relation.PART
+        return Relation.PART, tilted
     if all_b and not _pasted(a, b, back):
-        return Relation.CONTAINS
-    return Relation.COMPOSITE
+        return Relation.CONTAINS, tilted
+    return Relation.COMPOSITE, None
 
 
 def _covered(of: Look, other: Look, to_of: Affine, inside: float) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from looked_pictures import compared, grey_of, look, saved, sized
 from PIL import Image, ImageOps
 
-from data.edits import cropped, mirrored, scaled
+from data.edits import cropped, mirrored, scaled, tilted
 from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.verification import EVIDENCE_COLUMNS, VERIFICATION, measure_resolution, verify_pairs
 from deeplens_kit.matching.verification.base import Grey, Look
@@ -145,6 +145,14 @@ def test_the_hash_of_a_turned_view_is_that_of_the_turned_picture(way: Image.Tran
         ]
         assert found.view_pdq <= 6
         assert abs(found.view_pdq - int((hashes[0] != hashes[1]).sum())) <= 6
+
+
+@pytest.mark.parametrize("degrees", [-10, 2, 5])
+def test_a_tilted_picture_is_hashed_straightened(degrees: float) -> None:
+    picture = sized("astronaut")
+    for turned in (tilted(picture, degrees), picture.rotate(degrees, expand=True)):
+        for found in (compared(turned, picture), compared(picture, turned)):
+            assert found.view_pdq is not None and found.view_pdq <= 24
 
 
 def test_parts_have_no_hash_of_the_view() -> None:
