@@ -252,7 +252,7 @@ class Workbench:
             SettingsError: Nothing has this name (UnknownNameError), or several groups begin so.
 
         Example:
-            >>> workbench.explain("share:photos/portraits/astronaut.png").counts["keeper"]
+            >>> workbench.explain("laptop:export/astronaut_q85.jpg").counts["member"]
             1
         """
         from deeplens_kit.reporting.explanation_summary import ExplanationSummary
