@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from copied_pictures import CopiedPictures, make_copied_pictures, write_pictures
+from copied_pictures import CopiedPictures, make_copied_pictures, make_matched_pictures, write_pictures
 from PIL import Image
 from shared_folder import shared_folder
 
@@ -18,6 +18,12 @@ from deeplens_kit.pipeline import Workspace
 def pictures(tmp_path: Path) -> Path:
     """Four photographs, one of them twice, a re-encoded copy, an empty, a truncated and a foreign file."""
     return write_pictures(tmp_path / "pictures")
+
+
+@pytest.fixture(scope="session")
+def matched_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace over `pictures`, indexed and matched. Not to be changed: take a copy of it."""
+    return shared_folder(tmp_path_factory, "matched-pictures", make_matched_pictures) / "workspace"
 
 
 @pytest.fixture(scope="session")

@@ -37,6 +37,14 @@ def write_pictures(folder: Path) -> Path:
     return folder
 
 
+def make_matched_pictures(folder: Path) -> None:
+    """The photographs in `pictures`, and a workspace over them, indexed and matched."""
+    write_pictures(folder / "pictures")
+    with Workspace.create(folder / "workspace") as workspace:
+        workspace.ledger.add_location("pics", str(folder / "pictures"), {})
+        index(workspace)
+
+
 @dataclass(frozen=True, slots=True)
 class CopiedPictures:
     """A folder of photographs with copies, and workspaces over it. Not to be changed: take copies of the workspaces.
