@@ -95,14 +95,18 @@ class UnknownNameError(SettingsError):
         kind: What the name names, for example "setting" or "location".
         name: The name that was given.
         known: The names that exist; the nearest is suggested.
+        advice: Where they may be too many to list: `known` is then what is near, the nearest first, and this is what to
+            do where nothing is.
     """
 
     code = "unknown_name"
 
-    def __init__(self, kind: str, name: str, known: Iterable[str]) -> None:
-        self.kind, self.name, self.known = kind, name, tuple(sorted(known))
-        near = difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
-        hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(self.known) or 'none yet'}."
+    def __init__(self, kind: str, name: str, known: Iterable[str], *, advice: str = "") -> None:
+        names = list(known)
+        self.kind, self.name, self.known = kind, name, tuple(sorted(names))
+        near = names if advice else difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
+        hint = f"did you mean {' or '.join(map(repr, near))}?" if near else advice
+        hint = hint or f"known: {', '.join(self.known) or 'none yet'}."
         super().__init__(f"There is no {kind} named {name!r}; {hint}")
 
 

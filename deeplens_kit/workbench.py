@@ -6,10 +6,8 @@ does what the command of its name does, with the same function behind it.
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from deeplens_kit import pipeline
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.mapping import PictureMap
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.thresholds import ThresholdLab
+    from deeplens_kit.reporting.explanation_summary import ExplanationSummary
     from deeplens_kit.reporting.index_summary import IndexSummary
     from deeplens_kit.schemas import Tier
     from deeplens_kit.search import SearchFilters
@@ -166,25 +165,17 @@ class Workbench:
             >>> summary.frame.select("location", "read_files").rows()
             [('laptop', 0), ('share', 0)]
         """
-        from deeplens_kit import pipeline
-        from deeplens_kit.pipeline.stopping import stop_on_signals
-        from deeplens_kit.reporting.index_summary import IndexSummary
-        from deeplens_kit.views.index_progress import progress_listener, say_signal
+        from deeplens_kit.views.index_run import watched_index
 
-        found: list[pipeline.MatchReport] = []
-        with stop_on_signals((signal.SIGINT,), say_signal) as stop, progress_listener(quiet=quiet) as listener:
-            reports = pipeline.index(
-                self.workspace,
-                _several(names),
-                workers=workers,
-                progress=listener,
-                stop=stop,
-                and_match=and_match,
-                accept_gone=accept_gone,
-                retry_failed=retry_failed,
-                matched=found.append,
-            )
-        return IndexSummary(reports, match=found[0] if found else None)
+        return watched_index(
+            self.workspace,
+            _several(names),
+            workers=workers,
+            retry_failed=retry_failed,
+            accept_gone=accept_gone,
+            and_match=and_match,
+            quiet=quiet,
+        )
 
     def objects(self, *, private: bool = False) -> pl.DataFrame:
         """Every object with its location and its picture's facts; `private` adds where it was taken (GPS).
@@ -196,9 +187,7 @@ class Workbench:
         return pipeline.list_objects(self.workspace, private=private)
 
     def pictures(self, *, private: bool = False) -> pl.DataFrame:
-        """Every picture, that is, every distinct content, with its facts and how many objects hold it.
-
-        `private` adds where they were taken (GPS).
+        """Every distinct content with its facts and how many objects hold it; `private` adds where it was taken (GPS).
 
         Example:
             >>> workbench.pictures()["digest"].is_unique().all()
@@ -251,6 +240,24 @@ class Workbench:
             True
         """
         return self._grouped(rule, None).related
+
+    def explain(self, what: str, rule: RuleLike = None, *, include: Collection[str] = ()) -> ExplanationSummary:
+        """Why a group is one, or what stands between a file and all others; `matches` and `evidence` are frames.
+
+        Args:
+            what: The id of a group or how it begins, "location:path" of an indexed file, or its path.
+            rule: As for `groups`, and so is `include`.
+
+        Raises:
+            SettingsError: Nothing has this name (UnknownNameError), or several groups begin so.
+
+        Example:
+            >>> workbench.explain("laptop:export/astronaut_q85.jpg").counts["member"]
+            1
+        """
+        from deeplens_kit.reporting.explanation_summary import ExplanationSummary
+
+        return ExplanationSummary(pipeline.explain(self.workspace, what, rule=chosen_rule(rule), include=include))
 
     def savings(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
         """Bytes that the proposed removals would free, by location and tier, gross and realisable.
@@ -328,12 +335,7 @@ class Workbench:
         return self._searcher.search(image, filters=filters or SearchFilters(), limit=limit)
 
     def map(
-        self,
-        feature: str = "sscd_small",
-        *,
-        seed: int = 0,
-        neighbours: int = 15,
-        rule: RuleLike = None,
+        self, feature: str = "sscd_small", *, seed: int = 0, neighbours: int = 15, rule: RuleLike = None
     ) -> PictureMap:
         """A map on which pictures that are alike lie together. It is for looking; nothing is decided on it.
 
@@ -372,9 +374,7 @@ class Workbench:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 from deeplens_kit import __version__
 from deeplens_kit.cli import (
     compare_command,
+    explain_command,
     finding_commands,
     index_commands,
     location_commands,
@@ -48,6 +49,7 @@ _ORDER = (
     "pairs",
     "search",
     "compare",
+    "explain",
     "report",
     "serve",
     "upgrade",
@@ -212,6 +214,12 @@ _add(
     "deeplens search --image share:photos/cover.png --format PNG --json",
 )  # fmt: skip
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
+_add(
+    app, explain_command.explain, "explain",
+    "deeplens explain 4c1f",
+    "deeplens explain share:photos/cover.png",
+    "deeplens explain ./photos/cover.png --json",
+)  # fmt: skip
 _add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
 app.add_typer(report)
 _add(

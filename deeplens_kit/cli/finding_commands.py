@@ -13,12 +13,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
+from deeplens_kit.cli.choices import (
+    ANY_RELATION,
+    ANY_TIER,
+    INCLUDABLE,
+    PROPOSED_TIERS,
+    AnyTier,
+    Include,
+    ProposedTier,
+    RelationOfPair,
+    chosen,
+)
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
 from deeplens_kit.cli.withheld import related_rows, withheld_rows, withheld_sheet
-from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.reporting.words import format_bytes, format_count, format_score, plural
 
 if TYPE_CHECKING:
@@ -29,51 +39,14 @@ if TYPE_CHECKING:
 
 __all__ = ["duplicates", "pairs", "savings"]
 
-_ANY_TIER = ("bytes", "pixels", "copy", "scene")
-_PROPOSED_TIERS = ("bytes", "pixels", "copy")
-_AnyTier = Annotated[
-    list[str] | None,
-    typer.Option("--tier", metavar="|".join(_ANY_TIER), help="Only evidence of this strength; may come again."),
-]
-_ProposedTier = Annotated[
-    list[str] | None,
-    typer.Option("--tier", metavar="|".join(_PROPOSED_TIERS), help="Only evidence of this strength; may come again."),
-]
-
-_ANY_RELATION = ("whole", "part", "contains", "composite", "unverified")
-_INCLUDABLE = ("composite", "contains", "part")
-_Relation = Annotated[
-    list[str] | None,
-    typer.Option("--relation", metavar="|".join(_ANY_RELATION), help="Only how a stands to b; may come again."),
-]
-_Include = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include",
-        metavar="|".join(_INCLUDABLE),
-        help="Propose these relations too: look at each before you act; may come again.",
-    ),
-]
-
 _SHOWN_PAIRS = 50
 _SHOWN_GROUPS = 20
 
 
-def _chosen(kind: str, given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
-    for name in given or ():
-        if name not in allowed:
-            raise UnknownNameError(kind, name, allowed)
-    return given or None
-
-
-def _tiers(given: list[str] | None, allowed: Sequence[str]) -> list[str] | None:
-    return _chosen("tier", given, allowed)
-
-
 def pairs(
     context: typer.Context,
-    tier: _AnyTier = None,
-    relation: _Relation = None,
+    tier: AnyTier = None,
+    relation: RelationOfPair = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Pairs at most; the table shows 50 by default.")] = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -83,8 +56,8 @@ def pairs(
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        relations = _chosen("relation", relation, _ANY_RELATION)
-        frame = pipeline.list_pairs(workspace, _tiers(tier, _ANY_TIER), relations=relations)
+        relations = chosen("relation", relation, ANY_RELATION)
+        frame = pipeline.list_pairs(workspace, chosen("tier", tier, ANY_TIER), relations=relations)
         frame = _with_object_ids(workspace, frame)
         current = pipeline.is_current(workspace)
         notes = pipeline.caveats(workspace, current=current)
@@ -92,7 +65,7 @@ def pairs(
     in_all = frame.height
     rows = frame if limit is None else frame.head(limit)
     first = rows.head(limit or _SHOWN_PAIRS)
-    counts = {name: frame.filter(frame["tier"] == name).height for name in _ANY_TIER}
+    counts = {name: frame.filter(frame["tier"] == name).height for name in ANY_TIER}
     closing = [f"{plural(in_all, 'pair')}: " + ", ".join(f"{n:,} {name}" for name, n in counts.items() if n) + "."]
     if first.height < in_all and csv is None:
         closing.append(f"Showing {first.height:,}; all of them with --csv, or more with --limit.")
@@ -143,8 +116,8 @@ def _pairs_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
 
 def duplicates(
     context: typer.Context,
-    tier: _ProposedTier = None,
-    include: _Include = None,
+    tier: ProposedTier = None,
+    include: Include = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with thumbnails and evidence.")
     ] = None,
@@ -164,8 +137,8 @@ def duplicates(
         from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, by_freed
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
-        widened = _chosen("relation", include, _INCLUDABLE) or []
-        view = pipeline.list_groups(workspace, _tiers(tier, _PROPOSED_TIERS), include=widened)
+        widened = chosen("relation", include, INCLUDABLE) or []
+        view = pipeline.list_groups(workspace, chosen("tier", tier, PROPOSED_TIERS), include=widened)
         coverage = pipeline.of_active_locations(workspace, pipeline.coverage(workspace))
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
@@ -349,7 +322,7 @@ def _write_page(
     write_atomically(target, render_duplicates_page(described, lambda digest: pipeline.thumbnail(workspace, digest)))
 
 
-def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = False, csv: Csv = None) -> None:
+def savings(context: typer.Context, tier: ProposedTier = None, as_json: Json = False, csv: Csv = None) -> None:
     """Say what the copies cost, by location and tier: their size, and what removing them would free."""
     check_outputs(csv)
     with opened(context, csv) as workspace:
@@ -357,7 +330,7 @@ def savings(context: typer.Context, tier: _ProposedTier = None, as_json: Json = 
         from deeplens_kit.reporting.savings_numbers import add_up_savings
         from deeplens_kit.reporting.totals import add_up_coverage
 
-        frame = pipeline.summarise_savings(workspace, _tiers(tier, _PROPOSED_TIERS))
+        frame = pipeline.summarise_savings(workspace, chosen("tier", tier, PROPOSED_TIERS))
         covered = add_up_coverage(pipeline.of_active_locations(workspace, pipeline.coverage(workspace)))
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
         current = pipeline.is_current(workspace)

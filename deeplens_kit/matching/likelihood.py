@@ -74,6 +74,29 @@ class Likelihood:
             )
         )
 
+    def parts(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """What the log odds of each pair add up from: one row for each of its terms, none where nothing looked at it.
+
+        Args:
+            pairs: Evidence columns of PAIRS, `page_like` (null counts as true) and `low_information`.
+
+        Returns:
+            `row` (of `pairs`), `evidence` (a name in `_EVIDENCE`; `start` for the odds where no evidence speaks for it,
+            `low_information` for what that takes off) and Float64 `log_odds`. The log odds of a row add up to the
+            logit of its `probability`.
+        """
+        numbered = pairs.with_row_index("row").filter(pl.col("verification").is_not_null())
+        is_page = pl.col("page_like").fill_null(True)
+        found = []
+        for rows, odds, terms in (
+            (numbered.filter(~is_page), self.plain_odds, self.plain),
+            (numbered.filter(is_page), self.page_odds, self.page),
+        ):
+            adds = {"start": pl.lit(odds)} | {term.evidence: _sum((term,)) for term in terms}
+            found += [_part(rows, name, added) for name, added in adds.items()]
+        found.append(_part(numbered.filter("low_information"), "low_information", pl.lit(self.low_odds)))
+        return pl.concat(found)
+
     @property
     def probability(self) -> pl.Expr:
         """Float32 0..1 from `plain_odds`, `page_odds`, `page_like` (null counts as true) and `low_information`."""
@@ -95,6 +118,10 @@ _EVIDENCE: dict[str, pl.Expr] = {
     "wobble_px": pl.col("wobble_px").cast(pl.Float64).fill_null(1.0),
     "covered": pl.max_horizontal("covered_a", "covered_b").cast(pl.Float64).fill_null(0.0),
 }
+
+
+def _part(rows: pl.DataFrame, evidence: str, log_odds: pl.Expr) -> pl.DataFrame:
+    return rows.select("row", evidence=pl.lit(evidence), log_odds=log_odds.cast(pl.Float64))
 
 
 def _sum(terms: tuple[Term, ...]) -> pl.Expr:

@@ -16,7 +16,15 @@ from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
 from deeplens_kit.matching.view_words import seen_from_keeper, view_sentences
 from deeplens_kit.schemas import PAIRS, Tier
 
-__all__ = ["TURNED_PDQ_MAX", "evidence_sentence", "explain", "keeper_sentence", "member_sentences", "turned"]
+__all__ = [
+    "TURNED_PDQ_MAX",
+    "bound_words",
+    "evidence_sentence",
+    "explain",
+    "keeper_sentence",
+    "member_sentences",
+    "turned",
+]
 
 _EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
 _MEGAPIXEL = 1_000_000
@@ -119,7 +127,7 @@ def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
     if page_like:
         said.append("One tone covers most of a picture, as on a page: its bounds are narrower.")
     if context["other_shots"] and rule.other_shots is not None:
-        said.append(f"The cameras noted different times: two shots, unless {_bounds(rule.other_shots)}.")
+        said.append(f"The cameras noted different times: two shots, unless {bound_words(rule.other_shots)}.")
     if context["low_information"]:
         said.append("A picture holds too little information to be told from others: only equal bytes would count.")
     frame = _row(pair, context)
@@ -163,7 +171,8 @@ def _signal(column: str, value: object, clauses: tuple[Clause, ...]) -> str:
     return f"{found}, the rule asks for {allowed}: {'met' if met else 'not met'}."
 
 
-def _bounds(clause: Clause) -> str:
+def bound_words(clause: Clause) -> str:
+    """The bounds of a clause: "likelihood is at least 0.9 and pdq is at most 24"."""
     return " and ".join(
         f"{name.rsplit('_', 1)[0].replace('_', ' ')} is {'at most' if name.endswith('_max') else 'at least'} {value:g}"
         for name, value in clause.bounds.items()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline.compare import Comparison, ScoreLine, compare_files
+    from deeplens_kit.pipeline.explaining import Explanation, explain
     from deeplens_kit.pipeline.findings import (
         GroupsView,
         coverage,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Comparison",
+    "Explanation",
     "GroupsView",
     "IndexReport",
     "MatchReport",
@@ -53,6 +55,7 @@ __all__ = [
     "check_locations",
     "compare_files",
     "coverage",
+    "explain",
     "index",
     "is_current",
     "last_runs",
@@ -72,6 +75,7 @@ __all__ = [
 
 _HOMES = {
     "Comparison": "compare",
+    "Explanation": "explaining",
     "GroupsView": "findings",
     "IndexReport": "location_run",
     "MatchReport": "graph",
@@ -90,6 +94,7 @@ _HOMES = {
     "check_locations": "workspace",
     "compare_files": "compare",
     "coverage": "findings",
+    "explain": "explaining",
     "index": "indexing",
     "is_current": "graph",
     "last_runs": "standing",

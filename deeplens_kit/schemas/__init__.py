@@ -6,10 +6,12 @@ Times are UTC unless a column says otherwise; digests are lower-case hexadecimal
 
 from deeplens_kit.schemas.answers import (
     COVERAGE,
+    EXPLAINED,
     FAMILIES,
     GROUPS,
     MAP_POINTS,
     RELATED,
+    SCORE_TERMS,
     SEARCH_PLACES,
     SEARCH_RESULTS,
     WITHHELD,
@@ -19,6 +21,7 @@ from deeplens_kit.schemas.stored import FAILURES, LISTING, OBJECTS, PAIRS, PICTU
 
 __all__ = [
     "COVERAGE",
+    "EXPLAINED",
     "FAILURES",
     "FAMILIES",
     "GROUPS",
@@ -28,6 +31,7 @@ __all__ = [
     "PAIRS",
     "PICTURES",
     "RELATED",
+    "SCORE_TERMS",
     "SEARCH_PLACES",
     "SEARCH_RESULTS",
     "WITHHELD",

@@ -7,7 +7,18 @@ import polars as pl
 from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
-__all__ = ["COVERAGE", "FAMILIES", "GROUPS", "MAP_POINTS", "RELATED", "SEARCH_PLACES", "SEARCH_RESULTS", "WITHHELD"]
+__all__ = [
+    "COVERAGE",
+    "EXPLAINED",
+    "FAMILIES",
+    "GROUPS",
+    "MAP_POINTS",
+    "RELATED",
+    "SCORE_TERMS",
+    "SEARCH_PLACES",
+    "SEARCH_RESULTS",
+    "WITHHELD",
+]
 
 FAMILIES = TableSchema(
     "families",
@@ -68,6 +79,51 @@ RELATED = TableSchema(
         Column("other_object_id", TEXT, "the best object of the other"),
     ),
     key=("digest", "other_digest"),
+)
+
+EXPLAINED = TableSchema(
+    "explained",
+    (
+        Column(
+            "standing",
+            TEXT,
+            "keeper (stays), member (could go), withheld (matches, not proposed), related (matches in part, not "
+            "proposed) or alike (the nearest of the others)",
+        ),
+        Column("group_id", TEXT, "as in groups, of keepers and members", nullable=True),
+        Column("location", TEXT, "name of the location"),
+        Column("path", TEXT, "as in objects"),
+        Column("other_location", TEXT, "of the file that it is held against: the keeper", nullable=True),
+        Column("other_path", TEXT, "of the same", nullable=True),
+        Column("tier", TEXT, "a Tier: of the keeper that of its group"),
+        Column("relation", TEXT, "a Relation: of the file to the other; null where there is no pair", nullable=True),
+        Column("score", FLOAT, "0..1"),
+        Column("likelihood", FLOAT, "probability that the two are copies; null where nothing looked", nullable=True),
+        Column("bound", FLOAT, "likelihood from which on (inclusive) the rule calls the two copies", nullable=True),
+        Column("reason", TEXT, "why it stays, is evidence for removal, or is not proposed"),
+        Column("seen", TEXT, "what a closer look saw of it beside the other, in words", nullable=True),
+        Column("ruled", TEXT, "the bounds of the rule and whether they are met, in words; empty for keepers"),
+        Column("companion", TEXT, "name of a file that it belongs with, where that is the reason", nullable=True),
+        Column("size_bytes", INT, "bytes of the file"),
+        Column("frees_bytes", INT, "bytes that its removal would free; 0 where it is not proposed"),
+        Column("digest", TEXT, "its picture"),
+        Column("other_digest", TEXT, "the picture of the other", nullable=True),
+        Column("object_id", TEXT, "as in objects"),
+        Column("other_object_id", TEXT, "as in objects", nullable=True),
+    ),
+)
+
+SCORE_TERMS = TableSchema(
+    "score terms",
+    (
+        Column("object_id", TEXT, "as in explained"),
+        Column("other_object_id", TEXT, "as in explained"),
+        Column("evidence", TEXT, "name of the term: start, low_information, or what was measured"),
+        Column("value", FLOAT, "what was measured; null where nothing was", nullable=True),
+        Column("log_odds", FLOAT, "what it adds to the log odds of a copy; of a pair together the likelihood's logit"),
+        Column("words", TEXT, "what was measured, in words"),
+    ),
+    key=("object_id", "other_object_id", "evidence"),
 )
 
 COVERAGE = TableSchema(

@@ -96,7 +96,10 @@ def test_relations_stand_by_family(measured: tuple[Report, Path]) -> None:
     assert set(relations) - {"different pictures"} <= set(figures["families"])
 
 
-def test_sources_that_are_one_picture_are_left_out_beside_not_instead(bench: Path, tmp_path: Path) -> None:
+def test_sources_that_are_one_picture_are_left_out_beside_not_instead(
+    bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By the command, whose JSON holds what `measure` gives and its tables show."""
     with (bench / "manifest.csv").open(encoding="utf-8", newline="") as stream:
         rows = list(csv.DictReader(stream))
     # A copy that the manifest calls another picture by mistake.
@@ -107,14 +110,19 @@ def test_sources_that_are_one_picture_are_left_out_beside_not_instead(bench: Pat
         manifest = csv.DictWriter(stream, list(rows[0]))
         manifest.writeheader()
         manifest.writerows(row | {"source_id": "mistaken"} if row is copied else row for row in rows)
-    report = copies.measure(folder, tmp_path / "workspace", same=[(copied["source_id"], "mistaken")])
-    rule = report.rows[0]
+    assert copies.main([str(folder), "--same", f"{copied['source_id']},mistaken", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    rule = report["rows"][0]
     assert list(rule) == ["signal", "full", "core", "full without --same", "core without --same"]
     assert rule["full"]["precision_of_all_listed"] < rule["full without --same"]["precision_of_all_listed"]
     assert rule["full"]["positives"] == rule["full without --same"]["positives"]
-    assert (
-        report.figures["removals"]["full"]["wrong"] and not report.figures["removals"]["full without --same"]["wrong"]
-    )
+    removals = report["removals"]
+    assert removals["full"]["wrong"] and not removals["full without --same"]["wrong"]
+    assert report["benchmark"] == "copies" and report["machine"]["cores"] >= 1 and report["seed"] == 0
+    print_tables(report)
+    shown = capsys.readouterr().out
+    assert "default rule" in shown and "upscale" in shown and "R@P0.999" in shown
+    assert "originals give way to: hard link 1\n" in shown
 
 
 def test_unknown_sources_are_one_line(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,16 +154,6 @@ def test_exported_files_are_the_answer_that_was_scored(bench: Path, measured: tu
         groups = [(row["group_id"], row["path"], row["is_keeper"] == "1") for row in csv.DictReader(stream)]
     assert again.score_removals(groups).recall == report.figures["removals"]["full"]["recall"]
     assert any("\n" in path for _, path, _ in groups)
-
-
-def test_command_line_prints_json_and_tables(bench: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert copies.main([str(bench), "--json"]) == 0
-    printed = json.loads(capsys.readouterr().out)
-    assert printed["benchmark"] == "copies" and printed["machine"]["cores"] >= 1 and printed["seed"] == 0
-    print_tables(printed)
-    shown = capsys.readouterr().out
-    assert "default rule" in shown and "upscale" in shown and "R@P0.999" in shown
-    assert "originals give way to: hard link 1\n" in shown
 
 
 def test_a_folder_that_is_no_benchmark_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

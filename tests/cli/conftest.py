@@ -7,9 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import skimage.data
 from cli_process import Deeplens, Result, in_process, make_pictures
+from PIL import Image, ImageDraw
 
 from deeplens_kit.cli import main
+from deeplens_kit.pipeline import Workspace, add_location, index
 
 
 @pytest.fixture
@@ -46,6 +49,27 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = in_process("--workspace", workspace, "index")
     assert done.code == 0, done.err
     return workspace
+
+
+@pytest.fixture(scope="session")
+def related(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace over a photograph, a crop of it, and the photograph with a caption below; not to be changed."""
+    folder = tmp_path_factory.mktemp("related")
+    pictures = folder / "pictures"
+    pictures.mkdir()
+    photograph = Image.fromarray(skimage.data.coffee())
+    photograph.save(pictures / "photo.jpg", quality=92)
+    photograph.crop((60, 40, 540, 360)).save(pictures / "crop.jpg", quality=90)
+    captioned = Image.new("RGB", (600, 465), "white")
+    captioned.paste(photograph)
+    ImageDraw.Draw(captioned).text(
+        (30, 420), "An espresso, as it was served to us in March", fill="black", font_size=24
+    )
+    captioned.save(pictures / "captioned.jpg", quality=92)
+    with Workspace.create(folder / "workspace") as workspace:
+        add_location(workspace, "pics", str(pictures))
+        index(workspace)
+    return folder / "workspace"
 
 
 @pytest.fixture

@@ -14,15 +14,15 @@ import typer
 from cli_process import ROOT, Deeplens, command, environment, in_process
 
 from deeplens_kit import __version__, errors, schemas
-from deeplens_kit.cli import finding_commands
+from deeplens_kit.cli import choices
 from deeplens_kit.cli.app import app
 from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 
 COMMANDS = [
     ("init",), ("locations",), ("locations", "add"), ("locations", "list"), ("locations", "check"),
     ("locations", "rename"), ("locations", "activate"), ("locations", "deactivate"), ("index",), ("status",),
-    ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("upgrade",), ("catalog",),
-    ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
+    ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("explain",),
+    ("upgrade",), ("catalog",), ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
 ]  # fmt: skip
 ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",)}]
 # What a report says is in its files, and a schedule is texts.
@@ -42,7 +42,7 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
         "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "search", "compare",
-        "report", "serve", "upgrade", "catalog",
+        "explain", "report", "serve", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -143,7 +143,7 @@ def test_the_current_folder_is_the_workspace_by_default(deeplens: Deeplens) -> N
 
 
 def test_tiers_are_those_of_the_schema(deeplens: Deeplens, indexed: Path) -> None:
-    assert list(finding_commands._ANY_TIER) == [str(tier) for tier in schemas.Tier]
+    assert list(choices.ANY_TIER) == [str(tier) for tier in schemas.Tier]
     done = deeplens("--workspace", indexed, "pairs", "--tier", "coppy")
     assert done.code == 2
     assert "did you mean 'copy'?" in one_line(done.err)

@@ -154,7 +154,8 @@ def test_ctrl_c_on_a_terminal_keeps_the_work(tmp_path: Path) -> None:
     assert b"Traceback" not in seen
     kept = json.loads(in_process("--workspace", workspace, "status", "--json").out)["summary"]["analysed_objects"]
     assert 0 < kept < count
-    rest = json.loads(in_process("--workspace", workspace, "index", "--json").out)["summary"]
+    # What is found of it is not the question here: all of these are copies of each other.
+    rest = json.loads(in_process("--workspace", workspace, "index", "--no-match", "--json").out)["summary"]
     assert rest["read_files"] == count - kept
     assert rest["unchanged"] == kept
 

@@ -54,14 +54,6 @@ def test_the_numbers_are_those_of_the_other_commands(deeplens: Deeplens, indexed
     assert all(run["run_id"] and run["finished_at"] for run in runs)
 
 
-def test_a_report_whose_name_is_not_utf8_is_made_and_named(indexed: Path, tmp_path: Path) -> None:
-    page = tmp_path / os.fsdecode(b"week \xff.html")
-    done = in_process("--workspace", indexed, "report", "savings", "--out", page, "--json")
-    assert done.code == 0, done.err
-    assert page.is_file()
-    assert done.json["rows"][0] == {"file": f"{tmp_path}/week \\xff.html", "size_bytes": page.stat().st_size}
-
-
 def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
     page = (reported / "report.html").read_text(encoding="utf-8")
     summary = json.loads((reported / "report.json").read_text(encoding="utf-8"))["summary"]
@@ -77,20 +69,23 @@ def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
     assert str(reported) not in page
 
 
-def test_two_reports_hold_the_same_numbers(deeplens: Deeplens, indexed: Path, reported: Path, tmp_path: Path) -> None:
-    out = tmp_path / "report-{date}.html"
-    done = deeplens("--workspace", indexed, "report", "savings", "--out", out)
+def test_two_reports_hold_the_same_numbers_whatever_their_names(indexed: Path, reported: Path, tmp_path: Path) -> None:
+    out = tmp_path / os.fsdecode(b"week \xff {date}.html")
+    done = in_process("--workspace", indexed, "report", "savings", "--out", out, "--json")
     assert (done.code, done.err) == (0, "")
-    stem = f"report-{date.today().isoformat()}"
-    assert f"Wrote {tmp_path / stem}.html" in done.out
-    assert "can be freed" in done.out
+    page = out.with_name(out.name.replace("{date}", date.today().isoformat()))
+    shown = f"{tmp_path}/week \\xff {date.today().isoformat()}.html"
+    assert done.json["rows"][0] == {"file": shown, "size_bytes": page.stat().st_size}
     first, second = (
-        json.loads(path.read_text(encoding="utf-8")) for path in (reported / "report.json", tmp_path / f"{stem}.json")
+        json.loads(path.read_text(encoding="utf-8")) for path in (reported / "report.json", page.with_suffix(".json"))
     )
     assert first.pop("report").keys() == second.pop("report").keys()
     assert first == second
     for ending in (".parquet", "-groups.parquet"):
-        assert pl.read_parquet(reported / f"report{ending}").equals(pl.read_parquet(tmp_path / f"{stem}{ending}"))
+        assert pl.read_parquet(reported / f"report{ending}").equals(
+            # polars takes no name that is not UTF-8.
+            pl.read_parquet(page.with_name(page.stem + ending).read_bytes())
+        )
 
 
 @pytest.mark.parametrize(
@@ -157,8 +152,8 @@ def test_bounds_that_nobody_measured_are_told_beside_the_figures(
     assert done.code == 0
     assert "Only the strict rule was measured" in done.err
     assert "Only the strict rule was measured" in out.read_text(encoding="utf-8")
-    strict = deeplens("--workspace", indexed, "report", "savings", "--out", out)
-    assert "strict rule" not in strict.err
+    assert f"Wrote {out}" in done.out
+    assert "can be freed" in done.out
 
 
 @pytest.mark.parametrize("target", ["", "missing/x.html", "x.txt", "-"])

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from dashboard_server import Served, serving
 from PIL import Image
-from sample_workspace import SampleWorkspace, make_sample_workspace
+from sample_workspace import SampleWorkspace, sample_workspace
 
 from deeplens_kit.pipeline import Workspace, add_location, index
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleWorkspace:
     """Not to be changed."""
-    return make_sample_workspace(tmp_path_factory.mktemp("sample"))
+    return sample_workspace(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

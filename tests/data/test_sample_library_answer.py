@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 
 import polars as pl
 import pytest
+from sample_workspace import sample_workspace
 
-from data.make_sample_library import LOCATIONS, make
-from deeplens_kit.pipeline import IndexReport, Workspace, index, list_failures, list_groups, list_objects
+from deeplens_kit.pipeline import Workspace, list_failures, list_groups, list_objects
 from deeplens_kit.storage import decode_path
 
 Place = tuple[str, str]
@@ -17,15 +16,10 @@ Place = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
-def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, list[IndexReport], dict]]:
-    folder = tmp_path_factory.mktemp("answer")
-    library = make(folder / "library").folder
-    with (library / "truth.csv").open(encoding="utf-8", newline="") as stream:
-        truth = {(row["location"], row["path"]): row for row in csv.DictReader(stream)}
-    with Workspace.create(folder / "workspace") as workspace:
-        for location in LOCATIONS:
-            workspace.ledger.add_location(location, str(library / location), {})
-        yield workspace, index(workspace), truth
+def answer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, dict]]:
+    sample = sample_workspace(tmp_path_factory)
+    with Workspace.open(sample.workspace) as workspace:
+        yield workspace, sample.truth
 
 
 def places(frame: pl.DataFrame) -> list[Place]:
@@ -41,7 +35,7 @@ def stars(workspace: Workspace) -> dict[Place, Place]:
 
 
 def test_nothing_but_copies_of_the_keeper_is_proposed(answer) -> None:
-    workspace, _, truth = answer
+    workspace, truth = answer
     proposed = stars(workspace)
     for removed, kept in proposed.items():
         assert truth[removed]["expected"] == "copy", removed
@@ -49,13 +43,13 @@ def test_nothing_but_copies_of_the_keeper_is_proposed(answer) -> None:
 
 
 def test_what_bytes_show_is_proposed(answer) -> None:
-    workspace, _, truth = answer
+    workspace, truth = answer
     proposed = stars(workspace)
     assert {place for place, row in truth.items() if row["evidence"] == "bytes"} <= set(proposed)
 
 
 def test_most_of_what_a_hash_shows_is_proposed_and_the_original_stays(answer) -> None:
-    workspace, _, truth = answer
+    workspace, truth = answer
     proposed = stars(workspace)
     shown = {
         place for place, row in truth.items() if row["evidence"] in {"hash", "pixels"} and row["expected"] == "copy"
@@ -72,7 +66,7 @@ def test_a_watermarked_and_a_saved_again_copy_give_way_to_the_original(answer) -
 
 
 def test_a_grey_copy_stands_for_nothing_though_it_is_lossless(answer) -> None:
-    workspace, _, _ = answer
+    workspace, _ = answer
     objects = list_objects(workspace)
     digest = dict(zip(places(objects), objects["digest"], strict=True))
     grey, original = digest["laptop", "export/IMG_0498 grey.png"], digest["share", "photos/2019/IMG_0498.JPG"]
@@ -83,18 +77,21 @@ def test_a_grey_copy_stands_for_nothing_though_it_is_lossless(answer) -> None:
 
 
 def test_every_bad_file_has_its_reason(answer) -> None:
-    workspace, _, truth = answer
+    workspace, truth = answer
     failures = list_failures(workspace)
     found = dict(zip(places(failures), failures["code"], strict=True))
     assert found == {place: row["expected"] for place, row in truth.items() if not row["source_id"]}
 
 
 def test_every_file_is_accounted_for(answer) -> None:
-    workspace, reports, truth = answer
+    workspace, truth = answer
     skipped = [place for place, row in truth.items() if row["expected"] == "skipped"]
     assert set(places(list_objects(workspace))) == set(truth) - set(skipped)
-    assert sum(sum(report.skipped.values()) for report in reports) == len(skipped)
-    assert [report.found for report in reports] == [
-        sum(location == report.location and row["expected"] != "skipped" for (location, _), row in truth.items())
-        for report in reports
-    ]
+    names = {location.location_id: location.name for location in workspace.ledger.locations()}
+    runs = {names[run.location_id]: run.figures for run in workspace.ledger.runs() if run.kind == "index"}
+    assert set(runs) == set(names.values())
+    assert sum(sum(figures["skipped"].values()) for figures in runs.values()) == len(skipped)
+    for name, figures in runs.items():
+        assert figures["found"] == sum(
+            location == name and row["expected"] != "skipped" for (location, _), row in truth.items()
+        )

@@ -6,6 +6,7 @@ import time
 
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -208,7 +209,7 @@ NAMES = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(NAMES, st.randoms(use_true_random=False))
 def test_families_partition_and_the_order_of_input_does_not_matter(names: list[str], random: object) -> None:
     found = find_families(listed(*names))
@@ -225,7 +226,7 @@ def test_families_partition_and_the_order_of_input_does_not_matter(names: list[s
     assert find_families(listed(*shuffled)).equals(found)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(NAMES, st.sampled_from(["zz.jpg", "f/zz.cr2", "g/other.mov"]))
 def test_a_stranger_changes_no_family(names: list[str], stranger: str) -> None:
     assert find_families(listed(*names, stranger)).equals(find_families(listed(*names)))

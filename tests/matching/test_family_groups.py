@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, family_world, other_file, pair, picture, stored, world
@@ -176,7 +177,7 @@ def _marks(rows: list[dict[str, Any]]) -> Counter[tuple[object, object]]:
     return Counter((row["role"], "" if row["size_bytes"] == 0 else row["digest"]) for row in rows)
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(SEEDS)
 def test_families_go_by_the_definition(seed: int) -> None:
     made = family_world(seed)
@@ -201,7 +202,7 @@ def test_families_go_by_the_definition(seed: int) -> None:
     }
 
 
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=examples(200))
 @given(SEEDS)
 def test_nothing_is_torn_apart_and_nothing_is_lost(seed: int) -> None:
     made = family_world(seed)
@@ -244,7 +245,7 @@ def test_nothing_is_torn_apart_and_nothing_is_lost(seed: int) -> None:
     assert grouping.withheld.filter(pl.col("reason").str.contains("belongs with"))["companion"].null_count() == 0
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SEEDS, SEEDS)
 def test_the_order_of_input_does_not_matter(seed: int, shuffle: int) -> None:
     made = family_world(seed)

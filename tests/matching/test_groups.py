@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, digest_of, pair, picture, random_world, stored, world
@@ -170,7 +171,7 @@ def outdone_by_hand(
     }
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(SEEDS)
 def test_stars_are_those_of_the_definition(seed: int) -> None:
     made = random_world(seed)
@@ -182,7 +183,7 @@ def test_stars_are_those_of_the_definition(seed: int) -> None:
     assert found == stars_by_hand(made, STRICT)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=examples(150))
 @given(SEEDS)
 def test_groups_partition_and_every_member_matches_its_own_keeper(seed: int) -> None:
     made = random_world(seed)
@@ -214,7 +215,7 @@ def test_groups_partition_and_every_member_matches_its_own_keeper(seed: int) -> 
             assert row["tier"] == "pixels" or not {row["digest"], row["digest_keeper"]} & low
 
 
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(100))
 @given(SEEDS)
 def test_two_keepers_match_only_where_one_was_withheld(seed: int) -> None:
     made = random_world(seed)
@@ -230,7 +231,7 @@ def test_two_keepers_match_only_where_one_was_withheld(seed: int) -> None:
             assert frozenset((a, b)) in withheld
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SEEDS, SEEDS)
 def test_the_order_of_input_does_not_matter(seed: int, shuffle: int) -> None:
     made = random_world(seed)
@@ -242,7 +243,7 @@ def test_the_order_of_input_does_not_matter(seed: int, shuffle: int) -> None:
     assert first.withheld.equals(second.withheld)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SEEDS)
 def test_the_bytes_tier_alone_proposes_equal_bytes_only(seed: int) -> None:
     made = random_world(seed)
@@ -253,7 +254,7 @@ def test_the_bytes_tier_alone_proposes_equal_bytes_only(seed: int) -> None:
     assert alone.groups.filter(~pl.col("is_keeper")).height == (held["len"] - 1).sum()
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SEEDS)
 @example(861084)  # a larger member that a third picture shows to be an enlargement
 def test_a_keeper_is_never_worth_less_than_its_member(seed: int) -> None:
@@ -612,7 +613,7 @@ def test_only_known_relations_can_be_included(name: str) -> None:
         group(made.objects, made.pictures, made.pairs, STRICT, include=[name])
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS, st.lists(st.sampled_from(["composite", "contains", "part"]), max_size=2))
 def test_members_have_a_relation_that_was_asked_for(seed: int, include: list[str]) -> None:
     made = random_world(seed)

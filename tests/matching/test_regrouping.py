@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, digest_of, family_world, pair, picture, random_world, stored, world
@@ -147,7 +148,7 @@ def regrouped(regrouper: Regrouper, rule: Rule, tiers: tuple[str, ...] | None) -
     }
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(SEEDS, st.lists(THRESHOLDS, min_size=1, max_size=4), TIERS)
 def test_every_threshold_gives_what_groups_and_savings_give(
     seed: int, moved: list[Thresholds], tiers: tuple[str, ...] | None
@@ -160,7 +161,7 @@ def test_every_threshold_gives_what_groups_and_savings_give(
         assert regrouped(regrouper, rule, tiers) == totals_of(made, rule, tiers)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS, THRESHOLDS, st.lists(st.sampled_from(["composite", "contains", "part"]), max_size=3).map(tuple))
 def test_included_relations_give_what_groups_and_savings_give(
     seed: int, moved: Thresholds, include: tuple[str, ...]
@@ -170,7 +171,7 @@ def test_included_relations_give_what_groups_and_savings_give(
     assert regrouped(regrouper, rule, None) == totals_of(made, rule, None, include)
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS, RULES, st.booleans())
 def test_any_rule_gives_what_groups_and_savings_give(seed: int, rule: Rule, unmeasured: bool) -> None:
     made = varied_world(seed)
@@ -182,7 +183,7 @@ def test_any_rule_gives_what_groups_and_savings_give(seed: int, rule: Rule, unme
     assert regrouped(regrouper, STRICT, None) == totals_of(made, STRICT, None)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(SEEDS, st.integers(0, 99), THRESHOLDS)
 def test_the_order_of_input_and_pairs_given_twice_do_not_matter(seed: int, shuffle: int, moved: Thresholds) -> None:
     made = varied_world(seed)
@@ -196,7 +197,7 @@ def test_the_order_of_input_and_pairs_given_twice_do_not_matter(seed: int, shuff
     )
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=examples(120))
 @given(SEEDS, THRESHOLDS, TIERS)
 def test_families_count_as_groups_and_savings_count_them(
     seed: int, moved: Thresholds, tiers: tuple[str, ...] | None
@@ -250,7 +251,7 @@ def test_thresholds_are_the_bounds_of_what_was_looked_at_and_leave_the_rest_to_t
     assert dataclasses.replace(rule, **{name: getattr(STRICT, name) for name in names}) == STRICT
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS)
 def test_bounds_that_were_moved_back_answer_as_the_strict_rule(seed: int) -> None:
     made = varied_world(seed)
@@ -336,7 +337,7 @@ def test_a_likelihood_is_always_answered(moved: Thresholds) -> None:
 # --- Margins and borderline pairs ------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS, RULES | THRESHOLDS.map(Thresholds.rule))
 def test_a_margin_is_not_negative_exactly_where_the_rule_says_copy(seed: int, rule: Rule) -> None:
     made = varied_world(seed)
@@ -357,7 +358,7 @@ def test_a_margin_is_not_negative_exactly_where_the_rule_says_copy(seed: int, ru
     assert same.sum() == stored_same.filter(pl.col("digest_a").is_in(held), pl.col("digest_b").is_in(held)).height
 
 
-@settings(deadline=None, max_examples=80)
+@settings(deadline=None, max_examples=examples(80))
 @given(SEEDS, THRESHOLDS, st.integers(0, 9))
 def test_borderline_pairs_are_the_nearest_on_both_sides(seed: int, moved: Thresholds, limit: int) -> None:
     made = varied_world(seed)

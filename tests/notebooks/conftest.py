@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sample_workspace import SampleWorkspace, make_sample_workspace
+from sample_workspace import SampleWorkspace, sample_workspace
 
 from deeplens_kit.pipeline import Workspace, add_location, index
 
@@ -55,7 +55,7 @@ Runner = Callable[..., Executed]
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleWorkspace:
     """Indexed; not to be changed."""
-    return make_sample_workspace(tmp_path_factory.mktemp("sample"))
+    return sample_workspace(tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

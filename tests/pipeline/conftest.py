@@ -7,51 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from copied_pictures import CopiedPictures, make_copied_pictures, make_matched_pictures, write_pictures
 from PIL import Image
-from skimage import data
+from shared_folder import shared_folder
 
 from deeplens_kit.pipeline import Workspace
-
-
-def photographs() -> dict[str, Image.Image]:
-    """Photographs that scikit-image ships in its wheel."""
-    return {
-        "astronaut": Image.fromarray(data.astronaut()),
-        "chelsea": Image.fromarray(data.chelsea()),
-        "coffee": Image.fromarray(data.coffee()),
-        "camera": Image.fromarray(data.camera()),
-    }
 
 
 @pytest.fixture
 def pictures(tmp_path: Path) -> Path:
     """Four photographs, one of them twice, a re-encoded copy, an empty, a truncated and a foreign file."""
-    folder = tmp_path / "pictures"
-    (folder / "more").mkdir(parents=True)
-    for name, image in photographs().items():
-        image.save(folder / f"{name}.jpg", quality=92)
-    (folder / "more" / "again.jpg").write_bytes((folder / "chelsea.jpg").read_bytes())
-    photographs()["coffee"].save(folder / "more" / "coffee small.jpg", quality=60)
-    (folder / "empty.jpg").write_bytes(b"")
-    whole = (folder / "camera.jpg").read_bytes()
-    (folder / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (folder / "more" / "cut again.jpg").write_bytes(whole[: len(whole) // 2])
-    (folder / "notes.jpg").write_text("no picture at all")
-    return folder
+    return write_pictures(tmp_path / "pictures")
 
 
-COPIES = 9
+@pytest.fixture(scope="session")
+def matched_pictures(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace over `pictures`, indexed and matched. Not to be changed: take a copy of it."""
+    return shared_folder(tmp_path_factory, "matched-pictures", make_matched_pictures) / "workspace"
 
 
-@pytest.fixture
-def many_copies(pictures: Path) -> Path:
-    """The same folder with copies of two photographs in many sizes and qualities: about ninety pairs."""
-    for number in range(COPIES):
-        for name in ("coffee", "astronaut"):
-            with Image.open(pictures / f"{name}.jpg") as image:
-                small = image.resize((image.width - 12 * number, image.height - 8 * number))
-                small.save(pictures / f"{name} {number}.jpg", quality=90 - 4 * number)
-    return pictures
+@pytest.fixture(scope="session")
+def copied_pictures(tmp_path_factory: pytest.TempPathFactory) -> CopiedPictures:
+    made = shared_folder(tmp_path_factory, "copied-pictures", make_copied_pictures)
+    return CopiedPictures(made / "pictures", made / "indexed", made / "matched")
 
 
 @pytest.fixture

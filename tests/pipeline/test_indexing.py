@@ -107,7 +107,7 @@ def test_an_emptied_or_missing_location_marks_nothing_as_gone(workspace: Workspa
 
 
 def test_stop_keeps_what_was_read_and_the_next_run_goes_on(workspace: Workspace, noise_pictures) -> None:
-    workspace.ledger.add_location("many", str(noise_pictures(120)), {})
+    workspace.ledger.add_location("many", str(noise_pictures(60)), {})
     workspace.settings = replace(workspace.settings, index=IndexSettings(workers=1, commit_pictures=10))
     stop = threading.Event()
 
@@ -119,11 +119,11 @@ def test_stop_keeps_what_was_read_and_the_next_run_goes_on(workspace: Workspace,
     with pytest.raises(Interrupted) as caught:
         index(workspace, ["many"], progress=StopSoon(), stop=stop)
     kept = list_objects(workspace).height
-    assert 0 < kept < 120, "what was read is committed, and not all was read"
+    assert 0 < kept < 60, "what was read is committed, and not all was read"
     assert [report.state for report in caught.value.reports] == ["interrupted"]
     (report,) = index(workspace, ["many"])
     assert report.unchanged == kept
-    assert list_objects(workspace).height == 120
+    assert list_objects(workspace).height == 60
     assert {run.state for run in workspace.ledger.runs()} == {"interrupted", "finished"}
 
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from copied_pictures import CopiedPictures
 
 from deeplens_kit.pipeline import Workspace, index, match
 
@@ -64,7 +65,7 @@ def _start(directory: Path, script: str = _RUN) -> subprocess.Popen[str]:
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_at_any_moment_the_next_run_ends_with_the_same_catalog(tmp_path: Path, noise_pictures) -> None:
-    pictures = noise_pictures(60)
+    pictures = noise_pictures(40)
     # Two copies and a broken file, so that pairs and failures are part of what must be the same.
     (pictures / "copy.jpg").write_bytes(next(pictures.rglob("1.jpg")).read_bytes())
     (pictures / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 broken")
@@ -96,12 +97,9 @@ def test_killed_at_any_moment_the_next_run_ends_with_the_same_catalog(tmp_path: 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_killed_while_pairs_are_looked_at_the_next_run_goes_on_and_ends_the_same(
-    tmp_path: Path, many_copies: Path
+    tmp_path: Path, copied_pictures: CopiedPictures
 ) -> None:
-    indexed = tmp_path / "indexed"
-    _make(indexed, many_copies)
-    with Workspace.open(indexed) as workspace:
-        index(workspace, and_match=False)
+    indexed = copied_pictures.indexed
     reference = tmp_path / "undisturbed"
     shutil.copytree(indexed, reference)
     began = time.monotonic()
@@ -111,7 +109,7 @@ def test_killed_while_pairs_are_looked_at_the_next_run_goes_on_and_ends_the_same
 
     moments = random.Random(20261124)
     killed = resumed = 0
-    for number in range(max(4, KILLS // 2)):
+    for number in range(max(3, KILLS // 2)):
         directory = tmp_path / f"killed-{number}"
         shutil.copytree(indexed, directory)
         process = _start(directory, _MATCH)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import importlib.util
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import lance
@@ -35,9 +37,11 @@ needs_semantic = pytest.mark.skipif(
 
 
 @pytest.fixture
-def indexed(workspace: Workspace) -> Workspace:
-    index(workspace)
-    return workspace
+def indexed(tmp_path: Path, matched_pictures: Path) -> Iterator[Workspace]:
+    """Over photographs that the test may not change."""
+    shutil.copytree(matched_pictures, tmp_path / "copy")
+    with Workspace.open(tmp_path / "copy") as copy:
+        yield copy
 
 
 def cached_files(workspace: Workspace) -> list[str]:
@@ -147,11 +151,12 @@ def test_another_seed_or_neighbourhood_is_another_map(indexed: Workspace) -> Non
     assert map_pictures(indexed).points.equals(first.points)
 
 
-def test_new_pictures_make_a_new_map_and_lost_ones_leave_it(indexed: Workspace, pictures: Path) -> None:
-    map_pictures(indexed)
+def test_new_pictures_make_a_new_map_and_lost_ones_leave_it(workspace: Workspace, pictures: Path) -> None:
+    index(workspace)
+    map_pictures(workspace)
     (pictures / "camera.jpg").unlink()
-    index(indexed)
-    found = map_pictures(indexed)
+    index(workspace)
+    found = map_pictures(workspace)
     assert not found.cached
     assert "camera.jpg" not in found.points["path"].to_list()
     assert (found.pictures, found.points.height) == (4, 4)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import os
 import shutil
@@ -18,9 +17,9 @@ import numpy as np
 import polars as pl
 import pytest
 from PIL import Image
+from sample_workspace import sample_workspace
 from skimage import data
 
-from data.make_sample_library import LOCATIONS, make
 from deeplens_kit.errors import LinkRefusedError, QueryError, SettingsError, UnknownNameError
 from deeplens_kit.pipeline import Searcher, Workspace, index, list_pairs
 from deeplens_kit.pipeline import search_library as libraries
@@ -45,15 +44,9 @@ class Sample:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sample]:
-    folder = tmp_path_factory.mktemp("search")
-    library = make(folder / "library").folder
-    with (library / "truth.csv").open(encoding="utf-8", newline="") as stream:
-        truth = tuple(csv.DictReader(stream))
-    with Workspace.create(folder / "workspace") as workspace:
-        for location in LOCATIONS:
-            workspace.ledger.add_location(location, str(library / location), {})
-        index(workspace)
-        yield Sample(library, workspace, Searcher(workspace), truth)
+    made = sample_workspace(tmp_path_factory)
+    with Workspace.open(made.workspace) as workspace:
+        yield Sample(made.library, workspace, Searcher(workspace), tuple(made.truth.values()))
 
 
 def jpeg(pixels: np.ndarray, quality: int = 80) -> bytes:

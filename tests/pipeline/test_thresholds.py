@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -10,8 +9,8 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from sample_workspace import sample_workspace
 
-from data.make_sample_library import LOCATIONS, make
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import STRICT, Clause, Thresholds
 from deeplens_kit.pipeline import (
@@ -41,15 +40,9 @@ Truth = dict[tuple[str, str], dict[str, str]]
 
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, Truth]]:
-    folder = tmp_path_factory.mktemp("thresholds")
-    made = make(folder / "library").folder
-    with (made / "truth.csv").open(encoding="utf-8", newline="") as stream:
-        truth = {(row["location"], row["path"]): row for row in csv.DictReader(stream)}
-    with Workspace.create(folder / "workspace") as workspace:
-        for location in LOCATIONS:
-            workspace.ledger.add_location(location, str(made / location), {})
-        index(workspace)
-        yield workspace, truth
+    sample = sample_workspace(tmp_path_factory)
+    with Workspace.open(sample.workspace) as workspace:
+        yield workspace, sample.truth
 
 
 @pytest.fixture(scope="module")

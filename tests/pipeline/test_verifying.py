@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import polars as pl
 import pytest
+from copied_pictures import CopiedPictures, with_copies
 from PIL import Image
 
 from deeplens_kit.errors import Interrupted
@@ -44,11 +45,27 @@ class Seen:
 
 
 @pytest.fixture
-def copies(tmp_path: Path, many_copies: Path) -> Iterator[Workspace]:
+def unmatched(tmp_path: Path, copied_pictures: CopiedPictures) -> Iterator[Workspace]:
     """A workspace over the photographs and their copies, indexed, not matched."""
-    with Workspace.create(tmp_path / "copies") as made:
-        made.ledger.add_location("pics", str(many_copies), {})
-        index(made, and_match=False)
+    shutil.copytree(copied_pictures.indexed, tmp_path / "copies")
+    with Workspace.open(tmp_path / "copies") as made:
+        yield made
+
+
+@pytest.fixture
+def copies(tmp_path: Path, copied_pictures: CopiedPictures) -> Iterator[Workspace]:
+    """The same, matched."""
+    shutil.copytree(copied_pictures.matched, tmp_path / "copies")
+    with Workspace.open(tmp_path / "copies") as made:
+        yield made
+
+
+@pytest.fixture
+def few(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
+    """A workspace, matched, over photographs and a few copies that the test may change."""
+    with Workspace.create(tmp_path / "few") as made:
+        made.ledger.add_location("pics", str(with_copies(pictures, 4)), {})
+        index(made)
         yield made
 
 
@@ -76,8 +93,8 @@ def parts(workspace: Workspace) -> list[Path]:
     return sorted((Path(workspace.settings.cache_dir) / "verdicts").rglob("*.parquet"))
 
 
-def test_every_pair_is_looked_at_once(copies: Workspace, pictures: Path) -> None:
-    seen = Seen()
+def test_every_pair_is_looked_at_once(unmatched: Workspace) -> None:
+    copies, seen = unmatched, Seen()
     first = matched(copies, progress=seen)
     assert first.verified == copies.catalog.pairs().height > 50
     assert (first.reused, first.unverified, first.pending) == (0, 0, 0)
@@ -92,26 +109,25 @@ def test_every_pair_is_looked_at_once(copies: Workspace, pictures: Path) -> None
     assert pairs_of(copies).equals(pairs)
 
 
-def test_a_new_copy_costs_its_own_pairs_and_ends_as_if_it_had_been_there(copies: Workspace, pictures: Path) -> None:
-    before = matched(copies)
+def test_a_new_copy_costs_its_own_pairs_and_ends_as_if_it_had_been_there(few: Workspace, pictures: Path) -> None:
+    before = few.catalog.pairs().height
     with Image.open(pictures / "coffee.jpg") as image:
         image.resize((450, 300)).save(pictures / "new.jpg", quality=80)
-    index(copies, and_match=False)
-    after = matched(copies)
-    new = dict(list_objects(copies).select("path", "digest").iter_rows())["new.jpg"]
-    pairs = pairs_of(copies)
+    index(few, and_match=False)
+    after = matched(few)
+    new = dict(list_objects(few).select("path", "digest").iter_rows())["new.jpg"]
+    pairs = pairs_of(few)
     own = pairs.filter((pl.col("digest_a") == new) | (pl.col("digest_b") == new))
     # Those that the new picture crowded out of a list of the nearest may have come in or gone; none is seen twice.
     assert own.height <= after.verified <= own.height + 2
     assert after.reused + after.verified == pairs.height
-    assert after.reused >= before.verified - own.height
-    forget(copies)
-    matched(copies)
-    assert pairs_of(copies).equals(pairs)
+    assert after.reused >= before - own.height
+    forget(few)
+    matched(few)
+    assert pairs_of(few).equals(pairs)
 
 
 def test_stopped_in_the_middle_the_next_run_goes_on_where_it_was(copies: Workspace) -> None:
-    matched(copies)
     expected = pairs_of(copies)
     forget(copies)
     stop = threading.Event()
@@ -128,7 +144,6 @@ def test_stopped_in_the_middle_the_next_run_goes_on_where_it_was(copies: Workspa
 
 
 def test_the_cache_may_be_damaged_or_deleted_at_any_time(copies: Workspace) -> None:
-    matched(copies)
     expected = pairs_of(copies)
     cache = Path(copies.settings.cache_dir)
     for path in (path for name in ("looks", "resolutions") for path in (cache / name).rglob("*") if path.is_file()):
@@ -150,7 +165,6 @@ def test_the_cache_may_be_damaged_or_deleted_at_any_time(copies: Workspace) -> N
 
 
 def test_what_time_does_not_allow_is_told_and_done_by_the_next_run(copies: Workspace) -> None:
-    matched(copies)
     expected = pairs_of(copies)
     forget(copies)
     unlimited = copies.settings
@@ -172,7 +186,6 @@ def test_what_time_does_not_allow_is_told_and_done_by_the_next_run(copies: Works
 
 
 def test_little_memory_changes_nothing(copies: Workspace) -> None:
-    matched(copies)
     expected = pairs_of(copies)
     forget(copies)
     copies.settings = replace(copies.settings, match=MatchSettings(held_look_bytes=0))
@@ -180,28 +193,26 @@ def test_little_memory_changes_nothing(copies: Workspace) -> None:
     assert pairs_of(copies).equals(expected)
 
 
-def test_a_picture_that_cannot_be_read_leaves_its_pairs_until_it_can(copies: Workspace, pictures: Path) -> None:
-    matched(copies)
-    expected = pairs_of(copies)
-    gone = dict(list_objects(copies).select("path", "digest").iter_rows())["coffee 3.jpg"]
-    content = (pictures / "coffee 3.jpg").read_bytes()
-    (pictures / "coffee 3.jpg").unlink()
-    forget(copies)
+def test_a_picture_that_cannot_be_read_leaves_its_pairs_until_it_can(few: Workspace, pictures: Path) -> None:
+    expected = pairs_of(few)
+    gone = dict(list_objects(few).select("path", "digest").iter_rows())["coffee 2.jpg"]
+    content = (pictures / "coffee 2.jpg").read_bytes()
+    (pictures / "coffee 2.jpg").unlink()
+    forget(few)
     seen = Seen()
-    report = matched(copies, progress=seen)
+    report = matched(few, progress=seen)
     missing = (pl.col("digest_a") == gone) | (pl.col("digest_b") == gone)
     assert report.pending == report.unverified == expected.filter(missing).height
     assert seen.stages["verify"].failures == report.pending
-    assert pairs_of(copies).filter(~missing)["verification"].null_count() == 0
-    assert pairs_of(copies).filter(missing)["relation"].unique().to_list() == ["unverified"]
-    (pictures / "coffee 3.jpg").write_bytes(content)
-    assert matched(copies).verified == report.pending
-    assert pairs_of(copies).equals(expected)
-    assert match(copies) is None
+    assert pairs_of(few).filter(~missing)["verification"].null_count() == 0
+    assert pairs_of(few).filter(missing)["relation"].unique().to_list() == ["unverified"]
+    (pictures / "coffee 2.jpg").write_bytes(content)
+    assert matched(few).verified == report.pending
+    assert pairs_of(few).equals(expected)
+    assert match(few) is None
 
 
 def test_rounds_share_what_is_known_and_what_was_counted(copies: Workspace) -> None:
-    matched(copies)
     pairs = copies.catalog.pairs()
     forget(copies)
     verifier = PairVerifier(copies, PictureLooks.of_workspace(copies))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from sample_workspace import SampleWorkspace, make_sample_workspace
+from sample_workspace import SampleWorkspace, sample_workspace
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> SampleWorkspace:
     """Not to be changed."""
-    return make_sample_workspace(tmp_path_factory.mktemp("sample"))
+    return sample_workspace(tmp_path_factory)

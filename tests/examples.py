@@ -1,0 +1,24 @@
+"""How many examples a costly property is tried on: all of them by hand, a share of them where CI asks for one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import TypeVar
+
+__all__ = ["examples", "in_turn"]
+
+_Value = TypeVar("_Value")
+_SHARE = float(os.environ.get("DEEPLENS_EXAMPLES", "1"))
+# Below it a property is hardly tried at all.
+_FEWEST = 20
+
+
+def examples(in_full: int) -> int:
+    """So many of `in_full` as the variable DEEPLENS_EXAMPLES says, a share from 0 to 1, and never fewer than 20."""
+    return min(in_full, max(_FEWEST, round(in_full * _SHARE)))
+
+
+def in_turn(values: Sequence[_Value], number: int) -> Sequence[_Value]:
+    """All values, or the one whose turn it is where examples are to be few."""
+    return values if _SHARE == 1 else [values[number % len(values)]]
