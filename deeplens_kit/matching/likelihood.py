@@ -63,10 +63,8 @@ class Likelihood:
         if "verification" not in pairs.columns:
             names = {"plain_odds": pl.Float32(), "page_odds": pl.Float32()}
             return pl.DataFrame(schema=names).clear(pairs.height)
-        if "view_pdq" not in pairs.columns:
-            pairs = pairs.with_columns(view_pdq=pl.lit(None, pl.Int32))
         seen = pl.col("verification").is_not_null()
-        return pairs.select(
+        return _with_view_pdq(pairs).select(
             pl.when(seen).then(odds + _sum(terms)).cast(pl.Float32).alias(name)
             for name, odds, terms in (
                 ("plain_odds", self.plain_odds, self.plain),
@@ -85,7 +83,7 @@ class Likelihood:
             `low_information` for what that takes off) and Float64 `log_odds`. The log odds of a row add up to the
             logit of its `probability`.
         """
-        numbered = pairs.with_row_index("row").filter(pl.col("verification").is_not_null())
+        numbered = _with_view_pdq(pairs).with_row_index("row").filter(pl.col("verification").is_not_null())
         is_page = pl.col("page_like").fill_null(True)
         found = []
         for rows, odds, terms in (
@@ -118,6 +116,12 @@ _EVIDENCE: dict[str, pl.Expr] = {
     "wobble_px": pl.col("wobble_px").cast(pl.Float64).fill_null(1.0),
     "covered": pl.max_horizontal("covered_a", "covered_b").cast(pl.Float64).fill_null(0.0),
 }
+
+
+def _with_view_pdq(pairs: pl.DataFrame) -> pl.DataFrame:
+    if "view_pdq" in pairs.columns:
+        return pairs
+    return pairs.with_columns(view_pdq=pl.lit(None, pl.Int32))
 
 
 def _part(rows: pl.DataFrame, evidence: str, log_odds: pl.Expr) -> pl.DataFrame:

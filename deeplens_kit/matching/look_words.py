@@ -24,6 +24,7 @@ RELATION_MEANINGS: Mapping[str, str] = {
 """What a relation says of the pictures a and b of a pair."""
 
 EVIDENCE_MEANINGS: Mapping[str, str] = {
+    "view_pdq": "bits of 256 in which PDQ differs once one is turned, tilted or mirrored as the other is",
     "inliers": "unique matching points that one geometric model explains",
     "inlier_share": "share of the tentative matches that the model explains, 0..1",
     "agreement": "median correlation of the small squares of both aligned pictures, -1..1",
@@ -55,6 +56,8 @@ def look_lines(pair: Mapping[str, object]) -> list[str]:
     row = pl.DataFrame([{name: pair.get(name) for name in _TYPES}], schema_overrides=_TYPES)
     sentence = view_sentences(row.select(*seen_from_keeper(pl.lit(False)), "tier"), "a")[0]
     lines = [f"Relation {relation}: {RELATION_MEANINGS[relation]}.", f"b beside a: {sentence}."]
+    if pair.get("view_pdq") is not None:
+        lines.append(f"Once one is turned as the other is, PDQ differs in {pair['view_pdq']} of 256 bits.")
     share = pair.get("inlier_share")
     if pair.get("inliers"):
         of = f", {_number(share):.0%} of the tentative matches" if share is not None else ""

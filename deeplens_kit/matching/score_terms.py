@@ -20,7 +20,7 @@ from deeplens_kit.schemas import Tier
 __all__ = ["rulings", "score_terms"]
 
 _VALUES: Mapping[str, pl.Expr] = {
-    "pdq_distance": pl.col("pdq_distance"),
+    "pdq_distance": pl.min_horizontal("pdq_distance", "view_pdq"),
     "points": pl.col("inliers"),
     "inlier_share": pl.col("inlier_share"),
     "difference": pl.col("difference"),
