@@ -198,8 +198,8 @@ def _objections(
     close |= both_lossy & ~rated & same_codec & dense
     same_size = np.abs(np.log(member["pixels"] / keeper["pixels"])) <= math.log(AREA_TOLERANCE)
     equal = close & (member["pixels"] * AREA_TOLERANCE >= keeper["pixels"])
-    # What a lossless file was made from is the older of the two, whatever the file system says.
-    equal &= member["native"] | ~keeper["native"]
+    # What a lossless file was made from is the older of the two, whatever the file system says; so is what was tilted.
+    equal &= (member["native"] | ~keeper["native"]) & ~(member["tilted"] & ~keeper["tilted"])
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),

@@ -100,8 +100,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
         codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
-        one), colours (0 grey, 1 palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says when or
-        with what it was taken), taken_at, width_px, height_px, size_bytes.
+        one), tilted, colours (0 grey, 1 palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says
+        when or with what it was taken), taken_at, width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
     demoted = pl.lit(0)
@@ -149,6 +149,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         codec=pl.col("format").fill_null(""),
         coded_by=codec.fill_null(""),
         native=native,
+        tilted=pl.col("tilted") if "tilted" in pictures.columns else pl.lit(False),
         colours=colours,
         quantised=(colours == 1) & (a_pixel >= BUSY_PALETTE),
         colourfulness=pl.col("colourfulness").cast(pl.Float64),
@@ -181,7 +182,7 @@ def _class_of(value: pl.Expr, tolerance: float) -> pl.Expr:
 
 _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
-    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised"),
+    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised", "tilted"),
 )
 
 

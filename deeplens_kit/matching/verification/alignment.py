@@ -150,8 +150,8 @@ def _warped(look: Look, matrix: Affine, width: int, height: int) -> NDArray[np.f
 
 
 def _inside(grid_a: Affine, a: Look, width: int, height: int) -> NDArray[np.uint8]:
-    back = cv2.invertAffineTransform(grid_a)
-    x, y = np.arange(width, dtype=np.float64), np.arange(height, dtype=np.float64)[:, None]
+    back = cv2.invertAffineTransform(grid_a).astype(np.float32)
+    x, y = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     at_x, at_y = (row[0] * x + row[1] * y + row[2] for row in back)
     within = (at_x > -0.5) & (at_x < a.width - 0.5) & (at_y > -0.5) & (at_y < a.height - 0.5)
     return np.asarray(within, np.uint8)

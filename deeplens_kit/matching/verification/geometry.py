@@ -30,6 +30,8 @@ _PROPOSALS = 10
 _ROUNDS = 5
 _SIMILARITY_BELOW = 6  # matches, exclusive: fewer do not carry an affine model
 _LEAST_INLIERS = 3
+_ON_A_LINE = 1e-9  # of the product of both spreads, inclusive: points that near to a line carry no affine model
+_ROW = 1 << 32  # more than there are places along a side
 _PLACE_SHARE = 0.012  # of the diagonal: matches closer together count once
 _MOST_STRETCH = 2.5  # ratio of the two singular values, inclusive: pages squeezed into squares have 1.4
 
@@ -189,6 +191,8 @@ def _fitted(
             return None
         affine = count >= _SIMILARITY_BELOW and round_number > 0
         matrix = (_affine if affine else _similarity)(start[chosen], end[chosen])
+        if matrix is None:
+            return None
         tolerance = max(fine, tolerance / 2)
         chosen = _errors(matrix, start, end) < tolerance
     if matrix is None or not np.isfinite(matrix).all():
@@ -198,17 +202,28 @@ def _fitted(
     return matrix if upright and stretch[1] > 0 and stretch[0] <= _MOST_STRETCH * stretch[1] else None
 
 
-def _affine(start: NDArray[np.float64], end: NDArray[np.float64]) -> Affine:
-    rows = np.column_stack([start, np.ones(len(start))])
-    return np.asarray(np.linalg.lstsq(rows, end, rcond=None)[0].T, np.float64)
+def _affine(start: NDArray[np.float64], end: NDArray[np.float64]) -> Affine | None:
+    """Least squares, by the normal equations of centred points; None where these lie on one line."""
+    from_centre, to_centre = start.mean(axis=0), end.mean(axis=0)
+    left, right = start - from_centre, end - to_centre
+    (xx, xy), (_, yy) = left.T @ left
+    area = xx * yy - xy * xy
+    if area <= _ON_A_LINE * xx * yy:
+        return None
+    linear = right.T @ left @ np.array([[yy, -xy], [-xy, xx]]) / area
+    return np.column_stack([linear, to_centre - linear @ from_centre])
 
 
-def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> Affine:
-    x, y = start.T
-    one, none = np.ones(len(x)), np.zeros(len(x))
-    rows = np.concatenate([np.column_stack([x, -y, one, none]), np.column_stack([y, x, none, one])])
-    c, s, move_x, move_y = np.linalg.lstsq(rows, end.T.ravel(), rcond=None)[0]
-    return np.array([[c, -s, move_x], [s, c, move_y]])
+def _similarity(start: NDArray[np.float64], end: NDArray[np.float64]) -> Affine | None:
+    """Least squares, as one complex factor; None where all points are one."""
+    from_centre, to_centre = start.mean(axis=0), end.mean(axis=0)
+    (x, y), (u, v) = (start - from_centre).T, (end - to_centre).T
+    spread = float(x @ x + y @ y)
+    if spread <= 0:
+        return None
+    c, s = float(x @ u + y @ v) / spread, float(x @ v - y @ u) / spread
+    linear = np.array([[c, -s], [s, c]])
+    return np.column_stack([linear, to_centre - linear @ from_centre])
 
 
 def _errors(matrix: Affine, start: NDArray[np.float64], end: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -216,7 +231,8 @@ def _errors(matrix: Affine, start: NDArray[np.float64], end: NDArray[np.float64]
 
 
 def _places(points: NDArray[np.float64], spacing: float) -> int:
-    return len(np.unique(np.round(points / max(spacing, 1e-6)).astype(np.int64), axis=0)) if len(points) else 0
+    x, y = np.round(points / max(spacing, 1e-6)).astype(np.int64).T
+    return len(set((x * _ROW + y).tolist()))
 
 
 def _diagonal(look: Look) -> float:
