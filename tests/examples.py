@@ -6,10 +6,13 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-__all__ = ["examples", "in_turn"]
+__all__ = ["IN_FULL", "examples", "in_turn"]
 
 _Value = TypeVar("_Value")
 _SHARE = float(os.environ.get("DEEPLENS_EXAMPLES", "1"))
+IN_FULL = _SHARE == 1
+"""Whether nothing is to be spared."""
+
 # Below it a property is hardly tried at all.
 _FEWEST = 20
 
@@ -21,4 +24,4 @@ def examples(in_full: int) -> int:
 
 def in_turn(values: Sequence[_Value], number: int) -> Sequence[_Value]:
     """All values, or the one whose turn it is where examples are to be few."""
-    return values if _SHARE == 1 else [values[number % len(values)]]
+    return values if IN_FULL else [values[number % len(values)]]

@@ -22,6 +22,7 @@ __all__ = ["PairParts"]
 _log = get_logger(__name__)
 
 _ENDING = ".parquet"
+_TEMPORARY = ".new-"
 
 
 class PairParts:
@@ -62,7 +63,7 @@ class PairParts:
     def append(self, rows: pl.DataFrame) -> None:
         """Keep rows; readers see all of them or none. Where they cannot be kept the log says so once."""
         name = f"{secrets.token_hex(12)}{_ENDING}"
-        temporary = self._folder / f".new-{os.getpid()}-{name}"
+        temporary = self._folder / f"{_TEMPORARY}{os.getpid()}-{name}"
         try:
             self._folder.mkdir(parents=True, exist_ok=True)
             try:
@@ -85,11 +86,29 @@ class PairParts:
         old, self._own = self._own, []
         if rows.height:
             self.append(rows)
-        for path in old:
+        for path in (*old, *self._abandoned()):
             path.unlink(missing_ok=True)
 
+    def _abandoned(self) -> list[Path]:
+        """What processes were writing when they were killed."""
+        return [path for path in self._listed(f"{_TEMPORARY}*") if not _is_running(path.name.split("-")[1])]
+
     def _files(self) -> list[Path]:
+        return [path for path in self._listed("*") if not path.name.startswith(".")]
+
+    def _listed(self, names: str) -> list[Path]:
         try:
-            return sorted(path for path in self._folder.glob(f"*{_ENDING}") if not path.name.startswith("."))
+            return sorted(self._folder.glob(names + _ENDING))
         except OSError:
             return []
+
+
+def _is_running(pid: str) -> bool:
+    """Whether a process of this machine has this number."""
+    try:
+        os.kill(int(pid), 0)
+    except (ProcessLookupError, ValueError, OverflowError):
+        return False
+    except OSError:
+        pass  # of somebody else
+    return True

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import skimage.data
 from PIL import Image
 
 from deeplens_kit import errors
+from deeplens_kit.cli import main
 from deeplens_kit.cli.boundary import EXIT_PIPE_CLOSED, EXIT_UNEXPECTED
 
 _ROOT = Path(__file__).parent.parent.parent
@@ -102,9 +105,33 @@ def test_every_exit_code_is_told() -> None:
     assert told == {0, EXIT_UNEXPECTED, EXIT_PIPE_CLOSED, *(kind.exit_code for kind in kinds)}
 
 
+@pytest.fixture
+def deeplens(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[[list[str]], tuple[int, str, str]]]:
+    """Runs a command in this process, which has loaded what each would load: exit code, output and complaints."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    root = logging.getLogger()
+    level, handlers = root.level, list(root.handlers)
+
+    def run(words: list[str]) -> tuple[int, str, str]:
+        code = main(words)
+        return code, *capsys.readouterr()
+
+    yield run
+    logging.captureWarnings(False)
+    root.setLevel(level)
+    root.handlers[:] = handlers
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("document", ["README.md", "docs/user-guide.md"])
-def test_the_deeplens_commands_run_as_they_are_written(document: str, tmp_path: Path) -> None:
+def test_the_deeplens_commands_run_as_they_are_written(
+    document: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    deeplens: Callable[[list[str]], tuple[int, str, str]],
+) -> None:
     (tmp_path / "pictures").mkdir()
     photograph = Image.fromarray(skimage.data.coffee())
     photograph.save(tmp_path / "pictures" / "original.png")
@@ -112,18 +139,17 @@ def test_the_deeplens_commands_run_as_they_are_written(document: str, tmp_path: 
     photograph.resize((300, 200)).save(tmp_path / "b.jpg")
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / "pictures" / name).write_bytes((tmp_path / name).read_bytes())
-    environment = {**os.environ, "PYTHONPATH": str(_ROOT), "NO_COLOR": "1"}
+    monkeypatch.chdir(tmp_path)
     ran = 0
     for command in _commands(document):
         if command[0] == "export":
-            environment.update(item.split("=", 1) for item in command[1:])
+            for item in command[1:]:
+                monkeypatch.setenv(*item.split("=", 1))
         if command[0] != "deeplens":
             continue
-        done = subprocess.run(
-            [*_DEEPLENS, *command[1:]], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False
-        )
-        assert done.returncode == 0, f"{shlex.join(command)}\n{done.stdout}{done.stderr}"
-        assert "Traceback" not in done.stderr
+        code, out, err = deeplens(command[1:])
+        assert code == 0, f"{shlex.join(command)}\n{out}{err}"
+        assert "Traceback" not in err
         ran += 1
     assert ran >= 7
     assert "original.png" in (tmp_path / "duplicates.html").read_text(encoding="utf-8")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -67,6 +70,19 @@ def test_files_are_replaced_by_what_is_still_wanted_and_those_of_another_run_sta
     assert len(list(tmp_path.iterdir())) == 2
     parts.keep_only(parts.empty())
     assert read(tmp_path).equals(rows("cd"))
+
+
+def test_what_a_killed_process_was_writing_goes_and_what_another_writes_now_stays(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    left, written = (tmp_path / f".new-{pid}-0a1b.parquet" for pid in (ended.pid, os.getpid()))
+    for path in (left, written):
+        path.write_bytes(b"PAR1")
+    parts = PairParts(tmp_path, COLUMNS)
+    parts.append(rows("ab"))
+    assert read(tmp_path).equals(rows("ab"))
+    parts.keep_only(parts.empty())
+    assert list(tmp_path.iterdir()) == [written]
 
 
 def test_where_nothing_can_be_kept_the_run_goes_on(tmp_path: Path) -> None:
