@@ -58,6 +58,8 @@ _WORDS: Mapping[str, Callable[[float], str]] = {
     "covered": lambda value: f"{_percent(value)} of one of the two is in the other",
 }
 _FLOAT32_HALF_DIGIT = 3e-8
+_BITS = 256
+_TURNED = "once one is turned as the other is, "
 _NOT_MEASURED = "{} was not measured: it counts as that of strangers"
 _START = {False: "where no evidence speaks for a pair of pictures", True: "where none speaks for a pair of pages"}
 _LOW = "a picture holds too little information to be told from others"
@@ -77,11 +79,13 @@ def score_terms(pairs: pl.DataFrame) -> pl.DataFrame:
     values = pairs.select(
         pl.int_range(pl.len(), dtype=pl.UInt32).alias("row"),
         pl.col("page_like").fill_null(True),
+        (pl.col("view_pdq") < pl.col("pdq_distance").fill_null(_BITS)).fill_null(False).alias("turned"),
         *(value.cast(pl.Float32).alias(name) for name, value in _VALUES.items()),
     )
     measured = values.unpivot(index="row", on=list(_VALUES), variable_name="evidence", value_name="value")
-    known = parts.join(measured, on=["row", "evidence"], how="left").join(values.select("row", "page_like"), on="row")
-    said = [_said(*item) for item in known.select("evidence", "value", "page_like").iter_rows()]
+    context = values.select("row", "page_like", "turned")
+    known = parts.join(measured, on=["row", "evidence"], how="left").join(context, on="row")
+    said = [_said(*item) for item in known.select("evidence", "value", "page_like", "turned").iter_rows()]
     return (
         known.with_columns(pl.col("log_odds").cast(pl.Float32), pl.Series("words", said, dtype=pl.String))
         .with_columns(for_all=~pl.col("evidence").is_in(list(_VALUES)))
@@ -90,12 +94,14 @@ def score_terms(pairs: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _said(evidence: str, value: float | None, page_like: bool) -> str:
+def _said(evidence: str, value: float | None, page_like: bool, turned: bool) -> str:
     if evidence == "start":
         return _START[page_like]
     if evidence == "low_information":
         return _LOW
-    return _NOT_MEASURED.format(evidence) if value is None else _WORDS[evidence](value)
+    if value is None:
+        return _NOT_MEASURED.format(evidence)
+    return (_TURNED if turned and evidence == "pdq_distance" else "") + _WORDS[evidence](value)
 
 
 def rulings(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
