@@ -22,6 +22,9 @@ NEAR_PDQ = 8
 NEAR_PHASH = 2
 """Bits, inclusive, where there is no PDQ distance."""
 
+FEW_TONES = 0.4
+"""From this share of one tone (inclusive) a picture may be drawn in flat tones, which a lossy codec can keep whole."""
+
 SAMPLE_FACTS = (
     "digest",
     "width_px",
@@ -69,18 +72,26 @@ def worth_comparing(pairs: pl.DataFrame, pictures: pl.DataFrame) -> pl.Series:
 def mark_sources(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     """By which lossy file the samples came to be that a picture shares with it.
 
-    A lossless file with the samples of a lossy one can only have been made from it: it is lossless by its format alone,
-    as good as the lossy one and no better for what it weighs. Of lossy files with equal samples none is better.
+    A lossless file with the samples of a lossy one was made from it: it is lossless by its format alone, as good as the
+    lossy one and no better for what it weighs. Of lossy files with equal samples none is better. Codes and plans of a
+    few tones are left out: those survive a lossy codec unchanged, so that either may have been made from the other.
 
     Args:
-        pictures: Columns digest, and of lossless, format, jpeg_quality and size_bytes those that there are.
+        pictures: Columns digest, and of lossless, format, jpeg_quality, size_bytes and dominant_tone those that there
+            are.
         pairs: PAIRS; those of the tier `pixels` count.
 
     Returns:
         `pictures` with the columns source_format, source_quality and source_bytes of the smallest such file, which may
         be the picture itself; null where no lossy file has its samples, or nothing else does.
     """
-    kinds = {"format": pl.String(), "jpeg_quality": pl.Int32(), "size_bytes": pl.Int64(), "lossless": pl.Boolean()}
+    kinds = {
+        "format": pl.String(),
+        "jpeg_quality": pl.Int32(),
+        "size_bytes": pl.Int64(),
+        "lossless": pl.Boolean(),
+        "dominant_tone": pl.Float32(),
+    }
     known = pictures.select(
         "digest",
         *(
@@ -92,7 +103,8 @@ def mark_sources(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     turned = ends.select(digest_a="digest_b", digest_b="digest_a")
     itself = pl.concat([ends["digest_a"], ends["digest_b"]]).unique()
     alike = pl.concat([ends, turned, pl.DataFrame({"digest_a": itself, "digest_b": itself})])
-    lossy = known.filter(~pl.col("lossless").fill_null(False) & pl.col("format").is_not_null())
+    many_tones = pl.col("dominant_tone").fill_null(0.0) < FEW_TONES
+    lossy = known.filter(~pl.col("lossless").fill_null(False) & pl.col("format").is_not_null() & many_tones)
     sources = (
         alike.join(lossy, left_on="digest_b", right_on="digest")
         .sort("digest_a", "size_bytes", "digest_b", nulls_last=True)

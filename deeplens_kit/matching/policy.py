@@ -123,12 +123,11 @@ REASONS: dict[Withhold, str] = {
 def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     """Rows best keeper first: a total order.
 
-    Most effective pixels (sides within 5 % count as equal), then full colours over a palette over grey: a GIF is
-    lossless, but no lossless form of a photograph. Then lossless over lossy, then 16 bits over 8, then with
-    transparency, then the higher class of JPEG quality, then (of lossy ones whose quality is not known) of bytes per
-    pixel, then what comes from a camera by its metadata, then the lossy file before the lossless one that was made from
-    it, then what belongs with other files, then taken earlier, then modified earlier, then fewer bytes, then location
-    and path.
+    Most effective pixels (sides within 5 % count as equal; what was tilted by hand comes after all else), then full
+    colours over a palette over grey: a GIF is lossless, but no lossless form of a photograph. Then 16 bits over 8, with
+    transparency, what comes from a camera by its metadata, lossless over lossy, the higher class of JPEG quality, (of
+    lossy ones whose quality is not known) of bytes per pixel, the lossy file before the lossless one that was made from
+    it, what belongs with other files, then taken earlier, modified earlier, fewer bytes, and last location and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as
@@ -167,15 +166,19 @@ def withhold_codes(
     ratio = np.full(len(keepers), np.nan, np.float32) if resolution is None else resolution
     codes = np.zeros(len(keepers), np.int8)
     # The gravest reason last, because a later one overwrites an earlier one.
-    for code, holds in reversed(_objections(keeper, member, ratio)):
-        if same_samples is not None and code not in _BESIDE_SAMPLES:
-            holds = holds & ~same_samples
+    same = np.zeros(len(keepers), np.bool_) if same_samples is None else same_samples
+    for code, holds in reversed(_objections(keeper, member, ratio, same)):
+        if code not in _BESIDE_SAMPLES:
+            holds = holds & ~same
         codes[holds] = code
     return codes
 
 
 def _objections(
-    keeper: ComparedTraits, member: ComparedTraits, resolution: NDArray[np.float32]
+    keeper: ComparedTraits,
+    member: ComparedTraits,
+    resolution: NDArray[np.float32],
+    same_samples: NDArray[np.bool_],
 ) -> list[tuple[Withhold, NDArray[np.bool_]]]:
     """Every reason to withhold with where it holds, the gravest first."""
     compared = ~np.isnan(resolution)
@@ -191,28 +194,32 @@ def _objections(
     rated = both_lossy & (member["quality"] > 0) & (keeper["quality"] > 0)
     better_rated = rated & (member["quality"] > keeper["quality"] + QUALITY_TOLERANCE)
     unrated = both_lossy & ~rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])
-    same_codec = member["codec"] == keeper["codec"]
+    same_codec = member["coded_by"] == keeper["coded_by"]
     # Within the tolerances only the border of a class, or the noise of measured detail, puts the keeper first.
     close = rated & (np.abs(member["quality"] - keeper["quality"]) <= QUALITY_TOLERANCE)
     dense = member["bytes_per_pixel"] * DENSITY_TOLERANCE >= keeper["bytes_per_pixel"]
     close |= both_lossy & ~rated & same_codec & dense
     same_size = np.abs(np.log(member["pixels"] / keeper["pixels"])) <= math.log(AREA_TOLERANCE)
     equal = close & (member["pixels"] * AREA_TOLERANCE >= keeper["pixels"])
-    # What a lossless file was made from is the older of the two, whatever the file system says; so is what was tilted.
-    equal &= (member["native"] | ~keeper["native"]) & ~(member["tilted"] & ~keeper["tilted"])
+    # Of equal samples what a lossless file was made from is the older of the two, whatever the file system says.
+    equal &= ~same_samples | member["native"] | ~keeper["native"]
     return [
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
         # Laid on each other they did not tell, so each by itself has to: a keeper that may have been blown up is none.
         (Withhold.DETAIL, ~compared & same_size & _fills_more(keeper, member)),
-        (Withhold.SHARPER, ~compared & same_size & ~keeper["used"] & _sharper(keeper, member)),
+        (Withhold.SHARPER, ~compared & same_size & ~_noisy_at_most(keeper, member) & _sharper(keeper, member)),
         (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
         (Withhold.UNMEASURED, ~compared & ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
         (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),
         (Withhold.DEPTH, member["deep"] & ~keeper["deep"]),
         (Withhold.TRANSPARENCY, member["has_alpha"] & ~keeper["has_alpha"]),
         (Withhold.OPAQUE, keeper["has_alpha"] & ~member["has_alpha"]),
-        (Withhold.LOSSLESS, as_large & member["lossless"] & ~keeper["lossless"] & ~member["quantised"]),
+        # A photograph in 256 colours is what somebody made of the camera's file, however its format keeps them.
+        (
+            Withhold.LOSSLESS,
+            as_large & member["lossless"] & ~keeper["lossless"] & ~(member["quantised"] & keeper["from_camera"]),
+        ),
         (Withhold.QUALITY, as_large & (better_rated | (unrated & same_codec))),
         # A thumbnail of higher quality is no better picture; one that weighs more than its keeper may be.
         (Withhold.MORE_DATA, better_rated & (member["jpeg_bytes"] > keeper["jpeg_bytes"])),
@@ -231,9 +238,16 @@ def _fills_more(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bo
 
 
 def _sharper(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
-    """Where the thumbnail of the member is clearly sharper; of a keeper that fills its size that tells noise."""
+    """Where the thumbnail of the member is clearly sharper."""
     sharper: NDArray[np.bool_] = member["sharpness"] > SHARPER_FACTOR * keeper["sharpness"]
     return sharper
+
+
+def _noisy_at_most(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
+    """Where a sharper member can only be noisier: the keeper fills its size, and is first for no better quality."""
+    rated = (keeper["quality"] > 0) & (member["quality"] > 0)
+    filled: NDArray[np.bool_] = keeper["used"] & rated & (keeper["quality"] <= member["quality"] + QUALITY_TOLERANCE)
+    return filled
 
 
 def _more_colourful(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:

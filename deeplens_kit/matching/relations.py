@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching.policy import Withhold
 from deeplens_kit.matching.traits import DENSITY_TOLERANCE, QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits
+from deeplens_kit.matching.verification.base import TURNED_DEGREES
 from deeplens_kit.schemas import Relation, Tier
 
 __all__ = [
@@ -46,8 +47,6 @@ LOOK_FIRST: dict[str, str] = {
 _UNSEEN = str(Relation.UNVERIFIED)
 # Of what a composite shows so much less is in the other than the other way round, exclusive.
 _LESS_COVERED = 0.02
-# Between quarter turns by more than this (exclusive, degrees) a picture was turned by hand: as verification takes it.
-_TILTED_DEGREES = 0.7
 _OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
 
 
@@ -90,10 +89,10 @@ def mark_foreign(pictures: pl.DataFrame, pairs: pl.DataFrame, allowed: Collectio
 
 
 def mark_tilted(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
-    """Which pictures are a tilted part of a copy of theirs: turned by a few degrees, with empty corners or a crop.
+    """Which pictures were tilted by hand, with filled corners, beside an upright copy of theirs.
 
     Such a picture may have more pixels than the upright one that it was made from, since its frame was enlarged for the
-    corners. It stays for nothing.
+    corners. It comes after all that are upright.
 
     Args:
         pictures: Column `digest`.
@@ -102,8 +101,9 @@ def mark_tilted(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
     Returns:
         `pictures` with the column `tilted`.
     """
-    off = ((pl.col("turn_degrees") + 45) % 90 - 45).abs() > _TILTED_DEGREES
-    tilted = pairs.filter(off.fill_null(False) & (pl.col("tier") == Tier.COPY))
+    off = ((pl.col("turn_degrees") + 45) % 90 - 45).abs() > TURNED_DEGREES
+    # Of pictures that are no quarter turns of each other, only a tilted one beside the upright is hashed once more.
+    tilted = pairs.filter(off.fill_null(False) & pl.col("view_pdq").is_not_null() & (pl.col("tier") == Tier.COPY))
     parts = pl.concat(
         [
             tilted.filter(pl.col("relation") == Relation.PART)["digest_a"],

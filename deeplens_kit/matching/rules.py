@@ -167,7 +167,7 @@ class Rule:
 
 STRICT = Rule(
     name="strict",
-    version=2,
+    version=3,
     # Removal precision of the pairs of the development benchmark .998, of one with frames of films and filled forms
     # .98; see benchmarks/results/copies.json. Only what was looked at closely is ever proposed; the bounds on hashes
     # below say of the others, and of what a search finds, which are copies at first sight.

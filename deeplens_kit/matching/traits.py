@@ -39,7 +39,7 @@ a watermark, noise and sharpening cost bytes too."""
 # What a byte of a lossy codec is worth in bytes of JPEG at equal quality, erring towards keeping the newer codec.
 _CODEC_WORTH = {"JPEG": 1.0, "WEBP": 1.5, "AVIF": 2.5, "HEIF": 4.0}
 
-BUSY_PALETTE = 0.3
+_BUSY_PALETTE = 0.3
 """From so many bytes a pixel (inclusive) a palette is a photograph's, quantised and dithered: lossless by its format
 alone. Photographs of the development benchmark take .31 to .9 as GIF, .2 to .6 with 64 colours; drawings a tenth."""
 
@@ -100,7 +100,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
         codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
-        one), tilted, colours (0 grey, 1 palette, 2 full), colourfulness, deep, has_alpha, frames, from_camera (it says
+        one), colours (0 grey, 1 palette, 2 full), quantised (a palette
+        of a photograph, by its bytes), colourfulness, deep, has_alpha, frames, from_camera (it says
         when or with what it was taken), taken_at, width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
@@ -149,9 +150,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         codec=pl.col("format").fill_null(""),
         coded_by=codec.fill_null(""),
         native=native,
-        tilted=pl.col("tilted") if "tilted" in pictures.columns else pl.lit(False),
         colours=colours,
-        quantised=(colours == 1) & (a_pixel >= BUSY_PALETTE),
+        quantised=(colours == 1) & (a_pixel >= _BUSY_PALETTE),
         colourfulness=pl.col("colourfulness").cast(pl.Float64),
         sharpness=pl.col("sharpness").cast(pl.Float64),
         deep=mode.is_in(_DEEP_MODES),
@@ -182,7 +182,7 @@ def _class_of(value: pl.Expr, tolerance: float) -> pl.Expr:
 
 _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
-    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised", "tilted"),
+    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised"),
 )
 
 
@@ -200,7 +200,7 @@ class ComparedTraits:
         columns["colourfulness"] = traits["colourfulness"].fill_null(math.nan).to_numpy()
         columns["effective"] = traits["effective"].fill_null(math.nan).to_numpy()
         columns["sharpness"] = traits["sharpness"].fill_null(math.nan).to_numpy()
-        columns["codec"] = traits["coded_by"].rank("dense").to_numpy()
+        columns["coded_by"] = traits["coded_by"].rank("dense").to_numpy()
         columns["taken"] = traits["taken_at"].to_numpy()
         if "modified_at" in traits.columns:
             columns["modified"] = traits["modified_at"].to_numpy()

@@ -14,7 +14,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.policy import RESOLVES_LESS
-from deeplens_kit.matching.traits import SIDE_TOLERANCE, known_columns
+from deeplens_kit.matching.traits import AREA_TOLERANCE, SIDE_TOLERANCE, known_columns
 
 __all__ = ["ADDS_NOTHING", "mark_outdone", "oriented", "outdone_by", "resolved_pixels", "with_resolution"]
 
@@ -23,7 +23,6 @@ ADDS_NOTHING = 1 + SIDE_TOLERANCE
 upscale: what it has more, that copy has too."""
 
 _ADDS_NOTHING, _RESOLVES_LESS, _ONE = np.float32(ADDS_NOTHING), np.float32(RESOLVES_LESS), np.float32(1)
-_AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
 
@@ -49,13 +48,13 @@ def with_resolution(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame
     ratio, pixels, other = (ends[name].to_numpy() for name in ("resolution", "pixels", "pixels_other"))
     share = (ends["covered_other"] / ends["covered"]).fill_null(1.0).fill_nan(1.0).to_numpy()
     # One class of size less than the copy: of two that resolve the same, what was not enlarged stays.
-    resolved = np.square(np.minimum(ratio, 1.0), dtype=np.float64) / _AREA_TOLERANCE
+    resolved = np.square(np.minimum(ratio, 1.0), dtype=np.float64) / AREA_TOLERANCE
     holds = np.clip(np.nan_to_num(other * share * resolved, nan=1.0), 1, pixels)
     shown = ends.select("digest", paired_pixels=pl.Series(holds, dtype=pl.Float64).round().cast(pl.Int64)).filter(
         pl.Series(_outdone_in_pair(pixels, other, ratio), dtype=pl.Boolean)
     )
     least = shown.group_by("digest").agg(pl.col("paired_pixels").min())
-    more = (ratio > _ADDS_NOTHING) & (other * _AREA_TOLERANCE >= ends["resolves"].to_numpy()) & (other < pixels)
+    more = (ratio > _ADDS_NOTHING) & (other * AREA_TOLERANCE >= ends["resolves"].to_numpy()) & (other < pixels)
     refuted = ends["digest"].filter(pl.Series(more, dtype=pl.Boolean)).unique()
     every = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
     measured = pl.col("effective_pixels") if "effective_pixels" in pictures.columns else pl.lit(None, pl.Int64)
@@ -105,7 +104,7 @@ def outdone_by(
         resolution: float32 (m,), pixels of the first per pixel of the other along a line; NaN where nobody looked:
             there the single measures decide.
     """
-    blind = (pixels_other < pixels * _MEASURED_AREA) & (resolves_other * _AREA_TOLERANCE >= resolves)
+    blind = (pixels_other < pixels * _MEASURED_AREA) & (resolves_other * AREA_TOLERANCE >= resolves)
     outdone: NDArray[np.bool_] = np.where(
         np.isnan(resolution), blind, _outdone_in_pair(pixels, pixels_other, resolution)
     )
@@ -117,7 +116,7 @@ def _outdone_in_pair(
 ) -> NDArray[np.bool_]:
     """What `outdone_by` says by the pair alone; nowhere where that was not measured (NaN)."""
     upscale = (pixels_other < pixels * _MEASURED_AREA) & (resolution <= _ADDS_NOTHING)
-    blown_up = (pixels_other <= pixels * _AREA_TOLERANCE) & (resolution < _RESOLVES_LESS)
+    blown_up = (pixels_other <= pixels * AREA_TOLERANCE) & (resolution < _RESOLVES_LESS)
     outdone: NDArray[np.bool_] = upscale | blown_up
     return outdone
 

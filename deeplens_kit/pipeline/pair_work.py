@@ -164,4 +164,4 @@ def _failures_of_a_comparison() -> tuple[type[Exception], ...]:
 
     # Not broader, as at the edge of a process: what is no matter of two pictures (a lost store, a frame that does not
     # fit its schema, an interrupt) must end the run. numpy's LinAlgError is a ValueError.
-    return cv2.error, ArithmeticError, IndexError, MemoryError, ValueError
+    return cv2.error, ArithmeticError, IndexError, ValueError

@@ -493,7 +493,7 @@ def test_the_lossy_file_stays_for_the_lossless_one_that_was_made_from_it(png_is_
     )
     groups = group(made.objects, made.pictures, made.pairs, STRICT).groups
     assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.png", False)]
-    assert groups["reason"][0] == "keeps 4000x3000 JPEG q90: the PNG was made from it, and adds nothing"
+    assert groups["reason"][0] == "keeps 4000x3000 JPEG q90: the PNG has its very samples, and adds nothing"
 
 
 def test_a_lossless_file_that_says_when_it_was_taken_stays_for_the_lossy_one_that_does_not() -> None:

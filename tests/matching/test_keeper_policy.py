@@ -106,8 +106,14 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         (BIG, PNG | {"effective_pixels": 3_000_000}, Withhold.LOSSLESS),
         (BIG, PNG, Withhold.LOSSLESS),
         # 256 colours, dithered, of a photograph; a drawing takes a tenth of its bytes and is told by nothing else.
-        (BIG, PNG | {"mode": "P", "format": "GIF"}, Withhold.NO),
-        (BIG, PNG | {"mode": "P", "format": "GIF", "size_bytes": 3_500_000}, Withhold.LOSSLESS),
+        (BIG | ORIGINAL, PNG | {"mode": "P", "format": "GIF"}, Withhold.NO),
+        (BIG | ORIGINAL, PNG | {"mode": "P", "format": "GIF", "size_bytes": 3_500_000}, Withhold.LOSSLESS),
+        (BIG, PNG | {"mode": "P", "format": "GIF"}, Withhold.LOSSLESS),
+        # Grain that was added to a copy is no detail; where the keeper is first for its quality, nobody knows.
+        ({"sharpness": 10.0}, {"sharpness": 30.0}, Withhold.NO),
+        ({"sharpness": 10.0, "jpeg_quality": 95}, {"sharpness": 30.0}, Withhold.SHARPER),
+        ({"sharpness": 10.0, "effective_pixels": 6_000_000}, {"sharpness": 30.0}, Withhold.DETAIL),
+        ({"sharpness": 10.0, "effective_pixels": None}, {"sharpness": 30.0}, Withhold.SHARPER),
         # Behind what is transparent the other may show something.
         (PNG | {"has_alpha": True, "mode": "RGBA"}, {}, Withhold.OPAQUE),
         (PNG | {"has_alpha": True, "mode": "RGBA"}, PNG | {"has_alpha": True, "mode": "RGBA"}, Withhold.NO),

@@ -128,8 +128,8 @@ def test_a_pair_is_explained_signal_by_signal() -> None:
     assert "Small SSCD: cosine 0.970; the rule asks nothing of it." in said
     assert "SSCD: not computed for both pictures." in said
     assert "two shots, unless pdq is at most 2" in text
-    assert said[-1].startswith("By the rule 'strict' (version 2): not a copy")
-    assert explain(pair("a", "b", 3), STRICT)[-1].startswith("By the rule 'strict' (version 2): a copy, score 0.9")
+    assert said[-1].startswith("By the rule 'strict' (version 3): not a copy")
+    assert explain(pair("a", "b", 3), STRICT)[-1].startswith("By the rule 'strict' (version 3): a copy, score 0.9")
 
 
 @pytest.mark.parametrize(

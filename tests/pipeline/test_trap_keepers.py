@@ -96,6 +96,22 @@ def test_the_upright_picture_stays_for_its_tilted_copy(tmp_path: Path) -> None:
     assert "upright.jpg" not in found.removed
 
 
+def test_a_picture_on_a_plain_ground_stays_for_its_straightened_crop(tmp_path: Path) -> None:
+    product = Image.new("RGB", (900, 700), "white")
+    product.paste(photograph("coffee").resize((480, 320)), (210, 190))
+    crop = product.rotate(3, Image.Resampling.BICUBIC, fillcolor="white").crop((45, 35, 855, 665))
+    files = {"crop.jpg": encoded(crop, "JPEG", 92, exif=EXIF), "product.jpg": encoded(product, "JPEG", 92, exif=EXIF)}
+    found = found_in(tmp_path, {**files, "copy.jpg": encoded(scaled(product, 0.6), "JPEG", 80)})
+    assert "product.jpg" not in found.removed
+    assert found.keepers.get("copy.jpg") == "product.jpg"
+
+
+def test_a_gif_is_not_given_up_for_a_poor_jpeg_of_it(tmp_path: Path) -> None:
+    gif = encoded(photograph("coffee").quantize(256).convert("RGB").quantize(256), "GIF")
+    files = {"map.gif": gif, "poor.jpg": encoded(Image.open(io.BytesIO(gif)).convert("RGB"), "JPEG", 15)}
+    assert "map.gif" not in found_in(tmp_path, files).removed
+
+
 def test_what_is_transparent_in_places_stands_for_nothing_opaque(tmp_path: Path) -> None:
     picture = photograph("coffee")
     mask = Image.new("L", picture.size, 0)

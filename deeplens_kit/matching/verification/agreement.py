@@ -20,6 +20,7 @@ INSIDE = 0.74
 """Share of a square that both pictures cover, exclusive."""
 
 _WHOLLY_INSIDE = 0.97  # exclusive
+_SLANTED = 0.012  # sine of 0.7 degrees, exclusive
 _CONTRAST = 5.0  # grey levels, exclusive: less is paper grain and noise
 _MOST_CONTRAST = 30.0  # a square weighs by its contrast, up to this: ink counts more than shade, black no more than ink
 _LEAST_CELLS = 4  # inclusive, with something to see: fewer say nothing
@@ -66,6 +67,9 @@ class Agreement:
 
 def agreement_of(found: Alignment) -> Agreement:
     """Add up the squares of an alignment."""
+    linear = found.matrix[:, :2]
+    # Off the axes by more than a hundredth, edges cross squares; else a row of squares may hang out by a pixel.
+    slanted = bool(np.minimum(np.abs(linear[0]), np.abs(linear[1])).max() > _SLANTED * np.abs(linear).max())
     likeness, contrast_a, contrast_b, shift_x, shift_y, inside = np.moveaxis(found.cells, 2, 0)
     within = inside > INSIDE
     contrast = np.maximum(contrast_a, contrast_b)
@@ -80,7 +84,7 @@ def agreement_of(found: Alignment) -> Agreement:
     good = shown & (likeness > _AGREES)
     agreement = float(np.median(both)) if len(both) else 0.0
     # A square that hangs over the edge of a tilted picture sees the edge, and nothing foreign.
-    wholly = inside > _WHOLLY_INSIDE
+    wholly = inside > _WHOLLY_INSIDE if slanted else within
     foreign = wholly & (likeness < _FOREIGN_LIKENESS) & (contrast > _FOREIGN_CONTRAST)
     altered = wholly & (likeness < _ALTERED_LIKENESS) & (contrast > _ALTERED_CONTRAST)
     return Agreement(

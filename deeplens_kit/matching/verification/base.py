@@ -12,13 +12,16 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LOOK_SIDE_PX", "VERIFICATION", "Affine", "Box", "Grey", "Look", "PixelSource"]
+__all__ = ["LOOK_SIDE_PX", "TURNED_DEGREES", "VERIFICATION", "Affine", "Box", "Grey", "Look", "PixelSource"]
 
 VERIFICATION = "v3-sift-affine-cells"
 """Names the method in the catalog and in cache keys; raised when the same two pictures would give other findings."""
 
 LOOK_SIDE_PX = 1024
 """Long side of the grey pictures that are compared, in pixels: letters of a page at 1,100 px are still legible."""
+
+TURNED_DEGREES = 0.7
+"""Between quarter turns by more than this (exclusive) a picture was turned by hand; burst frames turn by less."""
 
 Grey: TypeAlias = NDArray[np.uint8]
 """Upright grey samples, (height, width) uint8, each side at least 1 px."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deeplens_kit.features.kernels import pdq_hash
 from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
 from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
-from deeplens_kit.matching.verification.base import Affine, Box, Grey, Look
+from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Grey, Look
 from deeplens_kit.matching.verification.geometry import Model, dihedral_model, fit_model
 from deeplens_kit.matching.verification.relation import View, relate
 from deeplens_kit.schemas import Relation
@@ -42,6 +42,7 @@ _SEVERAL = 40.0  # squares: so many that agree carry a proposal fully
 
 _LEAST_OVERLAP = 0.2
 _NEARLY_ALL = 0.9  # of either picture, inclusive: below, hashes of whole views have nothing to compare
+_ALL_BUT_CORNERS = 0.75  # of the upright one of two, inclusive: tilted by 10 degrees it loses a fifth
 _PDQ_SIDE_PX, _PDQ_LEAST_PX, _PDQ_BYTES = 384, 5, 32  # as the feature `pdq` hashes thumbnails
 
 
@@ -110,7 +111,7 @@ def compare_looks(a: Look, b: Look) -> Findings | None:
         region_a=view.region_a,
         region_b=view.region_b,
         matrix=found.matrix,
-        view_pdq=_view_pdq(a, b, view, found.matrix, orientation if hinted else 0),
+        view_pdq=_view_pdq(a, b, view, found.matrix, model.mirrored),
     )
 
 
@@ -156,26 +157,32 @@ def _orientations(picture: NDArray[Any]) -> list[NDArray[Any]]:
     return [*turned, picture[:, ::-1], picture[::-1], picture.T, np.rot90(picture, 2).T]
 
 
-def _view_pdq(a: Look, b: Look, view: View, matrix: Affine, orientation: int) -> int | None:
+def _view_pdq(a: Look, b: Look, view: View, matrix: Affine, mirrored: bool) -> int | None:
     """Bits of PDQ that differ once one picture is turned as the other is; None where neither is turned.
 
     The hashes alone tell of pictures turned by quarters with 14 wrong bits, and of tilted ones nothing.
     """
     if view.tilted is not None:
         upright, tilted = (b, a) if view.tilted == "a" else (a, b)
+        if (view.covered_b if view.tilted == "a" else view.covered_a) < _ALL_BUT_CORNERS:
+            return None
         to_upright = matrix if view.tilted == "a" else np.asarray(cv2.invertAffineTransform(matrix), np.float64)
-        return _bits_apart(_laid_on(tilted, upright, to_upright), upright.levels[0])
-    if orientation and min(view.covered_a, view.covered_b) >= _NEARLY_ALL:
-        return _bits_apart(_orientations(_thumbnail(a.levels[0]))[orientation], b.levels[0])
-    return None
+        return _bits_apart(*_straightened(tilted, upright, to_upright))
+    quarters = round(view.turn_degrees / 90) % 4
+    slanted = abs((view.turn_degrees + 45) % 90 - 45) > TURNED_DEGREES
+    if slanted or not (quarters or mirrored) or min(view.covered_a, view.covered_b) < _NEARLY_ALL:
+        return None
+    small = _thumbnail(a.levels[0])
+    return _bits_apart(np.rot90(small[:, ::-1] if mirrored else small, -quarters), b.levels[0])
 
 
-def _laid_on(tilted: Look, upright: Look, matrix: Affine) -> Grey:
-    """The tilted picture straightened; what it lost by that is taken from the upright one."""
+def _straightened(tilted: Look, upright: Look, matrix: Affine) -> tuple[Grey, Grey]:
+    """The tilted picture laid on the upright one, and that; what the one does not show is as blank in the other."""
     size = (upright.width, upright.height)
     straight = cv2.warpAffine(tilted.levels[0], matrix, size, flags=cv2.INTER_LINEAR)
-    shown = cv2.warpAffine(np.full_like(tilted.levels[0], 255), matrix, size, flags=cv2.INTER_NEAREST)
-    return np.where(shown > 0, straight, upright.levels[0]).astype(np.uint8)
+    shown = cv2.warpAffine(np.full_like(tilted.levels[0], 255), matrix, size, flags=cv2.INTER_NEAREST) > 0
+    tone = np.uint8(upright.levels[0].mean())
+    return np.where(shown, straight, tone).astype(np.uint8), np.where(shown, upright.levels[0], tone)
 
 
 def _bits_apart(one: Grey, other: Grey) -> int:

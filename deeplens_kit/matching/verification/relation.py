@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.verification.alignment import Alignment
-from deeplens_kit.matching.verification.base import Affine, Box, Look
+from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Look
 from deeplens_kit.matching.verification.seam import has_seam
 from deeplens_kit.schemas import Relation
 
@@ -29,10 +29,7 @@ LEFT_OUT = 0.010
 caption bar, a thin frame and what a crop cut off are more."""
 
 LEFT_OUT_PX = 1.5
-"""... and up to so many pixels of the smaller picture, inclusive."""
-
-TURNED_DEGREES = 0.7
-"""Turned by more than this against the nearest quarter turn (exclusive), empty corners belong to the turning."""
+"""... and up to so many pixels of the coarser picture, inclusive."""
 
 FOREIGN_AREA = 0.012
 """From this share of the common view (inclusive) what one of the two shows in one place is foreign to the other."""
@@ -44,6 +41,8 @@ far off, and 33 of 200 pairs of different pictures that look like one view do.""
 STICKING_OUT_PX = 1.2
 """... and up to so many pixels of the smaller picture, inclusive."""
 
+_RING = (0.88, 0.97)  # of the other picture, from its centre: just within its border
+_GROUND_SHARE = 0.4  # of that ring, exclusive: where more is of the tone outside, that tone is the picture's ground
 _ALL_INSIDE = 0.998  # from this share of its area, inclusive, a picture has no corners outside the other
 _FRAME_MARGIN = 0.04  # of a side, inclusive: so near a turned picture comes to each side of its frame
 _FLAT_SPREAD = 6.0  # grey levels, inclusive: half of the uncovered area keeps this near to one tone ...
@@ -110,9 +109,12 @@ def _relation(
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
     turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
     full_a, full_b = _covered(a, b, back, inside_a), _covered(b, a, matrix, inside_b)
-    tilted_a = turned and inside_a < _ALL_INSIDE and _only_corners_empty(a, b, back)
-    tilted_b = turned and inside_b < _ALL_INSIDE and _only_corners_empty(b, a, matrix)
-    all_a, all_b = full_a or tilted_a, full_b or tilted_b
+    empty_a = turned and _only_corners_empty(a, b, back)
+    empty_b = turned and _only_corners_empty(b, a, matrix)
+    all_a, all_b = full_a or empty_a, full_b or empty_b
+    # A plain ground is as flat as filled corners, but goes on across the other picture's border.
+    tilted_a = empty_a and inside_a < _ALL_INSIDE and _filled_outside(a, b, back)
+    tilted_b = empty_b and inside_b < _ALL_INSIDE and _filled_outside(b, a, matrix)
     if all_a and all_b and tilted_a == tilted_b:
         return Relation.WHOLE, None
     tilted: Literal["a", "b"] | None = None if tilted_a == tilted_b else "a" if tilted_a else "b"
@@ -131,8 +133,10 @@ def _covered(of: Look, other: Look, to_of: Affine, inside: float) -> bool:
     if inside < FULLY_COVERED:
         return False
     moved = (_corners(other) @ to_of[:, :2].T + to_of[:, 2] + 0.5) / [of.width, of.height]
-    left_out = max(float(moved.min(axis=0).max()), float(1 - moved.max(axis=0).min()))
-    return left_out <= max(LEFT_OUT, LEFT_OUT_PX / min(of.width, of.height, other.width, other.height))
+    left_out = np.maximum(moved.min(axis=0), 1 - moved.max(axis=0))
+    # A pixel of the coarser picture, along each side of this one.
+    pixel = np.maximum(1.0, np.abs(to_of[:, :2]).sum(axis=1)) / [of.width, of.height]
+    return bool((left_out <= np.maximum(LEFT_OUT, LEFT_OUT_PX * pixel)).all())
 
 
 def _stick_out_both(a: Look, b: Look, matrix: Affine, turn: float) -> bool:
@@ -187,6 +191,23 @@ def _only_corners_empty(of: Look, other: Look, to_of: Affine) -> bool:
     moved = (_corners(other) @ to_of[:, :2].T + to_of[:, 2] + 0.5) / [of.width, of.height]
     reaches = moved.min(axis=0).max() <= _FRAME_MARGIN and moved.max(axis=0).min() >= 1 - _FRAME_MARGIN
     return bool(reaches) and _flat_outside(of, other, to_of)
+
+
+def _filled_outside(of: Look, other: Look, to_of: Affine) -> bool:
+    """Whether what a picture has beyond another's border is of a tone that is rare just within that border."""
+    corners = _corners(other) @ to_of[:, :2].T + to_of[:, 2]
+    centre = corners.mean(axis=0)
+    picture = of.levels[0]
+    rings = []
+    for share in (1.01, _RING[1], _RING[0]):
+        ring = np.zeros(picture.shape, np.uint8)
+        cv2.fillConvexPoly(ring, np.round(centre + (corners - centre) * share).astype(np.int32), 255)
+        rings.append(ring > 0)
+    outside, within = picture[~rings[0]], picture[rings[1] & ~rings[2]]
+    if not len(outside) or not len(within):
+        return False
+    tone = int(np.bincount(outside, minlength=256).argmax())
+    return bool((np.abs(within.astype(np.int16) - tone) <= _FLAT_TONE).mean() < _GROUND_SHARE)
 
 
 def _flat_outside(of: Look, other: Look, to_of: Affine) -> bool:

@@ -111,6 +111,20 @@ def test_a_tilted_picture_in_a_larger_frame_is_a_part_of_the_upright_one(name: s
     assert compared(picture, enlarged).relation == Relation.CONTAINS
 
 
+@pytest.mark.parametrize("ground", ["white", "black", "#808080"])
+@pytest.mark.parametrize("degrees", [2, 4])
+def test_a_straightened_crop_does_not_make_a_plain_ground_an_empty_corner(ground: str, degrees: float) -> None:
+    product = Image.new("RGB", (600, 440), ground)
+    product.paste(sized("coffee").resize((300, 220)), (150, 110))
+    turned = product.rotate(degrees, Image.Resampling.BICUBIC, fillcolor=ground)
+    crop = turned.crop((35, 30, 565, 410))
+    found, other = compared(product, crop), compared(crop, product)
+    # The larger one is no part of the other, so that it cannot go for it.
+    assert found.relation != Relation.PART
+    assert other.relation != Relation.CONTAINS
+    assert (found.view_pdq, other.view_pdq) == (None, None)
+
+
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("side", ["left", "top", "right", "bottom"])
 def test_what_a_narrow_crop_cut_off_is_seen(name: str, side: str) -> None:

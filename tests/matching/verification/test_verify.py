@@ -155,6 +155,14 @@ def test_a_tilted_picture_is_hashed_straightened(degrees: float) -> None:
             assert found.view_pdq is not None and found.view_pdq <= 24
 
 
+def test_what_a_fragment_does_not_show_is_not_hashed_as_if_it_did() -> None:
+    picture = sized("astronaut")
+    turned = picture.rotate(5, Image.Resampling.BICUBIC, expand=True)
+    fragment = turned.crop((0, 0, turned.width * 2 // 3, turned.height * 2 // 3))
+    for found in (compared(fragment, picture), compared(picture, fragment)):
+        assert found.view_pdq is None
+
+
 def test_parts_have_no_hash_of_the_view() -> None:
     picture = sized("astronaut")
     assert compared(picture, mirrored(cropped(picture, 0.1, 0.1, 0.8, 0.8))).view_pdq is None
