@@ -23,7 +23,7 @@ from deeplens_kit.decode.formats import Header, Reader
 from deeplens_kit.decode.formats.boxes import item_facts, without_exif_item
 from deeplens_kit.decode.formats.png import PngReader
 from deeplens_kit.decode.formats.tiff import TiffReader
-from deeplens_kit.decode.native import Samples, still_samples
+from deeplens_kit.decode.native import still_samples
 from deeplens_kit.decode.picture import open_picture, translating
 from deeplens_kit.errors import UnsupportedFormatError
 from deeplens_kit.settings import DecodeSettings
@@ -75,19 +75,10 @@ def _add_still(digest: hashlib.blake2b, format_name: str, data: bytes, reader: R
     found = still_samples(format_name, data, reader)
     if found is None:
         return False
-    channels, samples = _without_idle_alpha(found)
-    array = _upright(samples, orientation)
-    digest.update(f"\nstill {channels} {8 * array.itemsize} {array.shape[1]}x{array.shape[0]}\n".encode())
+    array = _upright(found.array, orientation)
+    digest.update(f"\nstill {found.channels} {8 * array.itemsize} {array.shape[1]}x{array.shape[0]}\n".encode())
     _add_rows(digest, array)
     return True
-
-
-def _without_idle_alpha(found: Samples) -> tuple[str, NDArray[Any]]:
-    """Channels and samples without an alpha channel that makes nothing transparent."""
-    colours = found.channels.removesuffix("A")
-    if colours == found.channels or (found.array[..., -1] != np.iinfo(found.array.dtype).max).any():
-        return found.channels, found.array
-    return colours, found.array[..., 0] if colours == "L" else found.array[..., :-1]
 
 
 def _add_animation(digest: hashlib.blake2b, format_name: str, data: bytes, header: Header, max_pixels: int) -> bool:

@@ -64,7 +64,6 @@ _ORDER: tuple[tuple[str, bool], ...] = (
     ("in_family", True),
     ("taken_at", False),
     ("modified_at", False),
-    ("size_bytes", False),
     ("location", False),
     ("path", False),
     ("object_id", False),
@@ -127,7 +126,7 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     colours over a palette over grey: a GIF is lossless, but no lossless form of a photograph. Then 16 bits over 8, with
     transparency, what comes from a camera by its metadata, lossless over lossy, the higher class of JPEG quality, (of
     lossy ones whose quality is not known) of bytes per pixel, the lossy file before the lossless one that was made from
-    it, what belongs with other files, then taken earlier, modified earlier, fewer bytes, and last location and path.
+    it, what belongs with other files, then taken earlier, modified earlier, and last location and path.
 
     Args:
         frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as

@@ -77,8 +77,6 @@ def keeper_sentence() -> pl.Expr:
         .then(pl.lit("it says when it was taken"))
         .when(pl.col("modified_at") < pl.col("modified_at_next"))
         .then(pl.format("older (modified {} against {})", *_dates("modified_at")))
-        .when(pl.col("size_bytes") < pl.col("size_bytes_next"))
-        .then(pl.lit("fewer bytes for the same"))
         .otherwise(pl.lit("first by path"))
     )
     return pl.concat_str(what, pl.lit(": "), pl.coalesce(larger, otherwise))

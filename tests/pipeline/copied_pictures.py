@@ -50,7 +50,7 @@ class CopiedPictures:
     """A folder of photographs with copies, and workspaces over it. Not to be changed: take copies of the workspaces.
 
     Attributes:
-        folder: `pictures` and copies of two of them in many sizes and qualities: about sixty pairs.
+        folder: `pictures` and copies of two of them in many sizes and qualities: about eighty pairs.
         indexed: A workspace over it, indexed, not matched.
         matched: The same, matched.
     """
@@ -61,7 +61,7 @@ class CopiedPictures:
 
 
 def make_copied_pictures(folder: Path) -> None:
-    with_copies(write_pictures(folder / "pictures"), 7)
+    with_copies(write_pictures(folder / "pictures"), 8)
     with Workspace.create(folder / "indexed") as workspace:
         workspace.ledger.add_location("pics", str(folder / "pictures"), {})
         index(workspace, and_match=False)

@@ -229,13 +229,13 @@ def test_rounds_share_what_is_known_and_what_was_counted(copies: Workspace) -> N
 
 
 def test_what_was_seen_in_pictures_decoded_otherwise_is_seen_again(
-    copies: Workspace, monkeypatch: pytest.MonkeyPatch
+    unmatched: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = matched(copies)
-    assert match(copies) is None
-    measured = copies.catalog.pairs()["resolution"].is_finite().sum()
+    first = matched(unmatched)
+    assert match(unmatched) is None
+    measured = unmatched.catalog.pairs()["resolution"].is_finite().sum()
     assert measured
-    looked = sorted((Path(copies.settings.cache_dir) / "looks").iterdir())
+    looked = sorted((Path(unmatched.settings.cache_dir) / "looks").iterdir())
     # As in a release that makes other grey samples of the same bytes.
     for module in ("verifying", "resolving", "graph"):
         monkeypatch.setattr(f"deeplens_kit.pipeline.{module}.VERDICTS", verdict_name(grey="another"))
@@ -243,18 +243,17 @@ def test_what_was_seen_in_pictures_decoded_otherwise_is_seen_again(
         monkeypatch.setattr(f"deeplens_kit.pipeline.{module}.RESOLUTIONS", resolution_name(grey="another"))
     monkeypatch.setattr("deeplens_kit.pipeline.look_files.LOOKS", look_name(grey="another"))
     seen = Seen()
-    again = matched(copies, progress=seen)
+    again = matched(unmatched, progress=seen)
     assert (again.verified, again.reused) == (first.verified, 0)
     assert seen.stages["resolution"].done >= measured
-    assert set(copies.catalog.pairs()["verification"]) == {verdict_name(grey="another")}
-    assert len(sorted((Path(copies.settings.cache_dir) / "looks").iterdir())) == len(looked) + 1
-    assert match(copies) is None
+    assert set(unmatched.catalog.pairs()["verification"]) == {verdict_name(grey="another")}
+    assert len(sorted((Path(unmatched.settings.cache_dir) / "looks").iterdir())) == len(looked) + 1
+    assert match(unmatched) is None
 
 
 def test_two_pictures_that_cannot_be_compared_cost_their_pairs_alone(
     copies: Workspace, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    matched(copies)
     expected = pairs_of(copies)
     forget(copies)
     odd = dict(list_objects(copies).select("path", "digest").iter_rows())["coffee 3.jpg"]
@@ -298,20 +297,28 @@ class Asked(PairVerifier):
         return super().verify(pairs)
 
 
-def test_pairs_of_a_picture_that_cannot_be_read_are_asked_for_once(copies: Workspace, pictures: Path) -> None:
-    pictures_of = copies.catalog.pictures().sort("digest")
-    names = dict(list_objects(copies).drop_nulls("digest").select("path", "digest").iter_rows())
-    matched(copies)
+@pytest.fixture
+def own(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
+    """A workspace, matched, over many copies that the test may change."""
+    with Workspace.create(tmp_path / "own") as made:
+        made.ledger.add_location("pics", str(with_copies(pictures, 8)), {})
+        index(made)
+        yield made
+
+
+def test_pairs_of_a_picture_that_cannot_be_read_are_asked_for_once(own: Workspace, pictures: Path) -> None:
+    pictures_of = own.catalog.pictures().sort("digest")
+    names = dict(list_objects(own).drop_nulls("digest").select("path", "digest").iter_rows())
     # A chain of copies, whose ends meet after rounds, and beside it one that leads to a picture that is gone.
     chain = ["coffee.jpg", *(f"coffee {number}.jpg" for number in range(8))]
     beside = ["astronaut.jpg", "astronaut 0.jpg", "astronaut 1.jpg"]
     links = [tuple(sorted((names[a], names[b]))) for row in (chain, beside) for a, b in pairwise(row)]
     wanted = pl.DataFrame(links, schema=["digest_a", "digest_b"], orient="row")
-    found = copies.catalog.pairs().join(wanted, on=["digest_a", "digest_b"], how="semi", maintain_order="left")
+    found = own.catalog.pairs().join(wanted, on=["digest_a", "digest_b"], how="semi", maintain_order="left")
     assert found.height == len(links)
-    copies.catalog.replace_pairs(found, "older")
+    own.catalog.replace_pairs(found, "older")
     (pictures / "astronaut.jpg").unlink()
-    verifier = Asked(copies, PictureLooks.of_workspace(copies))
+    verifier = Asked(own, PictureLooks.of_workspace(own))
     verifier.asked = []
     confirming = Confirming(pictures_of, {}, STRICT, MatchSettings().sscd_min_cosine, "run")
     confirming.confirmed(found, verifier)
