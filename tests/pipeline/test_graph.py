@@ -72,7 +72,8 @@ def test_a_measurement_that_fails_costs_its_pairs_alone(
     assert told[frozenset(("coffee.jpg", "smallest.jpg"))] is not None
     assert {ratio for ends, ratio in told.items() if "smaller.jpg" in ends} == {None}
     assert "two pictures cannot be compared" in caplog.text
-    assert "stage=resolution" in caplog.text
+    # As a mapping where a command of another test has set the log up.
+    assert "stage=resolution" in caplog.text.replace("': '", "=")
     assert match(workspace) is None
 
 

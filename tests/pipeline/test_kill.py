@@ -95,7 +95,8 @@ def test_killed_at_any_moment_the_next_run_ends_with_the_same_catalog(tmp_path: 
         _make(directory, pictures)
         process = _start(directory)
         try:
-            process.wait(timeout=moments.uniform(0.0, 0.9 * whole_seconds))
+            # One in each part of the run, so that few kills are not all of runs that have ended.
+            process.wait(timeout=0.9 * whole_seconds * (number + moments.random()) / KILLS)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
@@ -120,12 +121,14 @@ def test_killed_while_pairs_are_looked_at_the_next_run_goes_on_and_ends_the_same
 
     moments = random.Random(20261124)
     killed = resumed = 0
-    for number in range(max(3, KILLS // 2)):
+    kills = max(4, KILLS // 2)
+    for number in range(kills):
         directory = tmp_path / f"killed-{number}"
         shutil.copytree(indexed, directory)
         process = _start(directory, _MATCH)
-        # The first once a part of its pairs is kept, the others at any moment.
-        moment = math.inf if number == 0 else time.monotonic() + moments.uniform(0.0, 0.9 * whole_seconds)
+        # The first once a part of its pairs is kept, the others one in each part of the run.
+        after = math.inf if number == 0 else 0.9 * whole_seconds * (number - 1 + moments.random()) / (kills - 1)
+        moment = time.monotonic() + after
         while process.poll() is None and time.monotonic() < moment:
             if number == 0 and _keeps_some(directory):
                 break
