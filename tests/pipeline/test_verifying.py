@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -60,12 +61,24 @@ def copies(tmp_path: Path, copied_pictures: CopiedPictures) -> Iterator[Workspac
         yield made
 
 
+@contextmanager
+def own_workspace(folder: Path, pictures: Path, copies: int) -> Iterator[Workspace]:
+    """A workspace, matched, over photographs and so many copies that the test may change."""
+    with Workspace.create(folder) as made:
+        made.ledger.add_location("pics", str(with_copies(pictures, copies)), {})
+        index(made)
+        yield made
+
+
 @pytest.fixture
 def few(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
-    """A workspace, matched, over photographs and a few copies that the test may change."""
-    with Workspace.create(tmp_path / "few") as made:
-        made.ledger.add_location("pics", str(with_copies(pictures, 4)), {})
-        index(made)
+    with own_workspace(tmp_path / "few", pictures, 4) as made:
+        yield made
+
+
+@pytest.fixture
+def own(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
+    with own_workspace(tmp_path / "own", pictures, 8) as made:
         yield made
 
 
@@ -304,15 +317,6 @@ class Asked(PairVerifier):
     def verify(self, pairs: pl.DataFrame) -> pl.DataFrame:
         self.asked.append(pairs.select("digest_a", "digest_b"))
         return super().verify(pairs)
-
-
-@pytest.fixture
-def own(tmp_path: Path, pictures: Path) -> Iterator[Workspace]:
-    """A workspace, matched, over many copies that the test may change."""
-    with Workspace.create(tmp_path / "own") as made:
-        made.ledger.add_location("pics", str(with_copies(pictures, 8)), {})
-        index(made)
-        yield made
 
 
 def test_pairs_of_a_picture_that_cannot_be_read_are_asked_for_once(own: Workspace, pictures: Path) -> None:
