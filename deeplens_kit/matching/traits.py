@@ -100,9 +100,9 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
         codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
-        one), colours (0 grey, 1 palette, 2 full), quantised (a palette
-        of a photograph, by its bytes), colourfulness, deep, has_alpha, frames, from_camera (it says
-        when or with what it was taken), taken_at, width_px, height_px, size_bytes.
+        one), colours (0 grey, 1 palette, 2 full), quantised (a palette of a photograph, by its bytes), colourfulness,
+        deep, has_alpha, frames, from_camera (it says when or with what it was taken), taken_at, width_px, height_px,
+        size_bytes.
     """
     known = known_columns(pictures)
     demoted = pl.lit(0)

@@ -12,7 +12,17 @@ from typing import Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["LOOK_SIDE_PX", "TURNED_DEGREES", "VERIFICATION", "Affine", "Box", "Grey", "Look", "PixelSource"]
+__all__ = [
+    "LOOK_SIDE_PX",
+    "TURNED_DEGREES",
+    "VERIFICATION",
+    "Affine",
+    "Box",
+    "Grey",
+    "Look",
+    "PixelSource",
+    "off_quarter_turn",
+]
 
 VERIFICATION = "v3-sift-affine-cells"
 """Names the method in the catalog and in cache keys; raised when the same two pictures would give other findings."""
@@ -31,6 +41,11 @@ Affine: TypeAlias = NDArray[np.float64]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom, as shares 0..1 of the upright picture."""
+
+
+def off_quarter_turn(degrees: float) -> float:
+    """How far an angle is from the nearest quarter turn, 0..45 degrees."""
+    return abs((degrees + 45) % 90 - 45)
 
 
 class PixelSource(Protocol):

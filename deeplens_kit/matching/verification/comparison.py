@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from deeplens_kit.features.kernels import pdq_hash
 from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
 from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
-from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Grey, Look
+from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Grey, Look, off_quarter_turn
 from deeplens_kit.matching.verification.geometry import Model, dihedral_model, fit_model
 from deeplens_kit.matching.verification.relation import View, relate
 from deeplens_kit.schemas import Relation
@@ -169,7 +169,7 @@ def _view_pdq(a: Look, b: Look, view: View, matrix: Affine, mirrored: bool) -> i
         to_upright = matrix if view.tilted == "a" else np.asarray(cv2.invertAffineTransform(matrix), np.float64)
         return _bits_apart(*_straightened(tilted, upright, to_upright))
     quarters = round(view.turn_degrees / 90) % 4
-    slanted = abs((view.turn_degrees + 45) % 90 - 45) > TURNED_DEGREES
+    slanted = off_quarter_turn(view.turn_degrees) > TURNED_DEGREES
     if slanted or not (quarters or mirrored) or min(view.covered_a, view.covered_b) < _NEARLY_ALL:
         return None
     small = _thumbnail(a.levels[0])

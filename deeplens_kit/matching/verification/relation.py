@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.verification.alignment import Alignment
-from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Look
+from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Look, off_quarter_turn
 from deeplens_kit.matching.verification.seam import has_seam
 from deeplens_kit.schemas import Relation
 
@@ -107,7 +107,7 @@ def _relation(
     turn: float,
 ) -> tuple[Relation, Literal["a", "b"] | None]:
     # Between quarter turns the corners are cut off or filled up, with nothing: they count as shown where they are flat.
-    turned = abs((turn + 45) % 90 - 45) > TURNED_DEGREES
+    turned = off_quarter_turn(turn) > TURNED_DEGREES
     full_a, full_b = _covered(a, b, back, inside_a), _covered(b, a, matrix, inside_b)
     empty_a = turned and _only_corners_empty(a, b, back)
     empty_b = turned and _only_corners_empty(b, a, matrix)
@@ -145,7 +145,7 @@ def _stick_out_both(a: Look, b: Look, matrix: Affine, turn: float) -> bool:
     Two frames of a burst do, of a camera that moved a little. Turned pictures have their corners cut off and prove
     nothing.
     """
-    if abs((turn + 45) % 90 - 45) > TURNED_DEGREES:
+    if off_quarter_turn(turn) > TURNED_DEGREES:
         return False
     moved = _corners(a) @ matrix[:, :2].T + matrix[:, 2] + 0.5
     size = np.array([b.width, b.height])
