@@ -289,7 +289,7 @@ def test_an_empty_workspace_says_what_to_do(browser: Browser, served_empty: Serv
         page.get_by_text("Nothing indexed yet").wait_for()
         page.set_input_files(FILE, re_encoded)
         page.locator(".asked").wait_for()
-        assert "Nothing indexed yet" in page.locator(".message").last.inner_text()
+        page.locator(".message").last.get_by_text("Nothing indexed yet").wait_for()
         page = visit.go("/duplicates")
         page.get_by_text("Nothing indexed yet").wait_for()
 
