@@ -94,6 +94,7 @@ class Withhold(IntEnum):
     UNSEEN = 17
     SHARPER = 18
     OPAQUE = 19
+    PATCH = 20
 
 
 REASONS: dict[Withhold, str] = {
@@ -115,6 +116,7 @@ REASONS: dict[Withhold, str] = {
     Withhold.FAMILY: "it belongs with other files; they stay or go together",
     Withhold.UNRESOLVED: "it shows a part of the keeper, and which of the two resolves that more was not measured",
     Withhold.UNSEEN: "the hashes are near, but no closer look has shown one view in both; index again",
+    Withhold.PATCH: "it differs from the keeper in one place and is about as good; either may be the altered one",
     Withhold.RELATION: "how its view relates to the keeper's speaks against it",
 }
 

@@ -25,6 +25,7 @@ EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd", "lik
 """The kernels' evidence in order, the distances first: columns of PAIRS and what the close look at a pair comes to."""
 
 _STORED = EVIDENCE_COLUMNS[:-1]
+_KEPT = ("orientation", "resolution", "foreign", "relation", "tier", "hub")
 # Edges at a time while reasons to withhold are looked for: a few hundred MB at most.
 _BLOCK = 1 << 19
 
@@ -104,7 +105,7 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
 
     # 1. Pairs by number.
     both = (
-        pairs.select("digest_a", "digest_b", "orientation", "resolution", "relation", "tier", "hub", *_STORED)
+        pairs.select("digest_a", "digest_b", *_KEPT, *_STORED)
         .hstack(LIKELIHOOD.odds(pairs))
         .join(numbers, left_on="digest_a", right_on="digest")
         .drop("digest_a")
@@ -119,6 +120,7 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
     evidence = both.select(pl.col(_STORED).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
     resolution = oriented(resolution, both["swapped"].to_numpy())
+    foreign = both["foreign"].fill_null(0.0).to_numpy()
     same = (both["tier"] == Tier.PIXELS).to_numpy()
     starts, incident = adjacency(left, right, numbers.height)
     # 2. What the order of two pictures, and each of them as an upscale, would come to.
@@ -132,7 +134,7 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
         part = slice(first, first + _BLOCK)
         relations = sides["right"][part], sides["left"][part]
         outdone[part], allowed[part] = _cases(
-            left[part], right[part], resolution[part], same[part], relations, wanted, facts
+            left[part], right[part], resolution[part], same[part], foreign[part], relations, wanted, facts
         )
     right_goes, left_goes = (may_be_told(sides[name], wanted) for name in ("right", "left"))
     proposable = (right_goes + 2 * left_goes).astype(np.uint8)
@@ -146,6 +148,7 @@ def _cases(
     right: NDArray[np.int32],
     resolution: NDArray[np.float32],
     same: NDArray[np.bool_],
+    foreign: NDArray[np.float32],
     relations: tuple[pl.Series, pl.Series],
     wanted: frozenset[str],
     facts: PictureFacts,
@@ -170,7 +173,7 @@ def _cases(
                 keepers, members = (rows[right_keeps][at], rows[1 - right_keeps][at])
                 ratio, relation = ratios[right_keeps][at], relations[right_keeps].gather(at)
                 codes = withhold_codes(facts.traits, keepers, members, ratio, same[at])
-                codes = relation_codes(codes, facts.traits, keepers, members, ratio, relation, wanted)
+                codes = relation_codes(codes, facts.traits, keepers, members, ratio, relation, foreign[at], wanted)
                 free = (codes == 0) & ~facts.pinned[(left, right)[1 - right_keeps][at]]
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

@@ -15,7 +15,13 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching.policy import Withhold
-from deeplens_kit.matching.traits import DENSITY_TOLERANCE, QUALITY_TOLERANCE, SIDE_TOLERANCE, ComparedTraits
+from deeplens_kit.matching.traits import (
+    AREA_TOLERANCE,
+    DENSITY_TOLERANCE,
+    QUALITY_TOLERANCE,
+    SIDE_TOLERANCE,
+    ComparedTraits,
+)
 from deeplens_kit.matching.verification.base import TURNED_DEGREES
 from deeplens_kit.schemas import Relation, Tier
 
@@ -45,6 +51,9 @@ LOOK_FIRST: dict[str, str] = {
 
 # What is withheld, not proposed, but may be once somebody looked.
 _UNSEEN = str(Relation.UNVERIFIED)
+_PATCH_SHARE = 0.004
+"""From this share of the common view (inclusive) what one of the two shows alone may be a label or a stamp. Below lies
+what blur and re-encoding leave; from `verification.relation.FOREIGN_AREA` on the relation itself is another."""
 # Of what a composite shows so much less is in the other than the other way round, exclusive.
 _LESS_COVERED = 0.02
 _OPPOSITE = {str(Relation.PART): str(Relation.CONTAINS), str(Relation.CONTAINS): str(Relation.PART)}
@@ -141,6 +150,7 @@ def relation_codes(
     members: NDArray[np.integer],
     resolution: NDArray[np.float32],
     relations: pl.Series,
+    foreign: NDArray[np.float32],
     allowed: Collection[str],
 ) -> NDArray[np.int8]:
     """The codes of `policy.withhold_codes` with what relations add to them.
@@ -152,16 +162,21 @@ def relation_codes(
         members: As for that.
         resolution: As for that.
         relations: Of the members to their keepers.
+        foreign: float32 (m,), shares of the common views that one of the two shows alone, 0..1.
         allowed: From `allowed_relations`.
 
     Returns:
         int8 (m,): `Withhold.RELATION` where the relation is not proposed. A part is withheld where nobody knows
         whether the keeper resolves it as well, and where it resolves as much and is better compressed: that the
-        keeper is larger says nothing of the region that both show.
+        keeper is larger says nothing of the region that both show. The whole view is withheld where the two differ in
+        a patch and the keeper is no better: its age or its name do not tell which of the two somebody wrote on.
     """
     compared = ComparedTraits.of(traits) if isinstance(traits, pl.DataFrame) else traits
     partial = ~one_view(relations)
     found = codes.copy()
+    at = np.flatnonzero(~partial & (found == Withhold.NO) & (foreign >= np.float32(_PATCH_SHARE)))
+    if len(at):
+        found[at[_no_better(compared.rows(keepers[at]), compared.rows(members[at]))]] = Withhold.PATCH
     at = np.flatnonzero(partial)
     if len(at):
         keeper, member, ratio = compared.rows(keepers[at]), compared.rows(members[at]), resolution[at]
@@ -180,4 +195,17 @@ def relation_codes(
         found[at[unknown]] = Withhold.UNRESOLVED
     found[~may_be_told(relations, allowed)] = Withhold.RELATION
     found[(relations == _UNSEEN).to_numpy()] = Withhold.UNSEEN
+    return found
+
+
+def _no_better(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:
+    """Where only the age or the name of two files, or the noise of what is measured of them, puts the keeper first."""
+    as_large = member["pixels"] * AREA_TOLERANCE >= keeper["pixels"]
+    rated = (member["quality"] > 0) & (keeper["quality"] > 0)
+    as_good = rated & (member["quality"] + QUALITY_TOLERANCE >= keeper["quality"])
+    # Without known qualities what each pixel weighs tells, roughly.
+    density = [side["jpeg_bytes"] / side["pixels"] for side in (keeper, member)]
+    as_good |= ~rated & (density[1] * DENSITY_TOLERANCE >= density[0])
+    as_good = np.where(member["lossless"] == keeper["lossless"], member["lossless"] | as_good, member["lossless"])
+    found: NDArray[np.bool_] = as_large & as_good & (member["from_camera"] == keeper["from_camera"])
     return found

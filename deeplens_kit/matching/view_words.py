@@ -58,7 +58,7 @@ _SIDE_SHARE = 0.02  # exclusive: a margin of more than this is outside
 _BROAD_SHARE = 0.8  # inclusive: what is so broad lies neither left nor right
 _LOW, _HIGH = 1 / 3, 2 / 3  # exclusive: the middle third
 _EQUAL_RESOLUTION = 0.05  # inclusive, of the ratio less 1
-_FOREIGN_SHARE = 0.012  # inclusive
+_FOREIGN_SHARE = 0.004  # inclusive: what a person is told to look at, also where the relation stays `whole`
 
 _Floats = NDArray[np.float64]
 

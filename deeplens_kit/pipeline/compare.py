@@ -133,6 +133,9 @@ def compare_files(
         verdict = "The files are byte for byte the same."
         equal = ScoreLine("score", 1.0, _SCORES["score"])
         proposal = "Proposed: either could go while the other stays."
+        if Path(path_a).expanduser().samefile(Path(path_b).expanduser()):
+            verdict = "Both are names of one and the same file."
+            proposal = "Not proposed: removing the one would remove the other, or free nothing."
         return Comparison(
             facts[0], facts[1], (equal,), (verdict,), Tier.BYTES, Relation.WHOLE, proposal, verdict, tools.missing
         )
@@ -249,7 +252,7 @@ def _proposal(pictures: pl.DataFrame, pairs: pl.DataFrame, digests: list[str], r
     if found.related.height:
         row = found.related.row(0, named=True)
         said = f"; {row['reason']}" if row["reason"] else ""
-        return f"Related, not proposed: {row['object_id']} holds more than {row['other_object_id']}{said}."
+        return f"Related, not proposed: {row['object_id']} shows what is not in {row['other_object_id']}{said}."
     return "Not proposed: by the rule they are no copies."
 
 

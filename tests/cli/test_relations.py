@@ -64,4 +64,14 @@ def test_a_comparison_tells_the_relation_and_what_would_be_proposed(deeplens: De
     captioned = deeplens("compare", pictures / "photo.jpg", pictures / "captioned.jpg")
     assert "Relation composite" in captioned.out
     assert "differs in: the bottom (14 % of the view)" in captioned.out
-    assert "Related, not proposed: B holds more than A" in captioned.out
+    assert "Related, not proposed: B shows what is not in A" in captioned.out
+
+
+def test_a_file_compared_with_itself_is_said_to_be_one(deeplens: Deeplens, related: Path) -> None:
+    pictures = related.parent / "pictures"
+    other = related / "another name.jpg"
+    other.symlink_to(pictures / "photo.jpg")
+    for second in (pictures / "photo.jpg", pictures / ".." / pictures.name / "photo.jpg", other):
+        answer = deeplens("compare", pictures / "photo.jpg", second, "--json").json["summary"]
+        assert answer["proposal"].startswith("Not proposed")
+        assert "one and the same file" in answer["verdict"]

@@ -63,6 +63,25 @@ def test_a_lossless_edit_does_not_replace_the_cameras_file(tmp_path: Path, edit:
     assert "camera.jpg" not in found.removed
 
 
+def labelled(picture: Image.Image) -> Image.Image:
+    """A label of half a hundredth of the picture pasted over it."""
+    label = picture.copy()
+    width, height = round(picture.width * 0.12), round(picture.height * 0.06)
+    ImageDraw.Draw(label).rectangle((picture.width // 2, picture.height // 2, width + 300, height + 200), "white")
+    ImageDraw.Draw(label).text((picture.width // 2 + 4, picture.height // 2 + 4), "SOLD", "black")
+    return label
+
+
+@pytest.mark.parametrize("label_first", [True, False], ids=["the label is older", "the picture is older"])
+def test_neither_of_two_equally_good_pictures_goes_where_one_wears_a_label(tmp_path: Path, label_first: bool) -> None:
+    clean = encoded(photograph("coffee"), "JPEG", 92)
+    sold = encoded(labelled(photograph("coffee")), "JPEG", 92)
+    files = {"sold.jpg": sold, "clean.jpg": clean} if label_first else {"clean.jpg": clean, "sold.jpg": sold}
+    found = found_in(tmp_path, files)
+    assert found.relation("sold.jpg", "clean.jpg") in ("whole", "composite")
+    assert not found.removed
+
+
 @pytest.mark.parametrize("png_first", [True, False], ids=["the PNG is older", "the JPEG is older"])
 def test_the_png_that_was_made_from_a_jpeg_goes_for_it(tmp_path: Path, png_first: bool) -> None:
     jpeg = encoded(photograph("coffee"), "JPEG", 75)

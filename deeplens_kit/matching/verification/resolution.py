@@ -29,7 +29,7 @@ from deeplens_kit.matching.verification.resolution_tiles import (
 
 __all__ = ["RESOLUTION", "resolution_ratio"]
 
-RESOLUTION = "resolution/2"
+RESOLUTION = "resolution/3"
 """Name and version of this measure: a ratio under another name is another measure's."""
 
 _Array = NDArray[Any]
@@ -45,6 +45,9 @@ _MIN_CONTRAST = 1.0  # grey levels between neighbours in the best tile, exclusiv
 # 1.2 to 4 times by ten kernels, sharpened or with noise, or reduced by eight, with JPEG, WebP and AVIF of 50 to 95.
 _GENUINE = 0.85  # probability, inclusive: from here the larger picture has more
 _ENLARGED = 0.15  # inclusive: up to here it has not; between them nobody knows
+# Exclusive. What plain enlargements of drawn pages leave unexplained makes their edges steeper by .38 at most; more is
+# either detail or sharpening, whatever the other marks say.
+_STEEPER = 0.6
 _INTERCEPT = -1.176
 _USUAL: dict[str, tuple[float, float]] = {  # mean and spread, so that weights compare
     "structured": (-3.898, 1.771),
@@ -162,7 +165,9 @@ def _enlarged(pairs: TilePairs, scale: float) -> float:
     if probability >= _GENUINE:
         # Enlarged from still fewer pixels than the smaller one has, it is no function of that, and no detail either.
         return scale if min(gains) >= _MISSING_GAIN else math.nan
-    return math.nan if probability > _ENLARGED else min([1.0, *(2 * frequency for frequency in lost)])
+    if probability > _ENLARGED or rest.edges > _STEEPER:
+        return math.nan
+    return min([1.0, *(2 * frequency for frequency in lost)])
 
 
 def _same_scale(pairs: TilePairs, scale: float) -> float:

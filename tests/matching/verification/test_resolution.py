@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter, ImageFont
 
 from data.photographs import photograph
 from deeplens_kit.matching.verification.resolution import resolution_ratio
@@ -62,6 +62,31 @@ def test_an_enlargement_resolves_no_more(name: str, factor: float, kernel: str) 
     enlarged = saved(scaled(original, factor, kernel), "WEBP", 85)
     assert ratio(enlarged, original) <= 1.0
     assert ratio(original, enlarged) >= 1.0
+
+
+def drawn_receipt() -> Image.Image:
+    """A page with few lines of text and two ruled lines, each three pixels thick."""
+    page = Image.new("RGB", (700, 1000), (250, 249, 246))
+    draw = ImageDraw.Draw(page)
+    for top, size, text in (
+        (40, 32, "EXAMPLE STORES"),
+        (90, 20, "12 Market Road, Hill Town"),
+        (180, 22, "Receipt 004711    03.05.2024"),
+        *((240 + 44 * number, 22, f"Article {number}      {number}.{20 + 7 * number}") for number in range(5)),
+        (780, 30, "TOTAL      14.50"),
+        (900, 22, "Thank you, please come again"),
+    ):
+        draw.text((60, top), text, (30, 30, 30), ImageFont.load_default(size))
+    for top in (160, 760):
+        draw.line((40, top, 660, top), 0, 3)
+    return page
+
+
+@pytest.mark.parametrize(("quality", "kernel"), [(75, "lanczos"), (85, "bicubic"), (75, "bicubic"), (60, "lanczos")])
+def test_a_drawn_page_is_never_taken_for_an_enlargement_of_its_reduction(quality: int, kernel: str) -> None:
+    page = drawn_receipt()
+    found = ratio(saved(page, "JPEG", 75), saved(scaled(page, 0.8, kernel), "JPEG", quality))
+    assert math.isnan(found) or found == pytest.approx(1.25, rel=0.02)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)
