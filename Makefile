@@ -8,7 +8,8 @@
 # Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, MEMORY (numbers of
 # pictures at which `make bench` measures peak memory), SCALE (numbers of pictures that it indexes and matches whole),
 # BENCH (the folder of the copies benchmark, with images/, manifest.csv and ignore.csv; without it that one is left
-# out), BENCH_ARGS (for it, as --same A,B), RIVALS (where the duplicate finders are installed that it is compared with).
+# out), BENCH_ARGS (for it, as --same A,B), RIVALS (where the duplicate finders are installed that it is compared with),
+# PROBLEMS (where the files are kept with which makers of decoders test them).
 
 PYTHON ?= python3
 VENV ?= .venv
@@ -18,6 +19,7 @@ PYTEST_ARGS ?=
 BENCH ?=
 BENCH_ARGS ?=
 RIVALS ?= build/rivals
+PROBLEMS ?= build/problem-files
 MEMORY ?= 1000,10000,50000
 SCALE ?= 1000 10000
 
@@ -109,9 +111,10 @@ lint: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching scale search thresholds map dashboard; do \
+	@set -e; for name in rescan indexing matching scale search thresholds map dashboard hostile beside; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
-	  [ $$name != scale ] || options="--pictures $(SCALE)"; echo "benchmarks.$$name $$options"; \
+	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
+	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \
 	  $(BIN)/python -m benchmarks.$$name $$options --json > $(RESULTS)/$$name.json.new; \
 	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
 	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \

@@ -206,6 +206,7 @@ def random_library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, p
             "format": "JPEG",
             "jpeg_quality": random.integers(60, 96, count),
             "lossless": False,
+            "auxiliary": "",
             "dominant_tone": random.random(count),
         }
     )

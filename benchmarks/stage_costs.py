@@ -1,7 +1,8 @@
 """Wall and CPU seconds of each stage of an index run, as its progress tells them.
 
 Takes the snapshots of a run, gives seconds per stage; must not change the run. What passes between stages, judging and
-storing, is a stage of its own. CPU seconds are those of the whole process: threads of libraries are in them.
+storing, is a stage of its own. CPU seconds are those of the whole process and its decoders: threads of libraries are in
+them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from benchmarks import processes
 from deeplens_kit.pipeline import ProgressSnapshot
 
 __all__ = ["BETWEEN", "StageCosts"]
@@ -30,7 +32,7 @@ class StageCosts:
     wall_seconds: dict[str, float] = field(default_factory=dict)
     cpu_seconds: dict[str, float] = field(default_factory=dict)
     wall_clock: Callable[[], float] = time.perf_counter
-    cpu_clock: Callable[[], float] = time.process_time
+    cpu_clock: Callable[[], float] = processes.cpu_seconds
 
     def __post_init__(self) -> None:
         self._open = ""

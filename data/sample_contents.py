@@ -252,8 +252,8 @@ def _stays() -> tuple[Entry, ...]:
     def stays(location: Location, path: str, source_id: str, family: str, note: str, content: Content) -> Entry:
         return Entry(location, path, source_id, family, "stays", "local", note, content, "composite")
 
-    def companion(location: Location, path: str, note: str, content: Content) -> Entry:
-        return Entry(location, path, "", "companion", "unsupported", "", note, content)
+    def companion(location: Location, path: str, source_id: str, expected: str, note: str, content: Content) -> Entry:
+        return Entry(location, path, source_id, "companion", expected, "", note, content)
 
     return (
         stays("share", "intranet/launch_caption.png", "rocket", "caption",
@@ -265,12 +265,14 @@ def _stays() -> tuple[Entry, ...]:
               "a page in a browser that shows the photograph", lambda: encoded(browser_screenshot(rocket), "PNG")),
         stays("laptop", "phone/Screenshot_20240304-094112.jpg", "chelsea", "screenshot",
               "a chat in which the photograph was sent", lambda: encoded(chat_screenshot(chelsea), "JPEG", 90)),
-        companion("share", "photos/2019/IMG_0412.DNG", "the RAW file of IMG_0412.JPG; not read, and not left behind",
+        companion("share", "photos/2019/IMG_0412.DNG", "camera", "stays",
+                  "the RAW file of IMG_0412.JPG, not left behind",
                   lambda: raw_file(_camera_jpeg(), photograph("camera").size)),
         Entry("laptop", "phone/IMG_0733.HEIC", "coffee", "live photo", "stays", "hash",
               "a copy, but the still of a Live Photo: it belongs with its movie",
               lambda: encoded(scaled(coffee, 0.9), "HEIF", 75), "whole"),
-        companion("laptop", "phone/IMG_0733.MOV", "the movie of the Live Photo IMG_0733.HEIC", movie),
+        companion("laptop", "phone/IMG_0733.MOV", "", "unsupported", "the movie of the Live Photo IMG_0733.HEIC",
+                  movie),
         Entry("share", "photos/sky/thumbs/ngc.jpg", "hubble-right", "thumbnail", "stays", "",
               "all of one part of the sky, small; the whole of it in full is nowhere",
               lambda: encoded(scaled(ngc, 0.3), "JPEG", 88)),
@@ -342,6 +344,6 @@ def _bad_files() -> tuple[Entry, ...]:
         bad("laptop", "Downloads/banner.png", "bomb", "too_large", "claims 60,000 x 60,000 pixels in under 200 bytes",
             lambda: decompression_bomb(_BOMB_SIDE_PX)),
         bad("laptop", "Downloads/unfinished.jpg", "empty", "empty", "0 bytes", lambda: b""),
-        bad("share", "forms/readme.jpg", "text", "unsupported", "a text that is named .jpg",
+        bad("share", "forms/readme.jpg", "text", "not_a_picture", "a text that is named .jpg",
             lambda: b"The pictures of these claims are in the folder photos.\n"),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.errors import DeepLensError
+    from deeplens_kit.pipeline.throttle import Throttle
     from deeplens_kit.pipeline.workspace import Workspace
     from deeplens_kit.schemas import FeatureSpec, Outcome, Relation, TableSchema, Tier
     from deeplens_kit.telemetry import configure_logging
@@ -24,6 +25,7 @@ __all__ = [
     "Outcome",
     "Relation",
     "TableSchema",
+    "Throttle",
     "Tier",
     "Workbench",
     "Workspace",
@@ -37,6 +39,7 @@ _HOMES = {
     "Outcome": "schemas",
     "Relation": "schemas",
     "TableSchema": "schemas",
+    "Throttle": "pipeline.throttle",
     "Tier": "schemas",
     "Workbench": "workbench",
     "Workspace": "pipeline.workspace",

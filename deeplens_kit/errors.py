@@ -16,14 +16,21 @@ happened, to which value, what is allowed and what to do next, in one line witho
     │   └── LocationEmptiedError     exit 4   lists empty where it held objects
     ├── LeaseHeldError               exit 5   another run works on this location
     ├── ObjectError                  exit 1   one stored file; becomes a row in `failures`
-    │   ├── ObjectUnreadableError             the bytes cannot be had (permission, gone, I/O)
+    │   ├── ObjectUnreadableError             the bytes cannot be had
+    │   │   ├── ObjectForbiddenError          we may not read it
+    │   │   └── ObjectGoneError               it is no longer there
+    │   ├── PlaceholderError                  a cloud client keeps only its name here
     │   ├── ObjectChangedError                it changed while it was read
     │   ├── UnsupportedFormatError            not a picture format that is read
+    │   │   └── NotAPictureError              not a picture, drawing or video at all
     │   ├── CorruptPictureError               the decoder gave up
-    │   └── LimitExceededError                bytes, pixels or frames above the limit
+    │   ├── DecoderCrashedError               the decoder's process ended over it
+    │   ├── DecodeTimeoutError                it was not decoded in time
+    │   └── LimitExceededError                bytes, pixels, frames or memory above the limit
     ├── QueryError                   exit 2   a picture or link to search for that cannot be used
     │   └── LinkRefusedError         exit 2   a link that is not followed: private address, wrong kind, too large
     ├── ReportError                  exit 1   a report could not be made; the last good one stands
+    ├── DecoderUnavailableError      exit 1   no process to decode in can be started
     ├── ExtraMissingError            exit 6   a part of DeepLens that is not installed
     ├── ModelUnavailableError        exit 6   a model's weights or runtime are not installed
     ├── ModelCorruptError            exit 6   weights do not have the checksum or shape they should
@@ -37,6 +44,9 @@ from collections.abc import Iterable
 
 __all__ = [
     "CorruptPictureError",
+    "DecodeTimeoutError",
+    "DecoderCrashedError",
+    "DecoderUnavailableError",
     "DeepLensError",
     "ExtraMissingError",
     "Interrupted",
@@ -48,9 +58,13 @@ __all__ = [
     "LocationUnavailableError",
     "ModelCorruptError",
     "ModelUnavailableError",
+    "NotAPictureError",
     "ObjectChangedError",
     "ObjectError",
+    "ObjectForbiddenError",
+    "ObjectGoneError",
     "ObjectUnreadableError",
+    "PlaceholderError",
     "QueryError",
     "ReportError",
     "SettingsError",
@@ -188,15 +202,39 @@ class LeaseHeldError(DeepLensError):
 
 
 class ObjectError(DeepLensError):
-    """One stored file cannot be analysed; it becomes a row in `failures`, never a silence."""
+    """One stored file cannot be analysed; it becomes a row in `failures`, never a silence.
+
+    Attributes:
+        passing: It may be the circumstances (time, memory, a process that ended) and not the bytes: another try, under
+            other circumstances, may go well, so nothing is concluded from it.
+    """
 
     code = "object"
+    passing = False
 
 
 class ObjectUnreadableError(ObjectError):
     """The bytes of an object cannot be had."""
 
     code = "unreadable"
+
+
+class ObjectForbiddenError(ObjectUnreadableError):
+    """The storage does not let us read an object."""
+
+    code = "permission"
+
+
+class ObjectGoneError(ObjectUnreadableError):
+    """An object that was listed is no longer there."""
+
+    code = "gone"
+
+
+class PlaceholderError(ObjectError):
+    """A cloud client keeps only the name of the file here: reading it would download it."""
+
+    code = "placeholder"
 
 
 class ObjectChangedError(ObjectError):
@@ -211,16 +249,37 @@ class UnsupportedFormatError(ObjectError):
     code = "unsupported"
 
 
+class NotAPictureError(UnsupportedFormatError):
+    """The bytes are no picture, drawing or video, whatever their name says."""
+
+    code = "not_a_picture"
+
+
 class CorruptPictureError(ObjectError):
     """The decoder could not make a picture of the bytes."""
 
     code = "corrupt"
 
 
+class DecoderCrashedError(ObjectError):
+    """The process that decoded the bytes ended over them; they are not tried again until somebody asks."""
+
+    code = "crashed"
+    passing = True
+
+
+class DecodeTimeoutError(ObjectError):
+    """The bytes were not decoded in time; they are not tried again until somebody asks."""
+
+    code = "timed_out"
+    passing = True
+
+
 class LimitExceededError(ObjectError):
-    """Bytes, pixels or frames are above the limit set for decoding."""
+    """Bytes, pixels, frames or the memory for them are above the limit set for decoding."""
 
     code = "too_large"
+    passing = True
 
 
 class QueryError(DeepLensError):
@@ -240,6 +299,12 @@ class ReportError(DeepLensError):
     """A report could not be made; nothing of it was written, and the last good one stands."""
 
     code = "report"
+
+
+class DecoderUnavailableError(DeepLensError):
+    """No process to decode in can be started."""
+
+    code = "decoder_unavailable"
 
 
 class ExtraMissingError(DeepLensError):

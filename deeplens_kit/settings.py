@@ -34,19 +34,32 @@ WORKSPACE_FILE = "workspace.toml"
 WORKSPACE_VARIABLE = "DEEPLENS_WORKSPACE"
 """Environment variable with the folder of the workspace to use where none is named."""
 
+MOST_NICENESS = 19
+"""Of a process, inclusive: it gets what nobody else wants."""
+
 _Settings = TypeVar("_Settings")
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeSettings:
-    """Limits on untrusted bytes; each is inclusive."""
+    """Limits on untrusted bytes; each is inclusive.
+
+    Attributes:
+        max_bytes: Of a file.
+        max_pixels: Width times height of a frame.
+        max_frames: Frames or pages of a file.
+        max_seconds: Until a file is decoded, on the wall; a decoder that is late is ended.
+        max_memory_bytes: What a decoder may take for one file, its bytes among it.
+    """
 
     max_bytes: int = 512 * 2**20
     max_pixels: int = 250_000_000
     max_frames: int = 10_000
+    max_seconds: float = 60.0
+    max_memory_bytes: int = 3 * 2**30
 
     def __post_init__(self) -> None:
-        _at_least("decode", self, max_bytes=1, max_pixels=1, max_frames=1)
+        _at_least("decode", self, max_bytes=1, max_pixels=1, max_frames=1, max_seconds=0.1, max_memory_bytes=64 * 2**20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +85,9 @@ class IndexSettings:
         commit_seconds: A commit is made at least this often while there is something to commit.
         lease_stale_seconds: A lease without heartbeat for this long may be taken over.
         exclude: Globs of paths left out at every location.
+        niceness: How far a run steps back for other processes, 0..19.
+        max_memory_bytes: Ceiling of a run with its decoders; 0 for none.
+        max_read_bytes_per_second: Of files at the locations; 0 for no limit.
     """
 
     workers: int = 0
@@ -80,8 +96,13 @@ class IndexSettings:
     commit_seconds: float = 20.0
     lease_stale_seconds: float = 60.0
     exclude: tuple[str, ...] = ()
+    niceness: int = 0
+    max_memory_bytes: int = 0
+    max_read_bytes_per_second: int = 0
 
     def __post_init__(self) -> None:
+        if self.niceness > MOST_NICENESS:
+            raise SettingsError(f"Setting 'index.niceness' is {self.niceness}; it must be at most {MOST_NICENESS}.")
         _at_least(
             "index",
             self,
@@ -90,6 +111,9 @@ class IndexSettings:
             commit_pictures=1,
             commit_seconds=0.1,
             lease_stale_seconds=1.0,
+            niceness=0,
+            max_memory_bytes=0,
+            max_read_bytes_per_second=0,
         )
 
 

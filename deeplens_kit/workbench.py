@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from deeplens_kit.matching import Rule, Thresholds
-    from deeplens_kit.pipeline import Workspace
+    from deeplens_kit.pipeline import Throttle, Workspace
     from deeplens_kit.pipeline.findings import GroupsView
     from deeplens_kit.pipeline.mapping import PictureMap
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
@@ -130,7 +130,7 @@ class Workbench:
             >>> workbench.check_locations().select("location", "state").rows()
             [('laptop', 'ok'), ('share', 'ok')]
         """
-        return pipeline.check_locations(self.workspace, _several(names))
+        return pipeline.check_locations(self.workspace, [names] if isinstance(names, str) else names)
 
     def index(
         self,
@@ -140,6 +140,7 @@ class Workbench:
         retry_failed: bool = False,
         accept_gone: bool = False,
         and_match: bool = True,
+        throttle: Throttle | None = None,
         quiet: bool = False,
     ) -> IndexSummary:
         """Read what is new or changed at locations, and find what is alike, showing how it goes.
@@ -153,6 +154,7 @@ class Workbench:
             retry_failed: Read files again that failed, though they did not change.
             accept_gone: Take at its word a location that lists nothing of what it held.
             and_match: Find pairs afterwards.
+            throttle: What the run may take of the machine: `Throttle(niceness=10)`; None for the settings.
             quiet: Show no lines of progress where neither a notebook nor a terminal is.
 
         Raises:
@@ -169,11 +171,12 @@ class Workbench:
 
         return watched_index(
             self.workspace,
-            _several(names),
+            [names] if isinstance(names, str) else names,
             workers=workers,
             retry_failed=retry_failed,
             accept_gone=accept_gone,
             and_match=and_match,
+            throttle=throttle,
             quiet=quiet,
         )
 
@@ -284,7 +287,7 @@ class Workbench:
 
         Example:
             >>> sorted(workbench.failures()["code"].unique())
-            ['corrupt', 'empty', 'too_large', 'unsupported']
+            ['corrupt', 'empty', 'not_a_picture', 'too_large', 'unsupported']
         """
         return pipeline.list_failures(self.workspace)
 
@@ -393,8 +396,3 @@ class Workbench:
 
     def _grouped(self, rule: RuleLike, tiers: Tiers, include: Collection[str] = ()) -> GroupsView:
         return pipeline.list_groups(self.workspace, tiers, rule=chosen_rule(rule), include=include)
-
-
-def _several(names: str | Sequence[str] | None) -> Sequence[str] | None:
-    """Names as a sequence: one name is not a sequence of letters."""
-    return [names] if isinstance(names, str) else names

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES, FeatureSpec, TableSchema
+from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PICTURES, FeatureSpec, TableSchema
 
 __all__ = ["CatalogBatch"]
 
@@ -31,6 +31,7 @@ class CatalogBatch:
         cleared_failures: Object ids that no longer fail.
         vectors: By feature, digests (n) and float16 (n, `spec.size`) in the same order.
         run_id: The run that writes the vectors; by default the one named in `objects` or `pictures`.
+        metadata: METADATA, of pictures in this batch.
     """
 
     objects: pl.DataFrame = field(default_factory=OBJECTS.empty)
@@ -39,6 +40,7 @@ class CatalogBatch:
     cleared_failures: list[str] = field(default_factory=list)
     vectors: Mapping[FeatureSpec, tuple[list[str], NDArray[np.float16]]] = field(default_factory=dict)
     run_id: str = ""
+    metadata: pl.DataFrame = field(default_factory=METADATA.empty)
 
     def checked(self) -> CatalogBatch:
         """Return the batch with frames in schema order and each key once, the last row winning.
@@ -52,6 +54,7 @@ class CatalogBatch:
             objects=objects,
             pictures=pictures,
             failures=_unique(FAILURES, self.failures),
+            metadata=_unique(METADATA, self.metadata),
             cleared_failures=list(dict.fromkeys(self.cleared_failures)),
             vectors={spec: _checked_vectors(spec, *pair) for spec, pair in self.vectors.items()},
             run_id=self.run_id or _first_run_id(objects) or _first_run_id(pictures),

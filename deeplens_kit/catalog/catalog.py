@@ -2,8 +2,8 @@
 
 Takes batches and gives what is committed: readers start from `objects`, and a picture, vector or failure to which
 no object leads is not there for them. Must not read users' files or write anything but the Lance tables. A batch
-commits its vectors, then pictures, then failures, then objects, the commit point, and clears failures last:
-killed in between, the old state still shows and the same batch can be written again. Failures go before the
+commits its vectors and metadata, then pictures, then failures, then objects, the commit point, and clears failures
+last: killed in between, the old state still shows and the same batch can be written again. Failures go before the
 objects because an object that is marked as read must never lack its reason.
 """
 
@@ -29,7 +29,9 @@ __all__ = ["KEEP_OLD_VERSIONS", "SCHEMA_VERSION", "Catalog"]
 # 1: the first format. 2: objects.link_count; dominant_tone, colourfulness and effective_pixels of pictures.
 # 3: samples of pictures; found_by, hub, and what normalisation, regions and verification saw of pairs.
 # 4: transform and view_pdq of pairs.
-SCHEMA_VERSION = 4
+# 5: metadata; icc_name, dated_at, taken_at_utc, taken_at_origin and auxiliary of pictures; decode_spec of failures; one
+# outcome for each way in which an object ends.
+SCHEMA_VERSION = 5
 # A reader that opened a version before a compaction may go on reading it for this long.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 
@@ -120,6 +122,7 @@ class Catalog(CatalogReader):
             for spec, (digests, matrix) in batch.vectors.items():
                 if digests:
                     self._vector_table(spec).upsert(vector_table(spec, digests, matrix, batch.run_id))
+            self._upsert("metadata", batch.metadata)
             self._upsert("pictures", batch.pictures)
             self._require_pictures(batch)
             self._upsert("failures", batch.failures)
@@ -166,7 +169,7 @@ class Catalog(CatalogReader):
         self._set_on_pictures(measured.select("digest", pl.col("samples").cast(pl.String)))
 
     def sweep(self) -> int:
-        """Remove pictures, vectors and failures to which no object leads; returns how many rows went.
+        """Remove pictures, vectors, metadata and failures to which no object leads; returns how many rows went.
 
         Waits for batches being written by other processes on this machine. On object storage there is no such
         lock: sweep there only while nothing writes.
@@ -174,7 +177,7 @@ class Catalog(CatalogReader):
         with translated("sweep", self.url), writing_lock(self.url, alone=True):
             digests = self._referenced()
             removed = 0
-            for table in (*self._vector_tables().values(), self._tables["pictures"]):
+            for table in (*self._vector_tables().values(), self._tables["metadata"], self._tables["pictures"]):
                 keys = pl.Series("digest", table.read(["digest"])["digest"], pl.String)
                 removed += table.delete(keys.filter(~keys.is_in(digests.implode())).to_list())
             failures = self._frame("failures", FAILURES.names)

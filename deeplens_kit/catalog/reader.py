@@ -20,7 +20,7 @@ from deeplens_kit.catalog.lance_table import LanceTable, quoted
 from deeplens_kit.catalog.manifest import Manifest, table_url
 from deeplens_kit.catalog.tables import arrow_schema, vector_schema
 from deeplens_kit.errors import UnknownNameError
-from deeplens_kit.schemas import FAILURES, OBJECTS, PAIRS, PICTURES, FeatureSpec, Outcome, TableSchema
+from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PAIRS, PICTURES, FeatureSpec, Outcome, TableSchema
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,6 +84,18 @@ class CatalogReader:
             where = one_of("digest", keep) if digests is not None else None
             rows = self._frame("pictures", list(dict.fromkeys([*wanted, "digest"])), where)
         return rows.filter(pl.col("digest").is_in(keep.implode())).select(wanted)
+
+    def metadata(self, digests: Sequence[str] | None = None) -> pl.DataFrame:
+        """What the files of pictures say about themselves, METADATA, in no particular order: private, to be masked.
+
+        Args:
+            digests: Only these; those without a row, or that no object has, are passed over.
+        """
+        with translated("read", self.url):
+            keep = self._referenced(digests)
+            where = one_of("digest", keep) if digests is not None else None
+            rows = self._frame("metadata", METADATA.names, where)
+        return rows.filter(pl.col("digest").is_in(keep.implode()))
 
     def failures(self, location_id: str | None = None) -> pl.DataFrame:
         """Failures that stand, FAILURES, in no particular order.
@@ -153,6 +165,7 @@ class CatalogReader:
         tables = {
             "objects": rows_digest(objects, OBJECTS.key),
             "pictures": rows_digest(self.pictures().drop("run_id", *_MEASURED_LATER), PICTURES.key),
+            "metadata": rows_digest(self.metadata().drop("run_id"), METADATA.key),
             "failures": rows_digest(failures, FAILURES.key),
             "pairs": rows_digest(self.pairs().drop("run_id"), PAIRS.key),
         }
@@ -181,8 +194,14 @@ class CatalogReader:
 
     @cached_property
     def _tables(self) -> dict[str, LanceTable]:
-        keys = {"objects": "object_id", "pictures": "digest", "failures": "object_id", "pairs": ""}
-        schemas = (OBJECTS, PICTURES, FAILURES, PAIRS)
+        keys = {
+            "objects": "object_id",
+            "pictures": "digest",
+            "metadata": "digest",
+            "failures": "object_id",
+            "pairs": "",
+        }
+        schemas = (OBJECTS, PICTURES, METADATA, FAILURES, PAIRS)
         return {schema.name: self._table(schema.name, arrow_schema(schema), keys[schema.name]) for schema in schemas}
 
     def _table(self, name: str, schema: pa.Schema, key: str) -> LanceTable:

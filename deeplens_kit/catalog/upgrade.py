@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from deeplens_kit.catalog.faults import is_missing, translated
+from deeplens_kit.catalog.lance_table import LanceTable
 from deeplens_kit.catalog.locks import local_folder, writing_lock
 from deeplens_kit.catalog.manifest import Manifest, table_url
 from deeplens_kit.catalog.migrations import MIGRATIONS
@@ -19,7 +20,8 @@ from deeplens_kit.errors import WorkspaceMissingError, WorkspaceSchemaError
 
 __all__ = ["upgrade_catalog"]
 
-_TABLES = ("objects", "pictures", "failures", "pairs")
+_TABLES = ("objects", "pictures", "metadata", "failures", "pairs")
+_MAY_BE_MISSING = ("metadata", "pairs")  # made by later versions
 
 
 def upgrade_catalog(url: str, backup_dir: str, storage_options: Mapping[str, str], target: int) -> tuple[str, ...]:
@@ -53,7 +55,7 @@ def upgrade_catalog(url: str, backup_dir: str, storage_options: Mapping[str, str
         with writing_lock(url, alone=True):
             done = [f"copied to {_back_up(url, backup_dir, storage_options, version, manifest)}"]
             for step in range(version, target):
-                MIGRATIONS[step](lambda name: _dataset(table_url(url, name), storage_options))
+                MIGRATIONS[step](lambda name, schema=None: _opened(table_url(url, name), storage_options, schema))
                 manifest.write_version(step + 1)
                 done.append(f"schema {step} to {step + 1}")
     return tuple(done)
@@ -72,11 +74,18 @@ def _back_up(url: str, backup_dir: str, storage_options: Mapping[str, str], vers
         try:
             source = _dataset(table_url(url, name), storage_options)
         except (ValueError, OSError) as error:
-            if name == "pairs" and is_missing(error):
+            if name in _MAY_BE_MISSING and is_missing(error):
                 continue
             raise
         source.deep_clone(table_url(target, name), source.version, storage_options=options)
     return target
+
+
+def _opened(url: str, storage_options: Mapping[str, str], schema: Any | None) -> Any:
+    """A table; one that a migration brings is made first, with the schema that it says."""
+    if schema is not None:
+        LanceTable("", url, schema, "", storage_options).create()
+    return _dataset(url, storage_options)
 
 
 def _dataset(url: str, storage_options: Mapping[str, str]) -> Any:

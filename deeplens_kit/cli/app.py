@@ -17,10 +17,12 @@ from typer.core import TyperGroup
 from deeplens_kit import __version__
 from deeplens_kit.cli import (
     compare_command,
+    convert_command,
     explain_command,
     finding_commands,
     index_commands,
     location_commands,
+    metadata_command,
     report_commands,
     search_command,
     serve_command,
@@ -50,6 +52,8 @@ _ORDER = (
     "search",
     "compare",
     "explain",
+    "metadata",
+    "convert",
     "report",
     "serve",
     "upgrade",
@@ -190,11 +194,20 @@ _add(
     app, index_commands.index, "index",
     "deeplens index",
     "deeplens index pics --workers 4",
-    "deeplens index --retry-failed",
+    "deeplens index --nice 10 --memory-limit 2GB --io-limit 20MB",
     "deeplens --log-format json index --json",
 )  # fmt: skip
 _add(app, status_commands.status, "status", "deeplens status", "deeplens status --verbose")
-_add(app, status_commands.failures, "failures", "deeplens failures", "deeplens failures --csv failures.csv")
+failures = _group("failures")
+failures.callback(epilog=_examples("deeplens failures", "deeplens failures --csv failures.csv"))(
+    status_commands.failures
+)
+app.add_typer(failures)
+_add(
+    failures, index_commands.retry, "retry",
+    "deeplens failures retry",
+    "deeplens failures retry share --code timed_out --code crashed",
+)  # fmt: skip
 _add(
     app, finding_commands.pairs, "pairs",
     "deeplens pairs --tier copy --limit 20",
@@ -219,6 +232,16 @@ _add(
     "deeplens explain 4c1f",
     "deeplens explain share:photos/cover.png",
     "deeplens explain ./photos/cover.png --json",
+)  # fmt: skip
+_add(
+    app, convert_command.convert, "convert",
+    "deeplens convert scan.tif --to kept --format jxl --lossless",
+    "deeplens convert share:photos/cover.png --to web --format webp --max-side 1600 --strip-metadata",
+)  # fmt: skip
+_add(
+    app, metadata_command.metadata, "metadata",
+    "deeplens metadata ./photos/cover.jpg",
+    "deeplens metadata share:photos/cover.jpg --show-private",
 )  # fmt: skip
 _add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
 app.add_typer(report)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -17,14 +18,31 @@ from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import no_active_location
 from deeplens_kit.cli.stopping import stop_on_signals
 from deeplens_kit.cli.tables import Column, Sheet
-from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationError
+from deeplens_kit.cli.throttle_options import IoLimit, MemoryLimit, Nice, throttle_of
+from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationError, UnknownNameError
 from deeplens_kit.reporting.index_summary import HEADINGS, IndexSummary
 from deeplens_kit.views.index_progress import progress_listener
 
 if TYPE_CHECKING:
-    from deeplens_kit.pipeline import MatchReport
+    from deeplens_kit.pipeline import MatchReport, Throttle
 
-__all__ = ["index"]
+__all__ = ["index", "retry"]
+
+# Of ObjectError and what a listing meets: the errors' own codes.
+FAILURE_CODES = (
+    "changed_while_read",
+    "corrupt",
+    "crashed",
+    "empty",
+    "gone",
+    "not_a_picture",
+    "permission",
+    "placeholder",
+    "timed_out",
+    "too_large",
+    "unreadable",
+    "unsupported",
+)
 
 
 def index(
@@ -45,11 +63,52 @@ def index(
             "known of them is removed. First make sure that it is mounted.",
         ),
     ] = False,
+    nice: Nice = None,
+    memory_limit: MemoryLimit = None,
+    io_limit: IoLimit = None,
     as_json: Json = False,
     csv: Csv = None,
 ) -> None:
     """Read what is new or changed at the locations, and find what is alike. Ctrl-C stops cleanly."""
     check_outputs(csv)
+    options = {"workers": workers, "and_match": not no_match, "accept_gone": accept_gone, "retry_failed": retry_failed}
+    _run(context, names, options, throttle_of(nice, memory_limit, io_limit), as_json=as_json, csv=csv)
+
+
+def retry(
+    context: typer.Context,
+    names: Annotated[list[str] | None, typer.Argument(help="Locations; all of them by default.")] = None,
+    code: Annotated[
+        list[str] | None,
+        typer.Option(metavar="CODE", help="Only what failed so, as `deeplens failures` has it; may come again."),
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Threads that decode; 0 for all cores.")] = None,
+    nice: Nice = None,
+    memory_limit: MemoryLimit = None,
+    io_limit: IoLimit = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Index, and try files again that could not be analysed, those included that crashed or held up a decoder."""
+    check_outputs(csv)
+    for name in code or ():
+        if name not in FAILURE_CODES:
+            raise UnknownNameError("failure code", name, FAILURE_CODES)
+    options = {"workers": workers, "retry_failed": tuple(code) if code else True}
+    _run(context, names, options, throttle_of(nice, memory_limit, io_limit), as_json=as_json, csv=csv)
+
+
+def _run(
+    context: typer.Context,
+    names: list[str] | None,
+    options: Mapping[str, Any],
+    throttle: Throttle,
+    *,
+    as_json: bool,
+    csv: Path | None,
+) -> None:
+    """Index, and say what came of it; what was done before an error is told first."""
+    no_match = not options.get("and_match", True)
     failed: DeepLensError | None = None
     found: list[MatchReport] = []
     with opened(context, csv) as workspace, stop_on_signals() as stop:
@@ -60,13 +119,11 @@ def index(
                 reports = pipeline.index(
                     workspace,
                     names or None,
-                    workers=workers,
                     progress=listener,
                     stop=stop,
-                    and_match=not no_match,
-                    accept_gone=accept_gone,
-                    retry_failed=retry_failed,
+                    throttle=throttle,
                     matched=found.append,
+                    **options,
                 )
             except DeepLensError as error:
                 # One bad location does not hide what was done at the others.

@@ -5,7 +5,6 @@ Takes a file, a link or the name of an indexed picture, gives the most alike wit
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,9 +13,9 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
+from deeplens_kit.cli.sizes import given_bytes
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
-from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting.words import format_bytes, format_score, plural
 
 if TYPE_CHECKING:
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["search"]
 
 _TIERS = ("bytes", "copy", "scene")
-_SIZE = re.compile(r"(\d+(?:\.\d+)?) ?(|[kMGT])B?", re.IGNORECASE)
-_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 _LISTED_PLACES = 3
 
 
@@ -69,7 +66,7 @@ def search(
 ) -> None:
     """Search the indexed pictures for one: equal, copied, or alike, the best first, with every place."""
     check_outputs(csv)
-    sizes = (_bytes("--min-size", min_size) or 0, _bytes("--max-size", max_size))
+    sizes = (given_bytes("--min-size", min_size) or 0, given_bytes("--max-size", max_size))
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
         from deeplens_kit.search import SearchFilters
@@ -102,16 +99,6 @@ def search(
         as_json=as_json,
         csv=csv,
     )
-
-
-def _bytes(option: str, given: str | None) -> int | None:
-    """A size as people write it, in decimal units: "500kB" is 500,000 bytes."""
-    if given is None:
-        return None
-    found = _SIZE.fullmatch(given.strip())
-    if found is None:
-        raise SettingsError(f"{option} is {given!r}; it must be a size such as 250000, 500kB or 1.5MB.")
-    return int(float(found[1]) * _UNITS[found[2].upper()])
 
 
 def _sheet(answer: SearchAnswer, empty: str) -> Sheet:

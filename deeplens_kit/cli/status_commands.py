@@ -35,7 +35,19 @@ if TYPE_CHECKING:
 
 __all__ = ["failures", "status"]
 
-_OUTCOMES = ("indexed", "unsupported", "unreadable", "skipped")
+# Of Outcome: the schemas would load polars, which help and errors need not.
+_OUTCOMES = (
+    "indexed",
+    "unsupported",
+    "not_a_picture",
+    "unreadable",
+    "too_large",
+    "empty",
+    "placeholder",
+    "changed_while_read",
+    "permission",
+    "gone",
+)
 _SHOWN_FAILURES = 100
 
 
@@ -73,6 +85,7 @@ def _status_answer(workspace: Workspace, *, verbose: bool) -> Answer:
         "bytes": whole.bytes,
         "analysed_objects": whole.analysed_objects,
         "analysed_bytes": whole.analysed_bytes,
+        "outcomes": _outcomes(coverage),
         "unlisted_folders": folders.height,
         "left_out": dict(found.skipped),
         "left_out_folders": found.skipped_folders,
@@ -95,6 +108,16 @@ def _status_answer(workspace: Workspace, *, verbose: bool) -> Answer:
         summary,
         lines if rows else (),
     )
+
+
+def _outcomes(coverage: pl.DataFrame) -> dict[str, dict[str, int]]:
+    """Objects and bytes of every outcome, of those too to which nothing came; together they are all that was found."""
+    found = {name: {"objects": 0, "bytes": 0} for name in _OUTCOMES}
+    for outcome, objects, size_bytes in coverage.select("outcome", "objects", "bytes").iter_rows():
+        told = found.setdefault(outcome, {"objects": 0, "bytes": 0})
+        told["objects"] += objects
+        told["bytes"] += size_bytes
+    return found
 
 
 def _status_row(location: Location, coverage: pl.DataFrame, folders: int, run: Run | None) -> dict[str, Any]:
@@ -172,10 +195,12 @@ def _coverage_lines(
 
 def _missed_lines(coverage: pl.DataFrame) -> list[str]:
     found: Counter[str] = Counter()
-    for code, objects in coverage.select("code", "objects").iter_rows():
+    sizes: Counter[str] = Counter()
+    for code, objects, size_bytes in coverage.select("code", "objects", "bytes").iter_rows():
         if code:
             found[problem_words(code)] += objects
-    return [f"  {count:,}: {reason}" for reason, count in found.most_common()]
+            sizes[problem_words(code)] += size_bytes
+    return [f"  {count:,} ({format_bytes(sizes[reason])}): {reason}" for reason, count in found.most_common()]
 
 
 def _skipped_folder_lines(folders: Sequence[Mapping[str, str]]) -> list[str]:
@@ -218,9 +243,12 @@ def failures(
     csv: Csv = None,
 ) -> None:
     """List the files and folders that could not be analysed, and why."""
+    if context.invoked_subcommand is not None:
+        return
     check_outputs(csv)
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.decode import FORMATS
 
         frame = pipeline.list_failures(workspace)
         any_objects = bool(workspace.ledger.locations(inactive=True))
@@ -240,6 +268,8 @@ def failures(
     counts = Counter(frame["code"])
     summary = {"failures": in_all, "by_code": dict(counts.most_common())}
     closing = [f"{count:,}: {problem_words(code)}" for code, count in counts.most_common()]
+    if "unsupported" in counts:
+        closing.append(f"Pictures that are read: {', '.join(FORMATS)}.")
     if first.height < in_all and not csv:
         closing.append(f"Showing {first.height:,} of {in_all:,}; all of them with --csv or --limit.")
     give(Answer("failures", rows, show, summary, closing), as_json=as_json, csv=csv)

@@ -10,8 +10,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deeplens_kit.decode.converting import TARGETS, ConversionTarget, Converted, convert_picture
     from deeplens_kit.decode.detail import effective_pixels
     from deeplens_kit.decode.grey import GREY_SPEC, decode_grey
+    from deeplens_kit.decode.isolation import IsolatedDecoder, close_decoders
     from deeplens_kit.decode.metadata import PictureMetadata
     from deeplens_kit.decode.picture import (
         DECODE_SPEC,
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     )
     from deeplens_kit.decode.samples import SAMPLES_VERSION, native_samples
     from deeplens_kit.decode.signature import FORMATS, describe, sniff
+    from deeplens_kit.decode.tags import PictureDates, PictureTags, Tag, mask_tags, shown_value
     from deeplens_kit.decode.thumbnails import THUMBNAIL_SIDES_PX, ThumbnailCache, encode_thumbnail
 
 __all__ = [
@@ -30,11 +33,20 @@ __all__ = [
     "FORMATS",
     "GREY_SPEC",
     "SAMPLES_VERSION",
+    "TARGETS",
     "THUMBNAIL_SIDES_PX",
     "THUMBNAIL_SIDE_PX",
+    "ConversionTarget",
+    "Converted",
     "DecodedPicture",
+    "IsolatedDecoder",
+    "PictureDates",
     "PictureMetadata",
+    "PictureTags",
+    "Tag",
     "ThumbnailCache",
+    "close_decoders",
+    "convert_picture",
     "decode_grey",
     "decode_luma",
     "decode_picture",
@@ -42,20 +54,31 @@ __all__ = [
     "describe",
     "effective_pixels",
     "encode_thumbnail",
+    "mask_tags",
     "native_samples",
+    "shown_value",
     "sniff",
 ]
 
 _MODULES = {
+    "ConversionTarget": "converting",
+    "Converted": "converting",
     "DECODE_SPEC": "picture",
     "FORMATS": "signature",
     "GREY_SPEC": "grey",
     "SAMPLES_VERSION": "samples",
+    "TARGETS": "converting",
     "THUMBNAIL_SIDES_PX": "thumbnails",
     "THUMBNAIL_SIDE_PX": "picture",
     "DecodedPicture": "picture",
+    "IsolatedDecoder": "isolation",
+    "PictureDates": "tags",
     "PictureMetadata": "metadata",
+    "PictureTags": "tags",
+    "Tag": "tags",
     "ThumbnailCache": "thumbnails",
+    "close_decoders": "isolation",
+    "convert_picture": "converting",
     "decode_grey": "grey",
     "decode_luma": "picture",
     "decode_picture": "picture",
@@ -63,7 +86,9 @@ _MODULES = {
     "describe": "signature",
     "effective_pixels": "detail",
     "encode_thumbnail": "thumbnails",
+    "mask_tags": "tags",
     "native_samples": "samples",
+    "shown_value": "tags",
     "sniff": "signature",
 }
 

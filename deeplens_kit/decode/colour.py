@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import io
 from functools import lru_cache
-from typing import Final, cast
+from typing import Any, Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
-__all__ = ["any_transparent", "plain_mode", "to_srgb"]
+from deeplens_kit.decode.measured import shares
+
+__all__ = ["any_transparent", "linear_to_srgb", "plain_mode", "to_srgb"]
 
 _KEPT_MODES: Final = frozenset({"L", "LA", "RGB", "RGBA", "CMYK", "LAB"})
 _ICC_SPACE = {"L": b"GRAY", "RGB": b"RGB ", "CMYK": b"CMYK", "LAB": b"Lab "}
 _ICC_HEADER_BYTES = 128  # ICC.1:2022, 7.2
 _SPACE_OFFSET = 16
-_UINT16_MAX = 65535
 _IDENTITY_TOLERANCE = 1  # inclusive, of 255: rounding inside the transform of a profile that is sRGB itself
 _WHITE = (255, 255, 255)
 _OPAQUE = 255
@@ -39,7 +40,7 @@ def plain_mode(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16"):
         return _high_bytes(image)
     if image.mode in ("I", "F"):
-        return _stretched(np.asarray(image, dtype=np.float64))
+        return _stretched(np.asarray(image))
     if image.has_transparency_data and image.mode not in ("LA", "RGBA"):
         return image.convert("RGBA")
     if image.mode in _KEPT_MODES:
@@ -83,18 +84,9 @@ def _high_bytes(image: Image.Image) -> Image.Image:
     return Image.fromarray((samples >> 8).astype(np.uint8))
 
 
-def _stretched(samples: NDArray[np.float64]) -> Image.Image:
+def _stretched(samples: NDArray[Any]) -> Image.Image:
     """Grey of measured values: their natural range where it is evident, their own range otherwise."""
-    finite = np.isfinite(samples)
-    low, high = (float(samples[finite].min()), float(samples[finite].max())) if finite.any() else (0.0, 0.0)
-    if low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    elif low >= 0 and high <= _UINT16_MAX:
-        low, high = 0.0, float(_UINT16_MAX)
-    grey = np.nan_to_num((samples - low) / ((high - low) or 1.0), nan=0.0, posinf=1.0, neginf=0.0)
-    return Image.fromarray((grey * 255 + 0.5).astype(np.uint8))
+    return Image.fromarray((shares(samples) * 255 + 0.5).astype(np.uint8))
 
 
 @lru_cache(maxsize=1)
@@ -125,3 +117,14 @@ def _changes_nothing(transform: ImageCms.ImageCmsTransform, mode: str) -> bool:
     probe = Image.fromarray(np.ascontiguousarray(grid[np.newaxis]))
     before, after = np.asarray(probe.convert("RGB"), np.int16), np.asarray(transform.apply(probe), np.int16)
     return bool(np.abs(before - after).max() <= _IDENTITY_TOLERANCE)
+
+
+def linear_to_srgb(values: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Light in linear numbers to 8 bits with the curve of sRGB (IEC 61966-2-1), clipped to 0..1; NaN is black.
+
+    Args:
+        values: Any shape; 1 is white.
+    """
+    bounded = np.clip(np.nan_to_num(values, nan=0.0, posinf=1.0, neginf=0.0), 0.0, 1.0)
+    curved = np.where(bounded <= 0.0031308, bounded * 12.92, 1.055 * bounded ** (1 / 2.4) - 0.055)
+    return (curved * 255 + 0.5).astype(np.uint8)

@@ -13,9 +13,10 @@ from collections.abc import Callable, Mapping
 
 from deeplens_kit.decode.formats.boxes import ItemFacts, item_facts, top_boxes
 from deeplens_kit.decode.formats.gif import GifReader
+from deeplens_kit.decode.formats.pnm import PnmReader
 from deeplens_kit.decode.ifd import Directory, TiffStructure
 
-__all__ = ["is_covered"]
+__all__ = ["TELLING_XMP", "bitmap_end", "is_covered"]
 
 # Chunks of PNG that are samples, colour, hints or texts (ISO/IEC 15948, its extensions, C2PA, Apple's and
 # ImageMagick's hints). Fireworks keeps its layers in others, phones will keep gain maps in others.
@@ -30,7 +31,7 @@ _ALPHA_ITEMS = frozenset({b"urn:mpeg:mpegB:cicp:systems:auxiliary:alpha", b"urn:
 _TOP_BOXES = frozenset({b"ftyp", b"meta", b"mdat", b"free", b"skip"})
 
 # XMP of gain maps, depth, sound and motion photos says what lies elsewhere in the file.
-_TELLING_XMP = (
+TELLING_XMP = (
     b"hdrgm:",
     b"HDRGainMap",
     b"GDepth:",
@@ -58,6 +59,7 @@ _METADATA_DIRECTORIES = (0x8769, 0x8825, 0xA005)  # EXIF, position, interoperabi
 # Where samples lie and how long they are: strips, tiles, and the stream of an old JPEG in TIFF.
 _SAMPLE_PLACES = ((273, 279), (324, 325), (513, 514))
 _OS2_HEADER, _RUN_LENGTHS = 12, (1, 2)
+_PROFILE_HEADER, _EMBEDDED_PROFILE = 124, b"DEBM"
 _EMPTY = b"\x00\r\n \xff"
 
 
@@ -68,7 +70,8 @@ def is_covered(format_name: str, data: bytes) -> bool:
         format_name: As `signature.sniff` names it.
         data: The whole file, which a reader has accepted.
     """
-    return _CHECKS[format_name](data)
+    check = _CHECKS.get(format_name)
+    return check is not None and check(data)
 
 
 def _jpeg(data: bytes) -> bool:
@@ -123,12 +126,13 @@ def _bmp(data: bytes) -> bool:
     header = int.from_bytes(data[14:18], "little")
     # BITMAPV4HEADER and later name a colour space: sRGB or the system's are none of their own.
     known = header < 108 or data[70:74] in (b"BGRs", b" niW")
-    end = _bitmap_end(data, header)
+    end = bitmap_end(data)
     return known and end is not None and not data[end:].strip(_EMPTY)
 
 
-def _bitmap_end(data: bytes, header: int) -> int | None:
-    """Where the rows of a bitmap end; None where it does not say."""
+def bitmap_end(data: bytes) -> int | None:
+    """Where the rows of a bitmap, and the profile that it names behind them, end; None where it does not say."""
+    header = int.from_bytes(data[14:18], "little")
     start: int = struct.unpack_from("<I", data, 10)[0]
     compression = size = 0
     if header == _OS2_HEADER:
@@ -137,7 +141,10 @@ def _bitmap_end(data: bytes, header: int) -> int | None:
         width, height, _, bits, compression, size = struct.unpack_from("<iiHHII", data, 18)
     if compression not in _RUN_LENGTHS:
         size = (width * bits + 31) // 32 * 4 * abs(height)
-    return start + size if start and size else None
+    if not start or not size:
+        return None
+    place, length = struct.unpack_from("<II", data, 14 + 112) if header >= _PROFILE_HEADER else (0, 0)
+    return max(start + size, 14 + place + length) if data[70:74] == _EMBEDDED_PROFILE else start + size
 
 
 def _tiff(data: bytes) -> bool:
@@ -163,6 +170,12 @@ def _furthest(structure: TiffStructure, page: Directory, depth: int = 2) -> int:
     return max(ends)
 
 
+def _pnm(data: bytes) -> bool:
+    # Several pictures may follow one another in one file, and comments are no metadata.
+    reader = PnmReader(data)
+    return reader.is_exact and reader.end is not None and not data[reader.end :].strip(_EMPTY)
+
+
 def _heif(data: bytes) -> bool:
     return set(top_boxes(data)) <= _TOP_BOXES and _items(item_facts(data))
 
@@ -185,9 +198,10 @@ def _items(facts: ItemFacts | None) -> bool:
 
 
 def _tells(body: bytes) -> bool:
-    return any(word in body for word in _TELLING_XMP)
+    return any(word in body for word in TELLING_XMP)
 
 
+# What is not named here (JPEG XL, JPEG 2000, RAW, PSD, ICO, TGA) is never known to be nothing but its samples.
 _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "AVIF": _avif,
     "BMP": _bmp,
@@ -195,6 +209,7 @@ _CHECKS: Mapping[str, Callable[[bytes], bool]] = {
     "HEIF": _heif,
     "JPEG": _jpeg,
     "PNG": _png,
+    "PNM": _pnm,
     "TIFF": _tiff,
     "WEBP": _webp,
 }

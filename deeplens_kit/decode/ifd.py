@@ -36,7 +36,7 @@ _UNSIGNED_RATIONAL, _SIGNED_RATIONAL = 5, 10
 MAX_ENTRIES = 4096  # own bound, inclusive; real directories hold some dozens
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: a directory makes hundreds, and freezing doubles their cost
 class Entry:
     """One tag: where its value lies in the bytes; `size` is in bytes and within them."""
 
@@ -49,11 +49,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """The entries of one directory by tag, the offset of the next one, 0 at the end, and where its own bytes end."""
+    """The entries of one directory by tag, the offset of the next one, 0 at the end, where its own bytes end, and how
+    many entries it says it has: more than there are where some are broken or come twice."""
 
     entries: dict[int, Entry]
     next_offset: int
     end_offset: int
+    count: int
 
 
 class TiffStructure:
@@ -86,15 +88,11 @@ class TiffStructure:
         start = offset + count_size
         if count > MAX_ENTRIES or start + count * size > len(self.data):
             return None
-        entries: dict[int, Entry] = {}
-        for at in range(start, start + count * size, size):
-            entry = self._entry(at)
-            if entry is not None:
-                entries.setdefault(entry.tag, entry)
         end = start + count * size
+        entries = self._entries(start, end)
         width = struct.calcsize("<" + pointer)
         following = struct.unpack_from(self.order + pointer, self.data, end)[0] if end + width <= len(self.data) else 0
-        return Directory(entries, following, min(end + width, len(self.data)))
+        return Directory(entries, following, min(end + width, len(self.data)), count)
 
     def chain(self, limit: int) -> Iterator[Directory]:
         """The directories one after the other, at most `limit`; a loop ends the chain."""
@@ -133,15 +131,16 @@ class TiffStructure:
         decoded = raw.decode("utf-8", "replace").replace("\ufffd", "")
         return " ".join("".join(c if c.isprintable() else " " for c in decoded).split())
 
-    def _entry(self, at: int) -> Entry | None:
-        tag, kind, count = struct.unpack_from(self.order + ("HHQ" if self.big else "HHI"), self.data, at)
-        if kind not in _TYPES or not count:
-            return None
-        size = count * _TYPES[kind][0]
-        inline = 8 if self.big else 4
-        offset = at + (12 if self.big else 8)
-        if size > inline:
-            offset = struct.unpack_from(self.order + ("Q" if self.big else "I"), self.data, offset)[0]
-        if offset + size > len(self.data):
-            return None
-        return Entry(tag, kind, count, offset, size)
+    def _entries(self, start: int, end: int) -> dict[int, Entry]:
+        inline, layout = (8, "HHQQ") if self.big else (4, "HHII")
+        entries: dict[int, Entry] = {}
+        length, at = len(self.data), start + (12 if self.big else 8)
+        step = 12 + inline if self.big else 8 + inline
+        for tag, kind, count, offset in struct.iter_unpack(self.order + layout, self.data[start:end]):
+            if kind in _TYPES and count and tag not in entries:
+                size = count * _TYPES[kind][0]
+                place = at if size <= inline else offset
+                if place + size <= length:
+                    entries[tag] = Entry(tag, kind, count, place, size)
+            at += step
+        return entries

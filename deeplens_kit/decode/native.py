@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from deeplens_kit.decode.formats import Reader
+from deeplens_kit.decode.formats.jpeg import JpegReader
 from deeplens_kit.decode.formats.png import PngReader
 from deeplens_kit.decode.formats.tiff import TiffReader
 
-__all__ = ["Samples", "still_samples"]
+__all__ = ["Samples", "laid_out", "still_samples"]
 
 _BITS, _PHOTOMETRIC, _EXTRA_SAMPLES, _PLANES, _KIND_OF_SAMPLE = 258, 262, 338, 284, 339
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _COLOURS = 0, 1, 2
@@ -82,6 +83,11 @@ def _plain_file(data: bytes, reader: Reader) -> Samples | None:
     return laid_out(reader.pixels(None))
 
 
+def _jpeg(data: bytes, reader: Reader) -> Samples | None:
+    # Other depths are scaled on the way.
+    return laid_out(reader.pixels(None)) if cast(JpegReader, reader).is_plain else None
+
+
 def _png(data: bytes, reader: Reader) -> Samples | None:
     file = cast(PngReader, reader)
     depth, colour = data[24], data[25]
@@ -102,6 +108,8 @@ def _tiff(data: bytes, reader: Reader) -> Samples | None:
     plain_numbers = set(file.numbers(_KIND_OF_SAMPLE)) <= {1}
     if not plain_numbers or file.numbers(_EXTRA_SAMPLES) not in ((), (_UNASSOCIATED,)):
         return None
+    if not file.by_pillow:
+        return None  # scaled on the way
     image = file.pixels(None)
     if bits == {16}:
         chunky = file.numbers(_PLANES) in ((), (1,))
@@ -164,4 +172,9 @@ def _by_opencv(lean: bytes) -> NDArray[Any] | None:
         return None
 
 
-_SPECIAL: Mapping[str, Callable[[bytes, Reader], Samples | None]] = {"HEIF": _heif, "PNG": _png, "TIFF": _tiff}
+_SPECIAL: Mapping[str, Callable[[bytes, Reader], Samples | None]] = {
+    "HEIF": _heif,
+    "JPEG": _jpeg,
+    "PNG": _png,
+    "TIFF": _tiff,
+}

@@ -10,16 +10,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from deeplens_kit.decode.auxiliary import auxiliary_parts
 from deeplens_kit.decode.colour import any_transparent, plain_mode, to_srgb
+from deeplens_kit.decode.fault_words import fault_words
 from deeplens_kit.decode.formats import Header, Reader, reader_for
 from deeplens_kit.decode.metadata import PictureMetadata, describe_picture
 from deeplens_kit.decode.signature import require_format
+from deeplens_kit.decode.tags import PictureTags, read_tags
 from deeplens_kit.errors import CorruptPictureError, LimitExceededError, ObjectError
 from deeplens_kit.settings import DecodeSettings
 
@@ -40,15 +43,15 @@ __all__ = [
 THUMBNAIL_SIDE_PX = 384
 """Long side of what features are computed from; pictures below it are never enlarged."""
 
-DECODE_SPEC = f"v3-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
+DECODE_SPEC = f"v4-jpeg_dct_scaled-hamming-{THUMBNAIL_SIDE_PX}"
 """Names the decode path in the catalog and in cache keys; raised when the same bytes would give other samples
-or metadata."""
+or metadata, and when formats are added, so that files that were unsupported are tried again. v4 adds formats and
+`auxiliary`; the samples of what v3 read are the same, to the bit, but for TIFF that Pillow misreads: planes of 16 bits,
+16 bits of grey of which 0 is white, and 32 bits of grey with the highest one set."""
 
 _REDUCING_GAP = 3.0
 # Pillow averages whole blocks first where the reduction is greater than this; at 3 the result cannot be told from
 # Lanczos alone (Pillow's documentation of `Image.resize`), for a third of the time on large pictures.
-
-_MESSAGE_CHARACTERS = 160  # of a decoder's own words
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -68,10 +71,12 @@ class DecodedPicture:
     Attributes:
         rgb: (height, width, 3) uint8, sRGB, transparency on white, C-contiguous.
         metadata: Of the stored picture, not of `rgb`.
+        tags: Everything that the file says about itself.
     """
 
     rgb: NDArray[np.uint8]
     metadata: PictureMetadata
+    tags: PictureTags = field(default_factory=PictureTags)
 
 
 def decode_picture(data: bytes, settings: DecodeSettings) -> DecodedPicture:
@@ -100,8 +105,10 @@ def decode_preview(data: bytes, settings: DecodeSettings, side_px: int) -> Decod
         plain = plain_mode(stored)
         transparent = header.has_alpha and (header.frames > 1 or any_transparent(plain))
         samples = upright(to_srgb(reduced(plain, target), header.icc), header.exif.orientation)
-        described = describe_picture(format_name, stored.mode, header, transparent=transparent)
-        return DecodedPicture(np.array(samples, dtype=np.uint8), described)
+        beside = auxiliary_parts(format_name, data, reader, header)
+        tags, dates = read_tags(data, header.icc)
+        described = describe_picture(format_name, stored.mode, header, dates, transparent=transparent, auxiliary=beside)
+        return DecodedPicture(np.array(samples, dtype=np.uint8), described, tags)
 
 
 def decode_luma(data: bytes, settings: DecodeSettings) -> NDArray[np.uint8]:
@@ -151,7 +158,10 @@ def _check_limits(header: Header, settings: DecodeSettings) -> None:
 
 
 def _limit_message(unit: str, found: int, allowed: int) -> str:
-    return f"The file has {found:,} {unit}; decode.max_{unit} allows {allowed:,}: raise it if you trust the file."
+    return (
+        f"The file has {found:,} {unit}; decode.max_{unit} allows {allowed:,}: raise it if you trust the file, and run "
+        "`deeplens failures retry`."
+    )
 
 
 def reduced(image: Image.Image, target: tuple[int, int]) -> Image.Image:
@@ -181,8 +191,8 @@ def translating(format_name: str) -> Iterator[None]:
         raise
     except MemoryError as error:
         raise LimitExceededError(
-            f"There is not enough memory to decode this {format_name}; lower decode.max_pixels or use fewer workers."
+            f"This {format_name} needs more memory than a decoder may take (decode.max_memory_bytes); raise it if you "
+            "trust the file, then `deeplens failures retry`."
         ) from error
     except Exception as error:
-        words = " ".join(str(error).split())[:_MESSAGE_CHARACTERS] or type(error).__name__
-        raise CorruptPictureError(f"The {format_name} cannot be decoded: {words}.") from error
+        raise CorruptPictureError(f"The {format_name} cannot be decoded: {fault_words(error)}.") from error

@@ -28,7 +28,7 @@ from deeplens_kit.decode.picture import open_picture, translating
 from deeplens_kit.errors import UnsupportedFormatError
 from deeplens_kit.settings import DecodeSettings
 
-__all__ = ["SAMPLES_VERSION", "native_samples"]
+__all__ = ["OPEN_ANIMATION", "SAMPLES_VERSION", "native_samples", "upright_samples"]
 
 SAMPLES_VERSION = "2"
 """Begins every digest; raised when the same bytes would give another one."""
@@ -75,14 +75,14 @@ def _add_still(digest: hashlib.blake2b, format_name: str, data: bytes, reader: R
     found = still_samples(format_name, data, reader)
     if found is None:
         return False
-    array = _upright(found.array, orientation)
+    array = upright_samples(found.array, orientation)
     digest.update(f"\nstill {found.channels} {8 * array.itemsize} {array.shape[1]}x{array.shape[0]}\n".encode())
     _add_rows(digest, array)
     return True
 
 
 def _add_animation(digest: hashlib.blake2b, format_name: str, data: bytes, header: Header, max_pixels: int) -> bool:
-    opened = _ANIMATIONS.get(format_name)
+    opened = OPEN_ANIMATION.get(format_name)
     deep = format_name == "PNG" and data[24] == 16
     if opened is None or deep or header.frames * header.width_px * header.height_px > max_pixels:
         return False
@@ -95,7 +95,7 @@ def _add_animation(digest: hashlib.blake2b, format_name: str, data: bytes, heade
         for number in range(image.n_frames):
             image.seek(number)
             canvas = image.convert("RGBA")  # loads the frame, which says its duration
-            array = _upright(np.asarray(canvas), header.exif.orientation)
+            array = upright_samples(np.asarray(canvas), header.exif.orientation)
             seconds = float(image.info.get("duration") or 0) / 1000
             digest.update(f"\n{seconds:.6f} s {array.shape[1]}x{array.shape[0]}\n".encode())
             _add_rows(digest, array)
@@ -108,7 +108,7 @@ def _add_rows(digest: hashlib.blake2b, array: NDArray[Any]) -> None:
         digest.update(np.ascontiguousarray(array[first : first + _ROWS_AT_ONCE], dtype=little).tobytes())
 
 
-def _upright(array: NDArray[Any], orientation: int) -> NDArray[Any]:
+def upright_samples(array: NDArray[Any], orientation: int) -> NDArray[Any]:
     """A view of stored samples turned as EXIF says; nothing is resampled."""
     if orientation >= 5:
         array = array.swapaxes(0, 1)
@@ -161,9 +161,10 @@ def _lost_profile(format_name: str, data: bytes, reader: Reader, header: Header)
     return format_name == "JPEG" and b"ICC_PROFILE\x00" in data
 
 
-_ANIMATIONS: Mapping[str, Callable[[bytes], Any]] = {
+OPEN_ANIMATION: Mapping[str, Callable[[bytes], Any]] = {
     "AVIF": lambda data: AvifImagePlugin.AvifImageFile(io.BytesIO(without_exif_item(data))),
     "GIF": lambda data: GifImagePlugin.GifImageFile(io.BytesIO(data)),
     "PNG": lambda data: PngImagePlugin.PngImageFile(io.BytesIO(data)),
     "WEBP": lambda data: WebPImagePlugin.WebPImageFile(io.BytesIO(data)),
 }
+"""Opens an animation of a format, frame by frame."""

@@ -21,6 +21,8 @@ from deeplens_kit.matching.traits import (
     QUALITY_TOLERANCE,
     SIDE_TOLERANCE,
     ComparedTraits,
+    beside_bit,
+    not_looked_at_bit,
 )
 
 __all__ = [
@@ -94,10 +96,40 @@ class Withhold(IntEnum):
     UNSEEN = 17
     SHARPER = 18
     OPAQUE = 19
-    PATCH = 20
+    SENSOR = 20
+    DEVELOPED = 21
+    LAYERS = 22
+    PAGES = 23
+    PICTURES = 24
+    VIDEO = 25
+    SOUND = 26
+    GAIN_MAP = 27
+    DEPTH_MAP = 28
+    MATTES = 29
+    THERMAL = 30
+    PATCH = 31
+    CHANNELS = 32
+    SIZES = 33
+    UNKNOWN_DATA = 34
+    NOT_LOOKED_AT = 35
 
 
 REASONS: dict[Withhold, str] = {
+    Withhold.SENSOR: "it is camera RAW: what its sensor saw was not compared, only the picture made from it",
+    Withhold.DEVELOPED: "the keeper is camera RAW, of which this shows one development",
+    Withhold.LAYERS: "it has layers, which were not compared",
+    Withhold.PAGES: "it has several pages, of which only the first was compared",
+    Withhold.PICTURES: "it holds further pictures behind its first, which were not compared",
+    Withhold.VIDEO: "it holds a video beside its picture, which was not compared",
+    Withhold.SOUND: "it holds sound beside its picture, which was not compared",
+    Withhold.GAIN_MAP: "it has a gain map for bright screens, the keeper has none",
+    Withhold.DEPTH_MAP: "it has a depth map, the keeper has none",
+    Withhold.MATTES: "it has mattes that cut out what it shows, the keeper has none",
+    Withhold.THERMAL: "it holds measured temperatures, which were not compared",
+    Withhold.CHANNELS: "it has channels beside its colours, such as saved selections, which were not compared",
+    Withhold.SIZES: "it holds its picture in several sizes, of which only the largest was compared",
+    Withhold.UNKNOWN_DATA: "it holds something behind its picture that is not known, and was not compared",
+    Withhold.NOT_LOOKED_AT: "what it holds beside its picture is not known yet; index again",
     Withhold.FRAMES: "it has several frames or pages, of which only the first was compared",
     Withhold.DETAIL: "it resolves more than the keeper",
     Withhold.SHARPER: "it is clearly sharper than the keeper, which may have been enlarged to its size",
@@ -141,7 +173,28 @@ def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.sort([name for name, _ in keys], descending=[descending for _, descending in keys], nulls_last=True)
 
 
-_BESIDE_SAMPLES = (Withhold.METADATA, Withhold.OLDER)
+_BESIDE = {
+    Withhold.SENSOR: "sensor data",
+    Withhold.LAYERS: "layers",
+    Withhold.PAGES: "pages",
+    Withhold.PICTURES: "pictures",
+    Withhold.VIDEO: "video",
+    Withhold.SOUND: "sound",
+    Withhold.THERMAL: "thermal",
+    Withhold.CHANNELS: "channels",
+    Withhold.SIZES: "sizes",
+    Withhold.UNKNOWN_DATA: "unknown data",
+    Withhold.GAIN_MAP: "gain map",
+    Withhold.DEPTH_MAP: "depth",
+    Withhold.MATTES: "mattes",
+}
+"""What a member holds beside its picture, the gravest loss first."""
+
+_DERIVED = (Withhold.GAIN_MAP, Withhold.DEPTH_MAP, Withhold.MATTES)
+"""Kinds that belong to the picture itself, so that a keeper with the same view and the same kind stands for them; of
+all others the contents may differ however alike the pictures are."""
+
+_BESIDE_SAMPLES = (Withhold.METADATA, Withhold.OLDER, Withhold.DEVELOPED, *_BESIDE)
 """Reasons that hold between pictures of equal samples too; all others are about samples."""
 
 
@@ -205,6 +258,9 @@ def _objections(
     # Of equal samples what a lossless file was made from is the older of the two, whatever the file system says.
     equal &= ~same_samples | member["native"] | ~keeper["native"]
     return [
+        *_lost_beside(keeper, member),
+        # Not between equal samples: those exist only where nothing is beside them.
+        (Withhold.NOT_LOOKED_AT, (member["beside"] & not_looked_at_bit()) != 0),
         (Withhold.FRAMES, member["frames"] > 1),
         (Withhold.DETAIL, more_detail),
         # Laid on each other they did not tell, so each by itself has to: a keeper that may have been blown up is none.
@@ -213,7 +269,7 @@ def _objections(
         (Withhold.PIXELS, (member["pixels"] > keeper["pixels"]) & ~upscale),
         (Withhold.UNMEASURED, ~compared & ~keeper["measured"] & (member["pixels"] < keeper["pixels"] * _MEASURED_AREA)),
         (Withhold.COLOURS, (member["colours"] > keeper["colours"]) | _more_colourful(keeper, member)),
-        (Withhold.DEPTH, member["deep"] & ~keeper["deep"]),
+        (Withhold.DEPTH, member["deep"] > keeper["deep"]),
         (Withhold.TRANSPARENCY, member["has_alpha"] & ~keeper["has_alpha"]),
         (Withhold.OPAQUE, keeper["has_alpha"] & ~member["has_alpha"]),
         # A photograph in 256 colours is what somebody made of the camera's file, however its format keeps them.
@@ -230,6 +286,18 @@ def _objections(
         (Withhold.METADATA, member["from_camera"] & ~keeper["from_camera"]),
         (Withhold.OLDER, equal & (member["from_camera"] == keeper["from_camera"]) & _older(keeper, member)),
     ]
+
+
+def _lost_beside(keeper: ComparedTraits, member: ComparedTraits) -> list[tuple[Withhold, NDArray[np.bool_]]]:
+    """What the member holds beside its picture and the keeper may not; what was developed from a RAW keeper."""
+    found = []
+    for code, kind in _BESIDE.items():
+        bit = beside_bit(kind)
+        holds = (member["beside"] & bit) != 0
+        found.append((code, holds & ((keeper["beside"] & bit) == 0) if code in _DERIVED else holds))
+    sensor = beside_bit("sensor data")
+    developed = ((keeper["beside"] & sensor) != 0) & ((member["beside"] & sensor) == 0)
+    return [*found, (Withhold.DEVELOPED, developed)]
 
 
 def _fills_more(keeper: ComparedTraits, member: ComparedTraits) -> NDArray[np.bool_]:

@@ -53,7 +53,7 @@ def keeper_sentence() -> pl.Expr:
     otherwise = (
         pl.when(pl.col("colours") > pl.col("colours_next"))
         .then(pl.lit("full colours"))
-        .when(pl.col("deep") & ~pl.col("deep_next"))
+        .when(pl.col("deep") > pl.col("deep_next"))
         .then(pl.lit("more bits per sample"))
         .when(pl.col("has_alpha") & ~pl.col("has_alpha_next"))
         .then(pl.lit("with transparency"))
@@ -202,8 +202,14 @@ def _decimals(value: pl.Expr, digits: int) -> pl.Expr:
 
 
 def _dates(name: str) -> tuple[pl.Expr, pl.Expr]:
-    shown = "%Y-%m-%d %H:%M:%S"
-    return pl.col(name).dt.strftime(shown), pl.col(f"{name}_next").dt.strftime(shown)
+    one, other = pl.col(name), pl.col(f"{name}_next")
+    # Files that were copied one after the other differ within a second.
+    equal = one.dt.truncate("1s") == other.dt.truncate("1s")
+    plain, fine = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%.6f"
+    first, second = (
+        pl.when(equal).then(when.dt.strftime(fine)).otherwise(when.dt.strftime(plain)) for when in (one, other)
+    )
+    return first, second
 
 
 def _rounded(name: str) -> pl.Expr:

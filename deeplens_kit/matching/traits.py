@@ -21,7 +21,9 @@ __all__ = [
     "QUALITY_TOLERANCE",
     "SIDE_TOLERANCE",
     "ComparedTraits",
+    "beside_bit",
     "known_columns",
+    "not_looked_at_bit",
     "picture_traits",
 ]
 
@@ -61,9 +63,18 @@ AREA_TOLERANCE = (1.0 + SIDE_TOLERANCE) ** 2
 # Qualities 88 to 92 are one class, 93 to 97 the next: what people choose lies in the middle of its class.
 _QUALITY_CLASS = 2 * QUALITY_TOLERANCE + 1
 _LEAST = 1e-6  # bytes per pixel; what is 0 or unknown counts as this
-_GREY_MODES = ("1", "L", "LA", "LA;16", "La", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
-_DEEP_MODES = ("RGB;16", "RGBA;16", "LA;16", "I", "F", "I;16", "I;16B", "I;16L", "I;16N")
+_GREY_MODES = ("1", "L", "LA", "La", "I", "F")  # before their depth
+_DEPTHS = {"16": 2, "16B": 2, "16L": 2, "16N": 2, "16f": 3, "32": 4, "32f": 5, "64": 6, "64f": 7}
+"""What follows the semicolon of a mode, in the order in which each can hold all of the last; 8 bits and fewer are 1."""
+
+_DEEP_MODES = {"I": _DEPTHS["32"], "F": _DEPTHS["32f"]}
 _PALETTE_MODES = ("P", "PA")
+
+_BESIDE_KINDS = (
+    *("sensor data", "layers", "pages", "pictures", "video", "sound", "thermal", "gain map", "depth", "mattes"),
+    *("channels", "sizes", "unknown data"),
+)
+"""What a file can hold beside its picture, as `pictures.auxiliary` names it."""
 
 POLICY_COLUMNS: dict[str, pl.DataType] = {
     "width_px": pl.Int32(),
@@ -80,6 +91,7 @@ POLICY_COLUMNS: dict[str, pl.DataType] = {
     "camera": pl.String(),
     "colourfulness": pl.Float32(),
     "sharpness": pl.Float32(),
+    "auxiliary": pl.String(),
 }
 """Columns of `pictures` that the policy looks at; any but the sides may be missing, which counts as unknown."""
 
@@ -101,8 +113,9 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
         codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
         one), colours (0 grey, 1 palette, 2 full), quantised (a palette of a photograph, by its bytes), colourfulness,
-        deep, has_alpha, frames, from_camera (it says when or with what it was taken), taken_at, width_px, height_px,
-        size_bytes.
+        deep (1 up to 8 bits a sample, the higher the deeper), has_alpha, frames, beside (a `beside_bit` for each thing
+        beside its picture, or `not_looked_at_bit`), from_camera (it says when or with what it was taken), taken_at,
+        width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
     demoted = pl.lit(0)
@@ -117,6 +130,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         upscaled=upscaled, detail=pl.when(upscaled).then(measured.clip(lower_bound=1)).otherwise("pixels")
     )
     mode = pl.col("mode").fill_null("RGB")
+    kind = mode.str.split(";").list.first()
     if "source_format" in pictures.columns:
         sourced = pl.col("source_format").is_not_null()
         native = ~(sourced & pl.col("lossless").fill_null(False))
@@ -126,7 +140,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         native, quality = pl.lit(True), pl.col("jpeg_quality")
         coded_bytes, codec = pl.col("size_bytes"), pl.col("format")
     lossless = pl.col("lossless").fill_null(False) & native
-    colours = pl.when(mode.is_in(_GREY_MODES)).then(0).when(mode.is_in(_PALETTE_MODES)).then(1).otherwise(2)
+    colours = pl.when(kind.is_in(_GREY_MODES)).then(0).when(kind.is_in(_PALETTE_MODES)).then(1).otherwise(2)
     a_pixel = (pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0)
     # Of lossless pictures the larger file is no better, only larger.
     density = pl.when(lossless).then(0.0).otherwise((coded_bytes / pl.col("pixels")).fill_null(0.0))
@@ -154,15 +168,42 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         quantised=(colours == 1) & (a_pixel >= _BUSY_PALETTE),
         colourfulness=pl.col("colourfulness").cast(pl.Float64),
         sharpness=pl.col("sharpness").cast(pl.Float64),
-        deep=mode.is_in(_DEEP_MODES),
+        deep=_depth(mode),
         has_alpha=pl.col("has_alpha").fill_null(False),
         frames=pl.col("frames").fill_null(1),
+        beside=_beside(),
         from_camera=pl.col("camera").is_not_null() | pl.col("taken_at").is_not_null(),
         taken_at="taken_at",
         width_px="width_px",
         height_px="height_px",
         size_bytes="size_bytes",
     )
+
+
+def beside_bit(kind: str) -> int:
+    """The bit in `beside` of a kind of what a file holds beside its picture."""
+    return 1 << _BESIDE_KINDS.index(kind)
+
+
+def not_looked_at_bit() -> int:
+    """The bit in `beside` of a file in which nobody has looked for what is beside its picture."""
+    return 1 << len(_BESIDE_KINDS)
+
+
+def _depth(mode: pl.Expr) -> pl.Expr:
+    said = mode.str.split(";").list.get(1, null_on_oob=True)
+    # A depth that nobody knows here is deeper than any: nothing may be given up for being unknown.
+    told = said.replace_strict(_DEPTHS, default=max(_DEPTHS.values()) + 1, return_dtype=pl.Int8)
+    plain = mode.replace_strict(_DEEP_MODES, default=1, return_dtype=pl.Int8)
+    return pl.when(said.is_null()).then(plain).otherwise(told)
+
+
+def _beside() -> pl.Expr:
+    known = pl.col("auxiliary")
+    words = known.fill_null("").str.split(", ")
+    bits = [pl.when(words.list.contains(kind)).then(beside_bit(kind)).otherwise(0) for kind in _BESIDE_KINDS]
+    bits.append(pl.when(known.is_null()).then(not_looked_at_bit()).otherwise(0))
+    return pl.sum_horizontal(bits).cast(pl.Int32)
 
 
 def known_columns(pictures: pl.DataFrame) -> pl.DataFrame:
@@ -182,7 +223,7 @@ def _class_of(value: pl.Expr, tolerance: float) -> pl.Expr:
 
 _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
-    *("colours", "deep", "has_alpha", "frames", "from_camera", "native", "quantised"),
+    *("colours", "deep", "has_alpha", "frames", "beside", "from_camera", "native", "quantised"),
 )
 
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline.compare import Comparison, ScoreLine, compare_files
+    from deeplens_kit.pipeline.converting import Conversion, convert_files
+    from deeplens_kit.pipeline.describing import FileMetadata, file_metadata
     from deeplens_kit.pipeline.explaining import Explanation, explain
     from deeplens_kit.pipeline.findings import (
         GroupsView,
@@ -32,11 +34,14 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
     from deeplens_kit.pipeline.thresholds import ThresholdLab, ThresholdOutcome
+    from deeplens_kit.pipeline.throttle import Throttle
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
 
 __all__ = [
     "Comparison",
+    "Conversion",
     "Explanation",
+    "FileMetadata",
     "GroupsView",
     "IndexReport",
     "MatchReport",
@@ -48,14 +53,17 @@ __all__ = [
     "Searcher",
     "ThresholdLab",
     "ThresholdOutcome",
+    "Throttle",
     "UpgradeReport",
     "Workspace",
     "add_location",
     "caveats",
     "check_locations",
     "compare_files",
+    "convert_files",
     "coverage",
     "explain",
+    "file_metadata",
     "index",
     "is_current",
     "last_runs",
@@ -75,7 +83,9 @@ __all__ = [
 
 _HOMES = {
     "Comparison": "compare",
+    "Conversion": "converting",
     "Explanation": "explaining",
+    "FileMetadata": "describing",
     "GroupsView": "findings",
     "IndexReport": "location_run",
     "MatchReport": "graph",
@@ -87,14 +97,17 @@ _HOMES = {
     "Searcher": "searching",
     "ThresholdLab": "thresholds",
     "ThresholdOutcome": "thresholds",
+    "Throttle": "throttle",
     "UpgradeReport": "workspace",
     "Workspace": "workspace",
     "add_location": "locations",
     "caveats": "standing",
     "check_locations": "workspace",
     "compare_files": "compare",
+    "convert_files": "converting",
     "coverage": "findings",
     "explain": "explaining",
+    "file_metadata": "describing",
     "index": "indexing",
     "is_current": "graph",
     "last_runs": "standing",

@@ -1,7 +1,8 @@
 """From contents to pictures: decode, thumbnail, features, as a function of a batch.
 
 Takes contents and a frozen set of tools, gives rows of `pictures`, vectors, and failures by digest. Must not read
-objects or write stores; the thumbnail cache is the one thing it fills. Runs unchanged in a thread or a process.
+objects or write stores; the thumbnail cache is the one thing it fills. Runs unchanged in a thread or a process; the
+decoding itself is done by other processes, which hostile bytes may bring down.
 """
 
 from __future__ import annotations
@@ -15,8 +16,8 @@ from numpy.typing import NDArray
 from deeplens_kit.decode import (
     DECODE_SPEC,
     DecodedPicture,
+    IsolatedDecoder,
     ThumbnailCache,
-    decode_picture,
     encode_thumbnail,
 )
 from deeplens_kit.errors import ObjectError, WorkspaceError
@@ -45,11 +46,19 @@ _FEATURE_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Toolbox:
-    """What an analysis needs: extractors, limits, and the cache of thumbnails (None: none are kept)."""
+    """What an analysis needs.
+
+    Attributes:
+        extractors: What computes the features.
+        decode: Limits on what is decoded.
+        thumbnails: The cache of thumbnails; None: none are kept.
+        niceness: How far the decoders step back for other processes, 0..19.
+    """
 
     extractors: tuple[Extractor, ...]
     decode: DecodeSettings
     thumbnails: ThumbnailCache | None
+    niceness: int = 0
 
     @property
     def feature_keys(self) -> str:
@@ -76,11 +85,13 @@ class Analysed:
         vectors: Per vector feature the digests and a float16 array of shape (len(digests), size); of regions only
             the pictures that have some.
         failures: Contents that could not be decoded.
+        metadata: Rows of `metadata` without `run_id`, one per picture.
     """
 
     pictures: tuple[dict[str, object], ...]
     vectors: Mapping[FeatureSpec, tuple[list[str], NDArray[np.float16]]]
     failures: tuple[AnalysisFailure, ...]
+    metadata: tuple[dict[str, object], ...] = ()
 
 
 def analyse(contents: Sequence[Content], toolbox: Toolbox) -> Analysed:
@@ -97,17 +108,19 @@ def analyse(contents: Sequence[Content], toolbox: Toolbox) -> Analysed:
         _row(content, picture, {name: values[position] for name, values in columns.items()}, toolbox)
         for position, (content, picture) in enumerate(decoded)
     )
-    return Analysed(rows, vectors, tuple(failures))
+    metadata = tuple(_metadata_row(content, picture) for content, picture in decoded)
+    return Analysed(rows, vectors, tuple(failures), metadata)
 
 
 def _decode(
     contents: Sequence[Content], toolbox: Toolbox
 ) -> tuple[list[tuple[Content, DecodedPicture]], list[AnalysisFailure]]:
+    decoder = IsolatedDecoder(toolbox.decode, toolbox.niceness)
     decoded, failures = [], []
     for content in contents:
         try:
             with span("decode"):
-                decoded.append((content, decode_picture(content.data, toolbox.decode)))
+                decoded.append((content, decoder.picture(content.data)))
         except ObjectError as error:
             failures.append(AnalysisFailure(content.digests.sha256, "decode", error.code, str(error)))
     return decoded, failures
@@ -152,6 +165,15 @@ def _plain(values: NDArray[np.generic]) -> list[object]:
     if values.ndim == 2:
         return [row.tobytes() for row in values]
     return list(values.tolist())
+
+
+def _metadata_row(content: Content, picture: DecodedPicture) -> dict[str, object]:
+    return {
+        "digest": content.digests.sha256,
+        "tags": picture.tags.tags_json(),
+        "maker_note": picture.tags.maker_note,
+        "problems": "; ".join(picture.tags.problems),
+    }
 
 
 def _row(

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from deeplens_kit.decode import effective_pixels
-from deeplens_kit.decode.samples import native_samples
+from deeplens_kit.decode import IsolatedDecoder
 from deeplens_kit.errors import ObjectError, ObjectUnreadableError
 from deeplens_kit.features import available
 from deeplens_kit.matching import (
@@ -166,7 +165,9 @@ def _analysed(content: Content, path: Path | str, toolbox: Toolbox) -> Analysed:
 
 def _facts(content: Content, analysed: Analysed, decode: DecodeSettings) -> dict[str, object]:
     (row,) = analysed.pictures
-    return {name: row[name] for name in _FACTS} | {"effective_pixels": effective_pixels(content.data, decode)}
+    return {name: row[name] for name in _FACTS} | {
+        "effective_pixels": IsolatedDecoder(decode).effective_pixels(content.data)
+    }
 
 
 def _pair(
@@ -228,7 +229,7 @@ def _with_equal_samples(
 def _samples(data: bytes, decode: DecodeSettings) -> str:
     """The digest of native samples, empty where they cannot be told, as matching has it."""
     try:
-        return native_samples(data, decode)
+        return IsolatedDecoder(decode).samples(data)
     except ObjectError:
         return ""
 

@@ -53,6 +53,14 @@ class ByteBudget:
             self._changed.notify_all()
 
 
+def _begin_at_once() -> None:
+    """Nothing has to be done first."""
+
+
+def _take_turn_at_once(size: int, stopped: Callable[[], bool]) -> None:
+    """Nobody has to wait."""
+
+
 @dataclass(frozen=True, slots=True)
 class Flow(Generic[_Task, _Content, _Result]):
     """What a run of threads does.
@@ -65,6 +73,9 @@ class Flow(Generic[_Task, _Content, _Result]):
         workers: Threads that work.
         batch_size: Contents per call of `work`.
         budget_bytes: Bytes held between reading and working.
+        begin: Called first by each thread.
+        wait_turn: Called with the size of each task before it is read, and with what says that nobody waits for it
+            any more; it may hold the reader up.
     """
 
     read: Callable[[_Task], tuple[Sequence[_Result], _Content | None]]
@@ -74,6 +85,8 @@ class Flow(Generic[_Task, _Content, _Result]):
     workers: int
     batch_size: int
     budget_bytes: int
+    begin: Callable[[], None] = _begin_at_once
+    wait_turn: Callable[[int, Callable[[], bool]], None] = _take_turn_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +163,7 @@ class _Run(Generic[_Task, _Content, _Result]):
 
     def _guarded(self, target: Callable[[], None], ended: Callable[[], None]) -> None:
         try:
+            self._flow.begin()
             target()
         except BaseException as error:  # noqa: BLE001 - the edge of a thread: raised again by the consumer
             self._results.put(_Failed(error))
@@ -181,6 +195,7 @@ class _Run(Generic[_Task, _Content, _Result]):
             size = self._flow.size_of(task)
             if not self._budget.acquire(size, self._stopped):
                 return
+            self._flow.wait_turn(size, self._stopped)
             results, content = self._flow.read(task)
             for result in results:
                 self._results.put(result)

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, replace
 
 import polars as pl
 
-from deeplens_kit.decode import SAMPLES_VERSION, effective_pixels
+from deeplens_kit.decode import SAMPLES_VERSION
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.matching import (
     CONTEXT_COLUMNS,
@@ -251,7 +251,7 @@ def _measure_detail(
     found = each_picture(
         workspace,
         digests,
-        lambda data: effective_pixels(data, workspace.settings.decode),
+        workspace.decoder.effective_pixels,
         stage="detail",
         workers=workers,
         progress=progress,

@@ -7,14 +7,17 @@ Stopping at any moment (an interrupt, a kill, a full disk) loses at most the unc
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 
 from deeplens_kit.errors import Interrupted, LeaseHeldError, LocationError
 from deeplens_kit.features import check_runtime
+from deeplens_kit.ledger import Location
 from deeplens_kit.pipeline.graph import MatchReport, match
 from deeplens_kit.pipeline.location_run import IndexReport, RunOptions, index_location
 from deeplens_kit.pipeline.progress import ProgressListener
-from deeplens_kit.pipeline.workspace import Workspace, default_workers
+from deeplens_kit.pipeline.throttle import Throttle, held_back
+from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["index"]
@@ -31,7 +34,8 @@ def index(
     stop: threading.Event | None = None,
     and_match: bool = True,
     accept_gone: bool = False,
-    retry_failed: bool = False,
+    retry_failed: bool | Collection[str] = False,
+    throttle: Throttle | None = None,
     matched: Callable[[MatchReport], object] | None = None,
 ) -> list[IndexReport]:
     """Index the locations named, or all active ones, and bring the neighbour graph up to date.
@@ -46,7 +50,9 @@ def index(
         stop: Set it to end cleanly: what was read is committed, and Interrupted is raised.
         and_match: Find pairs afterwards.
         accept_gone: Take a location at its word that lists nothing of what it held.
-        retry_failed: Read files again that failed, though they did not change.
+        retry_failed: Read files again that failed, though they did not change; all of them, or those that failed with
+            one of these codes. What crashed a decoder or kept it too long is tried again only so.
+        throttle: What the run may take of the machine; None for the settings.
         matched: Told what matching found, where there was something to match.
 
     Returns:
@@ -63,8 +69,22 @@ def index(
     check_runtime()
     stop = stop or threading.Event()
     locations = [workspace.ledger.location(name) for name in names] if names else workspace.ledger.locations()
-    count = default_workers(workspace.settings.index.workers if workers is None else workers)
-    options = RunOptions(count, accept_gone=accept_gone, retry_failed=retry_failed)
+    retry = (None if retry_failed else frozenset()) if isinstance(retry_failed, bool) else frozenset(retry_failed)
+    with held_back(workspace, replace(throttle or Throttle(), workers=workers)) as (held, count):
+        options = RunOptions(count, accept_gone=accept_gone, retry=retry)
+        return _index(held, locations, options, progress, stop, matched, and_match=and_match)
+
+
+def _index(
+    workspace: Workspace,
+    locations: Sequence[Location],
+    options: RunOptions,
+    progress: ProgressListener | None,
+    stop: threading.Event,
+    matched: Callable[[MatchReport], object] | None,
+    *,
+    and_match: bool,
+) -> list[IndexReport]:
     reports: list[IndexReport] = []
     failed: list[LocationError | LeaseHeldError] = []
     inputs = None
@@ -83,7 +103,7 @@ def index(
             raise interrupted
     if and_match:
         try:
-            found = match(workspace, workers=count, progress=progress, stop=stop, inputs=inputs)
+            found = match(workspace, workers=options.workers, progress=progress, stop=stop, inputs=inputs)
         except Interrupted as error:
             error.reports = tuple(reports)
             raise

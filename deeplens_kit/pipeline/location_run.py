@@ -10,24 +10,25 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 
 import polars as pl
 
-from deeplens_kit.catalog import CatalogBatch
 from deeplens_kit.decode import DECODE_SPEC
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.features import available
 from deeplens_kit.ledger import Lease, Location
-from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
+from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure, Toolbox, analyse
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.graph import GRAPH_INPUTS
+from deeplens_kit.pipeline.known_failures import known_failures, settled
+from deeplens_kit.pipeline.listing_rows import record_problems, relink
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.reading import Content, DigestClaims, ObjectRead, ObjectReader, ReadFailure, ReadTask
 from deeplens_kit.pipeline.scan import ROW_COLUMNS, ScanResult, scan
+from deeplens_kit.pipeline.throttle import RateLimit, step_back
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.pipeline.writing import BatchWriter
-from deeplens_kit.schemas import FAILURES, LISTING, OBJECTS, PICTURES, Outcome
+from deeplens_kit.schemas import LISTING, Outcome
 from deeplens_kit.storage import LocationKind, ObjectStat
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
@@ -36,7 +37,7 @@ __all__ = ["IndexReport", "RunOptions", "index_location"]
 _log = get_logger(__name__)
 _SCAN_COLUMNS = [*ROW_COLUMNS, "digest"]
 # Failures of the moment rather than of the content: their files are read again by every run.
-_PASSING_CODES = ("unreadable", "changed_while_read")
+_PASSING_CODES = ("unreadable", "permission", "gone", "placeholder", "changed_while_read")
 _FOLDERS_REPORTED = 100
 
 
@@ -47,12 +48,13 @@ class RunOptions:
     Attributes:
         workers: Threads that read, and as many that decode and extract; at least 1.
         accept_gone: Take a location at its word that lists nothing of what it held.
-        retry_failed: Read failed files again though they did not change.
+        retry: Codes of failures whose files are read again though they did not change, those included that are not
+            tried again by themselves; None for all codes.
     """
 
     workers: int
     accept_gone: bool = False
-    retry_failed: bool = False
+    retry: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,9 @@ class IndexReport:
         changed: With another change token than before.
         unchanged: With the same; not read, unless a feature is missing.
         gone: No longer there; their rows are removed.
+        found_bytes: Bytes of the objects listed.
+        unchanged_bytes: Of those of them that are unchanged.
+        gone_bytes: Of those no longer there, as they were.
         read_files: Objects whose bytes were read.
         read_bytes: Bytes read.
         indexed: Read objects that are pictures.
@@ -88,6 +93,9 @@ class IndexReport:
     changed: int = 0
     unchanged: int = 0
     gone: int = 0
+    found_bytes: int = 0
+    unchanged_bytes: int = 0
+    gone_bytes: int = 0
     read_files: int = 0
     read_bytes: int = 0
     indexed: int = 0
@@ -169,15 +177,21 @@ class _Run:
         workspace, location = self._workspace, self._location
         found = self._found = self._scan()
         self._lease.check()
-        _record_problems(workspace, location, found, self._run_id)
-        _relink(workspace, location, found, self._run_id)
+        record_problems(workspace, location, found, self._run_id)
+        relink(workspace, location, found, self._run_id)
         tools = available(workspace.settings.features)
         self._missing = dict(tools.missing)
-        toolbox = Toolbox(tuple(tools.extractors.values()), workspace.settings.decode, workspace.thumbnails)
+        toolbox = Toolbox(
+            tuple(tools.extractors.values()),
+            workspace.settings.decode,
+            workspace.thumbnails,
+            workspace.settings.index.niceness,
+        )
         pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
         complete = _complete(pictures, toolbox)
         failures = workspace.catalog.failures(location.location_id)
-        tasks = _tasks(found, complete, lacking=complete.len() < pictures.height) + self._retries(found, failures)
+        tasks = _tasks(found, complete, lacking=complete.len() < pictures.height)
+        tasks += self._retries(found, failures, complete)
         # A re-scan that reads nothing need not make a hundred thousand Python texts.
         known = frozenset(complete) if tasks else frozenset()
         writer = self._writer = BatchWriter(
@@ -186,8 +200,9 @@ class _Run:
             self._run_id,
             known,
             frozenset(failures["object_id"]),
+            self._failing_contents(pictures) if tasks else {},
             self._measured() if tasks else {},
-            workspace.settings.index,
+            workspace.settings,
             self._lease.check,
         )
         try:
@@ -224,18 +239,42 @@ class _Run:
         meter.finish()
         return found
 
-    def _retries(self, found: ScanResult, failures: pl.DataFrame) -> list[ReadTask]:
-        """Unchanged files whose failure may have passed: a lost connection, permissions that were mended."""
-        if not self._options.retry_failed:
-            failures = failures.filter((pl.col("stage") == "read") & pl.col("code").is_in(_PASSING_CODES))
+    def _retries(self, found: ScanResult, failures: pl.DataFrame, complete: pl.Series) -> list[ReadTask]:
+        """Unchanged files whose failure may have passed, and those that somebody asked for.
+
+        What passes are lost connections, permissions that were mended, formats that an earlier version did not read,
+        limits that were raised, and failures of bytes that were read elsewhere since.
+        """
+        stage, code, retry = pl.col("stage"), pl.col("code"), self._options.retry
+        if retry is not None:
+            passing = (stage == "read") & code.is_in(_PASSING_CODES)
+            depends = ((stage == "decode") | (code == "too_large")) & ~settled(
+                failures, self._workspace.settings.decode
+            )
+            read_since = pl.col("digest").is_in(complete.implode())
+            failures = failures.filter(passing | depends | read_since | code.is_in(list(retry)))
         again = found.unchanged.join(failures.select("path"), on="path", how="semi").sort("path")
         return _read_tasks(again.filter(pl.col("outcome") != Outcome.INDEXED))
+
+    def _failing_contents(self, pictures: pl.DataFrame) -> dict[str, AnalysisFailure]:
+        """Contents that are not tried in this run, by digest."""
+        if self._options.retry is None:
+            return {}
+        workspace = self._workspace
+        return known_failures(
+            workspace.catalog.failures(),
+            workspace.settings.decode,
+            asked=self._options.retry,
+            indexed=pictures["digest"],
+        )
 
     def _analyse(self, tasks: Sequence[ReadTask], toolbox: Toolbox, writer: BatchWriter) -> None:
         if not tasks:
             return
         settings = self._workspace.settings
-        reader = ObjectReader(self._storage, DigestClaims(writer.known), toolbox.decode.max_bytes)
+        claims = DigestClaims(writer.known | writer.failed.keys())
+        reader = ObjectReader(self._storage, claims, toolbox.decode.max_bytes)
+        rate = RateLimit(settings.index.max_read_bytes_per_second)
         flow: Flow[ReadTask, Content, ObjectRead | ReadFailure | Analysed] = Flow(
             read=reader.read,
             size_of=lambda task: task.stat.size_bytes,
@@ -244,6 +283,8 @@ class _Run:
             workers=self._options.workers,
             batch_size=settings.features.batch_size,
             budget_bytes=settings.index.max_waiting_bytes,
+            begin=lambda: step_back(settings.index.niceness),
+            wait_turn=rate.wait,
         )
         meter = ProgressMeter(self._progress, self._location.name, "index", len(tasks))
         for result in run_flow(flow, tasks, self._stop):
@@ -269,6 +310,9 @@ class _Run:
                 changed=found.changed.height,
                 unchanged=found.unchanged.height,
                 gone=len(found.gone),
+                found_bytes=found.sizes_bytes["found"],
+                unchanged_bytes=found.sizes_bytes["unchanged"],
+                gone_bytes=found.sizes_bytes["gone"],
                 problems=len(found.problems),
                 skipped={str(reason): count for reason, count in found.skipped.items()},
                 skipped_folders=tuple(
@@ -285,42 +329,6 @@ class _Run:
                 failures=writer.failures,
             )
         return report
-
-
-def _relink(workspace: Workspace, location: Location, found: ScanResult, run_id: str) -> None:
-    """Objects whose hard links changed get their rows anew; their content is the same, so none is read."""
-    if found.relinked.is_empty():
-        return
-    links = found.relinked.select("path", "link_id", "link_count")
-    rows = workspace.catalog.objects(location.location_id).drop("link_id", "link_count").join(links, on="path")
-    objects = OBJECTS.check(rows.with_columns(run_id=pl.lit(run_id)))
-    workspace.catalog.write_batch(CatalogBatch(objects, PICTURES.empty(), FAILURES.empty(), [], {}))
-
-
-def _record_problems(workspace: Workspace, location: Location, found: ScanResult, run_id: str) -> None:
-    """Folders that cannot be listed are rows in `failures`, until they can."""
-    now = datetime.now(UTC)
-    rows = [
-        {
-            # With '/' at the end also where it is a file: its object may have a failure of its own.
-            "object_id": f"{location.location_id}/{problem.path.rstrip('/')}/",
-            "location_id": location.location_id,
-            "path": problem.path,
-            "size_bytes": None,
-            "digest": None,
-            "stage": "list",
-            "code": problem.code,
-            "message": problem.message,
-            "failed_at": now,
-            "run_id": run_id,
-        }
-        for problem in found.problems
-    ]
-    before = workspace.catalog.failures(location.location_id).filter(pl.col("stage") == "list")["object_id"]
-    cleared = sorted(set(before) - {str(row["object_id"]) for row in rows})
-    if rows or cleared:
-        failures = pl.DataFrame(rows, schema=FAILURES.polars)
-        workspace.catalog.write_batch(CatalogBatch(OBJECTS.empty(), PICTURES.empty(), failures, cleared, {}))
 
 
 def _complete(pictures: pl.DataFrame, toolbox: Toolbox) -> pl.Series:

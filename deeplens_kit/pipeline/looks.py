@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from deeplens_kit.decode import decode_grey
+from deeplens_kit.decode import IsolatedDecoder
 from deeplens_kit.errors import ObjectError
 from deeplens_kit.matching.verification.base import LOOK_SIDE_PX, Grey, Look
 from deeplens_kit.pipeline.bounded_cache import BoundedCache
@@ -44,7 +44,7 @@ class PictureLooks:
 
     Args:
         read: Gives the bytes of a picture, None where it cannot be read; called from several threads.
-        decode: Limits on what is decoded.
+        decoder: Decodes them within limits.
         held_bytes: The most memory for looks and luma together that are kept for more than the pair at hand.
         files: Keeps local features between runs; None keeps them in memory alone.
     """
@@ -52,12 +52,12 @@ class PictureLooks:
     def __init__(
         self,
         read: Callable[[str], bytes | None],
-        decode: DecodeSettings,
+        decoder: IsolatedDecoder,
         *,
         held_bytes: int = MatchSettings().held_look_bytes,
         files: LookFiles | None = None,
     ) -> None:
-        self._read, self._decode, self._files = read, decode, files
+        self._read, self._decoder, self._files = read, decoder, files
         luma_bytes = int(held_bytes * _LUMA_SHARE)
         self._looks: BoundedCache[_Held] = BoundedCache(held_bytes - luma_bytes, lambda held: held.size_bytes)
         self._lumas: BoundedCache[Grey | None] = BoundedCache(
@@ -73,7 +73,7 @@ class PictureLooks:
         settings = workspace.settings
         return cls(
             PictureBytes(workspace).read,
-            settings.decode,
+            workspace.decoder,
             held_bytes=settings.match.held_look_bytes,
             files=LookFiles(settings.cache_dir),
         )
@@ -81,7 +81,7 @@ class PictureLooks:
     @classmethod
     def of_bytes(cls, contents: Mapping[str, bytes], decode: DecodeSettings) -> PictureLooks:
         """Pictures whose bytes are at hand, by digest."""
-        return cls(contents.get, decode)
+        return cls(contents.get, IsolatedDecoder(decode))
 
     def look(self, digest: str) -> Look | None:
         """As `PixelSource.look`."""
@@ -137,9 +137,12 @@ class PictureLooks:
                 self._unread.add(digest)
             return None
         try:
-            return decode_grey(data, self._decode, side_px)
+            return self._decoder.grey(data, side_px)
         except ObjectError as error:
             _log.warning("a picture cannot be looked at", digest=digest, code=error.code)
+            if error.passing:
+                with self._lock:
+                    self._unread.add(digest)
             return None
 
 

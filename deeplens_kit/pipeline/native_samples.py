@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from deeplens_kit.decode import SAMPLES_VERSION, native_samples
+from deeplens_kit.decode import SAMPLES_VERSION
 from deeplens_kit.errors import ObjectError
 from deeplens_kit.matching import SAMPLE_FACTS, worth_comparing
 from deeplens_kit.pipeline.picture_bytes import each_picture
@@ -62,12 +62,14 @@ def measure_samples(
     missing = known.join(told, on="digest", how="anti")["digest"].sort().to_list()
     if not missing:
         return MeasuredSamples(told, 0)
-    decode = workspace.settings.decode
+    decoder = workspace.decoder
 
     def digest(data: bytes) -> str:
         try:
-            return native_samples(data, decode)
+            return decoder.samples(data)
         except ObjectError as error:
+            if error.passing:
+                raise
             # The bytes are those of the picture: looked at again, they would fail again.
             _log.warning("native samples not told", code=error.code, reason=str(error))
             return ""

@@ -17,6 +17,7 @@ import polars as pl
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.pair_parts import PairParts
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
+from deeplens_kit.pipeline.throttle import step_back
 from deeplens_kit.schemas import PAIRS
 from deeplens_kit.telemetry import get_logger, span
 
@@ -41,6 +42,7 @@ class PairWork:
         work: Gives the rows told of a batch, in the columns of `parts`; runs in several threads.
         parts: Keeps what was told.
         workers: Threads.
+        niceness: How far they step back for other work, 0..19.
         progress: Told how it goes.
         stop: Once set, no further batch is begun.
         clock: Seconds, monotonic.
@@ -53,12 +55,14 @@ class PairWork:
         parts: PairParts,
         *,
         workers: int,
+        niceness: int,
         progress: ProgressListener | None,
         stop: threading.Event,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stage, self._work, self._parts = stage, work, parts
-        self._workers, self._progress, self._stop, self._clock = workers, progress, stop, clock
+        self._workers, self._niceness = workers, niceness
+        self._progress, self._stop, self._clock = progress, stop, clock
         self._lock = threading.Lock()
         self._failed: list[pl.DataFrame] = []
 
@@ -83,6 +87,7 @@ class PairWork:
             batch_size=1,
             # Few batches wait, so that what is worked on at one time lies close together.
             budget_bytes=2 * self._workers,
+            begin=lambda: step_back(self._niceness),
         )
         meter = ProgressMeter(self._progress, "", self._stage, pairs.height)
         told: list[pl.DataFrame] = []

@@ -18,6 +18,7 @@ import polars as pl
 from deeplens_kit.errors import LocationError, ObjectError
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
+from deeplens_kit.pipeline.throttle import RateLimit, step_back
 from deeplens_kit.pipeline.workspace import Workspace, default_workers
 from deeplens_kit.storage import LocationKind
 from deeplens_kit.telemetry import get_logger, span
@@ -43,11 +44,13 @@ class PictureBytes:
 
     Args:
         workspace: An open workspace. What objects there are is looked up once, when it is first asked for.
+        stop: Once set, nobody waits any more for the turn to read.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, stop: threading.Event | None = None) -> None:
+        self._workspace, self._stop = workspace, stop or threading.Event()
         self._max_bytes = workspace.settings.decode.max_bytes
+        self._rate = RateLimit(workspace.settings.index.max_read_bytes_per_second)
         self._lock = threading.Lock()
         self._kinds: dict[str, LocationKind] = {
             item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations(inactive=True)
@@ -65,6 +68,7 @@ class PictureBytes:
     def read_held(self, held: HeldPicture) -> bytes | None:
         """As `read`."""
         for location_id, path in held.places:
+            self._rate.wait(held.size_bytes, self._stop.is_set)
             try:
                 data = self._kinds[location_id].read(path, expected=None, max_bytes=self._max_bytes)
             except (ObjectError, LocationError):
@@ -111,8 +115,9 @@ def each_picture(
         progress: Told how it goes.
         stop: Once set, no further picture is begun.
     """
-    source = PictureBytes(workspace)
+    source = PictureBytes(workspace, stop)
     tasks = source.held(digests)
+    niceness = workspace.settings.index.niceness
     count = default_workers(workspace.settings.index.workers if workers is None else workers)
 
     def read(held: HeldPicture) -> tuple[Sequence[tuple[str, _Result] | None], tuple[str, bytes] | None]:
@@ -140,6 +145,7 @@ def each_picture(
         workers=count,
         batch_size=1,
         budget_bytes=workspace.settings.index.max_waiting_bytes,
+        begin=lambda: step_back(niceness),
     )
     for result in run_flow(flow, tasks, stop):
         meter.advance()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from deeplens_kit.decode import decode_preview, encode_thumbnail
+from deeplens_kit.decode import encode_thumbnail
 from deeplens_kit.errors import LocationError, ObjectError
 from deeplens_kit.pipeline.workspace import Workspace
 
@@ -34,7 +34,7 @@ def thumbnail(workspace: Workspace, digest: str, side_px: int = 300) -> bytes | 
             data = workspace.kind_of(kinds[location_id]).read(
                 path, expected=None, max_bytes=workspace.settings.decode.max_bytes
             )
-            preview = encode_thumbnail(decode_preview(data, workspace.settings.decode, side_px).rgb, side_px)
+            preview = encode_thumbnail(workspace.decoder.preview(data, side_px).rgb, side_px)
         except (ObjectError, LocationError):
             continue
         workspace.thumbnails.put(digest, preview, side_px)

@@ -82,20 +82,26 @@ class DigestClaims:
 
 
 class ObjectReader:
-    """Reads the objects of one location; safe to call from several threads."""
+    """Reads the objects of one location; safe to call from several threads.
+
+    Args:
+        location: The location.
+        claims: Who analyses what is read.
+        max_bytes: Largest object that is read, inclusive.
+    """
 
     def __init__(self, location: LocationKind, claims: DigestClaims, max_bytes: int) -> None:
         self._location, self._claims, self._max_bytes = location, claims, max_bytes
 
     def read(self, task: ReadTask) -> tuple[Sequence[ObjectRead | ReadFailure], Content | None]:
         """Read one object; a failure is a result, never an exception."""
-        if task.stat.size_bytes == 0:
-            return [ReadFailure(task, "empty", "The file is empty (0 bytes).")], None
         try:
             with span("read"):
                 task, data = self._bytes_of(task)
         except ObjectError as error:
             return [ReadFailure(task, error.code, str(error))], None
+        if not data:
+            return [ReadFailure(task, "empty", "The file is empty (0 bytes).")], None
         with span("digest"):
             digests = digest_content(data)
         content = Content(data, digests) if self._claims.claim(digests.sha256) else None

@@ -91,6 +91,7 @@ def measure_resolutions(
         told,
         parts,
         workers=default_workers(workspace.settings.index.workers if workers is None else workers),
+        niceness=workspace.settings.index.niceness,
         progress=progress,
         stop=stop or threading.Event(),
     )

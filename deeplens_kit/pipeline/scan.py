@@ -41,6 +41,7 @@ class Comparison:
             and LISTING has not, such as object_id, outcome and, where given, digest.
         relinked: LISTING rows of those unchanged whose hard links changed: rows to write again without reading.
         gone: Ids of objects that are no longer there.
+        gone_bytes: Their bytes, as they were.
         unreachable: Ids of objects that a problem of the listing hides: kept as they are.
     """
 
@@ -49,6 +50,7 @@ class Comparison:
     unchanged: pl.DataFrame
     relinked: pl.DataFrame
     gone: list[str]
+    gone_bytes: int
     unreachable: list[str]
 
 
@@ -87,10 +89,11 @@ class ScanResult(Comparison):
 
     @property
     def sizes_bytes(self) -> dict[str, int]:
-        """Bytes by what became of them; `to_read` is the sum of new and changed."""
+        """Bytes by what became of them; `found` is the sum of new, changed and unchanged, `to_read` of two."""
         frames = {"new": self.new, "changed": self.changed, "unchanged": self.unchanged}
         sizes = {name: int(frame["size_bytes"].sum()) for name, frame in frames.items()}
-        return {"found": sum(sizes.values()), "to_read": sizes["new"] + sizes["changed"], **sizes}
+        read = sizes["new"] + sizes["changed"]
+        return {"found": sum(sizes.values()), "to_read": read, **sizes, "gone": self.gone_bytes}
 
 
 def scan(
@@ -127,6 +130,7 @@ def scan(
         unchanged=found.unchanged,
         relinked=found.relinked,
         gone=found.gone,
+        gone_bytes=found.gone_bytes,
         unreachable=found.unreachable,
         problems=listing.problems,
         skipped=listing.skipped,
@@ -162,8 +166,15 @@ def compare(listing: Listing, rows: pl.DataFrame, *, retry: Collection[Outcome] 
         unchanged=unchanged.select(pl.exclude("^held_.*$")),
         relinked=_relinked(unchanged).select(LISTING.names),
         gone=gone,
+        gone_bytes=_bytes_of(gone, rows),
         unreachable=unreachable,
     )
+
+
+def _bytes_of(ids: Sequence[str], rows: pl.DataFrame) -> int:
+    if not ids or "size_bytes" not in rows.columns:
+        return 0
+    return int(rows.filter(pl.col("object_id").is_in(ids))["size_bytes"].sum())
 
 
 def _relinked(unchanged: pl.DataFrame) -> pl.DataFrame:

@@ -18,7 +18,7 @@ from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.storage import encode_path
 from deeplens_kit.storage.paths import ESCAPE, display_path
 
-__all__ = ["Subject", "named"]
+__all__ = ["Subject", "file_named", "named"]
 
 _GROUP = re.compile(r"[0-9a-f]{1,16}", re.IGNORECASE)
 _SUGGESTED = 3
@@ -66,18 +66,27 @@ def named(text: str, group_ids: pl.Series, files: pl.DataFrame, workspace: Works
             raise SettingsError(
                 f"{text!r} begins the ids of {len(begin_so):,} groups ({_listed(begin_so)}); give more of the id."
             )
-    # 2. A file by its location, as the file system or as an answer spells it.
+    # 2. A file by its location, as the file system or as an answer spells it, or by its path on this machine.
+    if object_id := file_named(text, files, workspace):
+        return Subject(object_id=object_id)
+    raise _refused(text, known, files, workspace)
+
+
+def file_named(text: str, files: pl.DataFrame, workspace: Workspace) -> str | None:
+    """The object id of the file that "location:path" or a path of this machine names; None where there is none.
+
+    Args:
+        text: What was given.
+        files: As for `named`.
+        workspace: As for `named`.
+    """
     at_location = [
         found
         for at, letter in enumerate(text)
         if letter == ":" and (found := _at_location(text[:at], text[at + 1 :], files, workspace))
     ]
-    if at_location:
-        return at_location[0]
-    # 3. A file by its path on this machine.
-    if subject := _at_path(text, files):
-        return subject
-    raise _refused(text, known, files, workspace)
+    subject = at_location[0] if at_location else _at_path(text, files)
+    return subject.object_id if subject else None
 
 
 def _at_location(name: str, path: str, files: pl.DataFrame, workspace: Workspace) -> Subject | None:

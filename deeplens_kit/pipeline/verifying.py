@@ -79,6 +79,7 @@ class PairVerifier:
             self._told,
             self._parts,
             workers=default_workers(workspace.settings.index.workers if workers is None else workers),
+            niceness=workspace.settings.index.niceness,
             progress=progress,
             stop=self._stop,
             clock=clock,

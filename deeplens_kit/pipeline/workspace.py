@@ -19,7 +19,7 @@ from typing import Self
 import polars as pl
 
 from deeplens_kit.catalog import Catalog
-from deeplens_kit.decode import ThumbnailCache
+from deeplens_kit.decode import IsolatedDecoder, ThumbnailCache
 from deeplens_kit.errors import LocationError, WorkspaceError, WorkspaceMissingError
 from deeplens_kit.ledger import Ledger, Location
 from deeplens_kit.settings import (
@@ -140,6 +140,11 @@ class Workspace:
         steps = [f"ledger: {step}" for step in Ledger.upgrade(settings.ledger_url, backup_dir)]
         steps += [f"catalog: {step}" for step in Catalog.upgrade(settings.catalog_url, backup_dir)]
         return UpgradeReport(backup_dir, tuple(steps))
+
+    @property
+    def decoder(self) -> IsolatedDecoder:
+        """Decodes within the limits of this workspace, in other processes."""
+        return IsolatedDecoder(self.settings.decode, self.settings.index.niceness)
 
     def own_paths(self) -> tuple[Path, ...]:
         """Local files and folders that belong to the workspace; a scan never enters them.

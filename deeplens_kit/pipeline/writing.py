@@ -18,20 +18,21 @@ from numpy.typing import NDArray
 
 from deeplens_kit.catalog import Catalog, CatalogBatch
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure
+from deeplens_kit.pipeline.known_failures import dependence
 from deeplens_kit.pipeline.reading import ObjectRead, ReadFailure, ReadTask
-from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES, FeatureSpec, Outcome
-from deeplens_kit.settings import IndexSettings
+from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PICTURES, FeatureSpec, Outcome
+from deeplens_kit.settings import WorkspaceSettings
 from deeplens_kit.telemetry import get_logger, span
 
 __all__ = ["BatchWriter", "outcome_of"]
 
 _log = get_logger(__name__)
-_OUTCOMES = {"unsupported": Outcome.UNSUPPORTED, "too_large": Outcome.SKIPPED}
+_BY_CODE = {str(outcome): outcome for outcome in Outcome if outcome != Outcome.INDEXED}
 
 
 def outcome_of(code: str) -> Outcome:
-    """The outcome that a failure code stands for."""
-    return _OUTCOMES.get(code, Outcome.UNREADABLE)
+    """The outcome that a failure code stands for: the one of its name, else unreadable."""
+    return _BY_CODE.get(code, Outcome.UNREADABLE)
 
 
 @dataclass
@@ -39,6 +40,7 @@ class _Pending:
     objects: list[dict[str, object]] = field(default_factory=list)
     failures: list[dict[str, object]] = field(default_factory=list)
     pictures: list[dict[str, object]] = field(default_factory=list)
+    metadata: list[dict[str, object]] = field(default_factory=list)
     vectors: dict[FeatureSpec, list[tuple[list[str], NDArray[np.float16]]]] = field(
         default_factory=lambda: defaultdict(list)
     )
@@ -53,8 +55,9 @@ class BatchWriter:
         run_id: Stands on every row.
         known: Digests that are in the catalog already, complete.
         failing: Object ids that have a row in `failures` so far.
+        failed: Contents that failed before and are not tried again, by digest.
         measured: Effective pixels by digest, of known pictures that are analysed again: they depend on the bytes alone.
-        settings: How often to commit.
+        settings: How often to commit, and the limits under which files failed.
         before_commit: Called before each commit; raises when the run has lost its lease.
     """
 
@@ -65,15 +68,17 @@ class BatchWriter:
         run_id: str,
         known: Set[str],
         failing: Set[str],
+        failed: Mapping[str, AnalysisFailure],
         measured: Mapping[str, Mapping[str, object]],
-        settings: IndexSettings,
+        settings: WorkspaceSettings,
         before_commit: Callable[[], None],
     ) -> None:
         self._catalog, self._location_id, self._run_id = catalog, location_id, run_id
-        self.known, self._failing, self._measured, self._settings = known, failing, measured, settings
+        self.known, self._failing, self._measured = known, failing, measured
+        self._settings, self._limits = settings.index, settings.decode
         self._before_commit = before_commit
         self._settled: set[str] = set()
-        self._failed: dict[str, AnalysisFailure] = {}
+        self.failed = dict(failed)
         self._waiting: dict[str, list[ReadTask]] = defaultdict(list)
         self._pending = _Pending()
         self._committed_at = time.monotonic()
@@ -114,6 +119,7 @@ class BatchWriter:
                 CatalogBatch(
                     objects=pl.DataFrame(pending.objects, schema=OBJECTS.polars),
                     pictures=pl.DataFrame(pending.pictures, schema=PICTURES.polars),
+                    metadata=pl.DataFrame(pending.metadata, schema=METADATA.polars),
                     failures=pl.DataFrame(pending.failures, schema=FAILURES.polars),
                     cleared_failures=sorted((written & self._failing) - failing_now),
                     vectors=vectors,
@@ -130,11 +136,12 @@ class BatchWriter:
         self._pending.pictures.extend(
             {**row, **self._measured.get(str(row["digest"]), {}), "run_id": self._run_id} for row in analysed.pictures
         )
+        self._pending.metadata.extend({**row, "run_id": self._run_id} for row in analysed.metadata)
         for spec, part in analysed.vectors.items():
             self._pending.vectors[spec].append(part)
         self.pictures += len(analysed.pictures)
         for failure in analysed.failures:
-            self._failed[failure.digest] = failure
+            self.failed[failure.digest] = failure
             self._release(failure.digest)
         for row in analysed.pictures:
             digest = str(row["digest"])
@@ -149,7 +156,7 @@ class BatchWriter:
         if digest in self.known or digest in self._settled:
             self.indexed += 1
             self._pending.objects.append(self._object(task, digest, Outcome.INDEXED))
-        elif (failure := self._failed.get(digest)) is not None:
+        elif (failure := self.failed.get(digest)) is not None:
             self._fail(task, digest, failure.stage, failure.code, failure.message)
         else:
             self._waiting[digest].append(task)
@@ -165,6 +172,7 @@ class BatchWriter:
             {
                 **{name: row[name] for name in ("object_id", "location_id", "path", "size_bytes", "digest", "run_id")},
                 "stage": stage,
+                "decode_spec": dependence(stage, code, self._limits),
                 "code": code,
                 "message": message,
                 "failed_at": datetime.now(UTC),

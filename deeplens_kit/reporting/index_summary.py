@@ -33,6 +33,9 @@ COUNTS = (
     "changed",
     "unchanged",
     "gone",
+    "found_bytes",
+    "unchanged_bytes",
+    "gone_bytes",
     "read_files",
     "read_bytes",
     "indexed",
@@ -137,7 +140,7 @@ class IndexSummary:
         missed = [
             f"{plural(totals[name], noun)} {what}"
             for name, noun, what in (
-                ("failures", "file", "could not be analysed"),
+                ("failures", "file", "read in this run could not be analysed"),
                 ("problems", "folder", "could not be listed"),
             )
             if totals[name]

@@ -50,9 +50,15 @@ _RELATION_WORDS = {
 }
 _OUTCOME_WORDS = {
     "indexed": "Analysed",
-    "unsupported": "No picture format that is read",
+    "unsupported": "In a format that is not read",
+    "not_a_picture": "No picture",
     "unreadable": "Could not be read",
-    "skipped": "Above a limit",
+    "too_large": "Above a limit",
+    "empty": "Empty",
+    "placeholder": "Only in the cloud",
+    "changed_while_read": "Changed while it was read",
+    "permission": "No permission",
+    "gone": "Gone",
 }
 # Of SkipReason: one entry, several.
 _SKIPPED_WORDS = {
@@ -63,7 +69,8 @@ _SKIPPED_WORDS = {
     "workspace": ("of the workspace itself", "of the workspace itself"),
 }
 _PROBLEM_WORDS = {
-    "unsupported": "not a picture format that is read",
+    "unsupported": "a picture, drawing or video in a format that is not read",
+    "not_a_picture": "no picture",
     "empty": "empty: 0 bytes",
     "permission": "no permission to read it",
     "gone": "gone before it could be read",
@@ -71,7 +78,10 @@ _PROBLEM_WORDS = {
     "io": "the storage failed to read it",
     "unreadable": "could not be read",
     "corrupt": "damaged: the decoder gave up",
-    "too_large": "above a limit on bytes, pixels or frames",
+    "crashed": "it crashed its decoder",
+    "timed_out": "it was not decoded in time",
+    "placeholder": "only its name is here, its bytes are in the cloud",
+    "too_large": "above a limit on bytes, pixels, frames or memory",
     "changed_while_read": "changed while it was read",
     "object": "could not be analysed",
 }

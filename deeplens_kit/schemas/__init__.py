@@ -17,7 +17,7 @@ from deeplens_kit.schemas.answers import (
     WITHHELD,
 )
 from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier, tier_strength
-from deeplens_kit.schemas.stored import FAILURES, LISTING, OBJECTS, PAIRS, PICTURES
+from deeplens_kit.schemas.stored import FAILURES, LISTING, METADATA, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
     "COVERAGE",
@@ -27,6 +27,7 @@ __all__ = [
     "GROUPS",
     "LISTING",
     "MAP_POINTS",
+    "METADATA",
     "OBJECTS",
     "PAIRS",
     "PICTURES",

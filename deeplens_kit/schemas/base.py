@@ -41,12 +41,23 @@ class Relation(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of an object that a scan found."""
+    """What became of an object that a scan found: exactly one for each.
+
+    In the order in which they are told of. `INDEXED` is analysed; of an `UNSUPPORTED` picture, drawing or video the
+    format is not read, and `NOT_A_PICTURE` is something else altogether. `UNREADABLE` is damaged, crashed its decoder
+    or kept it too long, or the storage failed.
+    """
 
     INDEXED = "indexed"
     UNSUPPORTED = "unsupported"
+    NOT_A_PICTURE = "not_a_picture"
     UNREADABLE = "unreadable"
-    SKIPPED = "skipped"
+    TOO_LARGE = "too_large"
+    EMPTY = "empty"
+    PLACEHOLDER = "placeholder"
+    CHANGED = "changed_while_read"
+    PERMISSION = "permission"
+    GONE = "gone"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import polars as pl
 from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import AFFINE, BITS64, BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
-__all__ = ["FAILURES", "LISTING", "OBJECTS", "PAIRS", "PICTURES"]
+__all__ = ["FAILURES", "LISTING", "METADATA", "OBJECTS", "PAIRS", "PICTURES"]
 
 LISTING = TableSchema(
     "listing",
@@ -46,9 +46,11 @@ PICTURES = TableSchema(
         Column("md5", TEXT, "to recognise checksums that storages list"),
         Column("crc32c", TEXT, "8 hexadecimal digits, big-endian; never an identity"),
         Column("size_bytes", INT, "bytes"),
-        Column("format", TEXT, "as Pillow names it: JPEG, PNG, WEBP, TIFF, BMP, GIF, HEIF, AVIF"),
+        Column("format", TEXT, "one of `decode.FORMATS`: JPEG, PNG, WEBP, HEIF, RAW ..."),
         Column(
-            "mode", TEXT, "pixel mode of the stored samples, as Pillow names it; ';16' follows where it cuts to 8 bits"
+            "mode",
+            TEXT,
+            "pixel mode of the stored samples, as Pillow names it, and their depth: ';16', ';32f' ...",
         ),
         Column("width_px", SHORT, "upright"),
         Column("height_px", SHORT, "upright"),
@@ -56,12 +58,27 @@ PICTURES = TableSchema(
         Column("orientation", SHORT, "EXIF 1..8 of the stored samples"),
         Column("has_alpha", FLAG, "has transparency"),
         Column("has_icc", FLAG, "has an ICC profile"),
+        Column("icc_name", TEXT, "what the ICC profile calls itself", nullable=True),
         Column("lossless", FLAG, "the format keeps every sample"),
         Column("jpeg_quality", SHORT, "estimated from the tables, 1..100", nullable=True),
-        Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone", nullable=True),
+        Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone; EXIF alone", nullable=True),
+        Column(
+            "dated_at",
+            pl.Datetime("us"),
+            "when it was made as far as EXIF, XMP, IPTC or GPS say, clock of the place",
+            nullable=True,
+        ),
+        Column("taken_at_utc", TIME, "dated_at in UTC; null where no zone is known", nullable=True),
+        Column("taken_at_origin", TEXT, "the fields that dated_at and its zone come from", nullable=True),
         Column("camera", TEXT, "maker and model", nullable=True),
         Column("gps_latitude", pl.Float64(), "degrees north; private, kept out of listings", nullable=True),
         Column("gps_longitude", pl.Float64(), "degrees east; private, kept out of listings", nullable=True),
+        Column(
+            "auxiliary",
+            TEXT,
+            "what the file holds beside its picture, sorted, joined by ', '; empty: nothing known; null: not looked at",
+            nullable=True,
+        ),
         Column("decode_spec", TEXT, "versioned name of the decode path"),
         Column("phash", BITS64, "64-bit DCT hash, most significant bit first", nullable=True),
         Column("dhash", BITS64, "64-bit gradient hash", nullable=True),
@@ -87,6 +104,20 @@ PICTURES = TableSchema(
             "digest of the native samples; empty where they cannot be told for certain; null until computed",
             nullable=True,
         ),
+        Column("run_id", TEXT, "the run that wrote the row"),
+    ),
+    key=("digest",),
+)
+
+METADATA = TableSchema(
+    "metadata",
+    (
+        Column("digest", TEXT, "SHA-256 of the bytes"),
+        Column(
+            "tags", TEXT, "JSON: a list of [group, name, value, kind of what is private or '']; private, to be masked"
+        ),
+        Column("maker_note", pl.Binary(), "the camera maker's block as stored, at most 64 KiB; private", nullable=True),
+        Column("problems", TEXT, "what could not be read, in short words joined by '; '; empty where all could"),
         Column("run_id", TEXT, "the run that wrote the row"),
     ),
     key=("digest",),
@@ -157,6 +188,12 @@ FAILURES = TableSchema(
         Column("size_bytes", INT, "bytes; null for folders", nullable=True),
         Column("digest", TEXT, "SHA-256 where the bytes were read", nullable=True),
         Column("stage", TEXT, "list, read, decode or features"),
+        Column(
+            "decode_spec",
+            TEXT,
+            "what the failure depends on: the decode path, and the limits where one was met",
+            nullable=True,
+        ),
         Column("code", TEXT, "stable code, see errors"),
         Column("message", TEXT, "what happened, in one line"),
         Column("failed_at", TIME, "when"),

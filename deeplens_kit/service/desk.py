@@ -85,10 +85,10 @@ class Desk:
 
     def preview(self, content: bytes) -> bytes | None:
         """A picture that is not indexed as a thumbnail, or None where it cannot be decoded."""
-        from deeplens_kit.decode import decode_preview, encode_thumbnail
+        from deeplens_kit.decode import encode_thumbnail
 
         try:
-            decoded = decode_preview(content, self.workspace.settings.decode, _PREVIEW_PX)
+            decoded = self.workspace.decoder.preview(content, _PREVIEW_PX)
         except DeepLensError:
             return None
         return encode_thumbnail(decoded.rgb, _PREVIEW_PX)

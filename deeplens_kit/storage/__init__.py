@@ -1,6 +1,7 @@
 """Where files are: locations that are listed, asked for the state of an object, and read.
 
-Takes URLs and options and gives listings, states and bytes; must not decode, store or write anything.
+Takes URLs and options and gives listings, states and bytes; must not decode anything, and writes nothing but new
+files in a folder that a user names (`new_files`).
 """
 
 from deeplens_kit.storage.base import (

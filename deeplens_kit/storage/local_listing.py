@@ -23,6 +23,7 @@ import polars as pl
 from deeplens_kit.schemas import LISTING
 from deeplens_kit.storage.base import ListingProblem, ObjectStat, SkippedFolder, SkipReason
 from deeplens_kit.storage.paths import ESCAPE, encode_path
+from deeplens_kit.storage.placeholders import names_placeholder
 
 __all__ = ["HOST_ERRORS", "FileIdentity", "TreeWalk", "local_stat"]
 
@@ -46,7 +47,7 @@ _CODES = {
 }
 _MESSAGES = {
     "permission": "permission denied; allow reading to have it listed",
-    "gone": "removed or replaced while the location was listed; scan again",
+    "gone": "removed or replaced while the location was listed; run `deeplens index` again",
     "name_too_long": "its path is longer than the system allows; move it nearer to the location's root",
 }
 
@@ -135,7 +136,7 @@ class TreeWalk:
             inode = state.st_ino
             if (
                 state.st_mode & _TYPE_MASK != _REGULAR
-                or (name[0] == "." and not hidden)
+                or (name[0] == "." and not hidden and not names_placeholder(name))
                 or inode in never
                 or not unfiltered
             ) and not self._wanted(folder + name, state, enter):
@@ -170,7 +171,7 @@ class TreeWalk:
         kind = state.st_mode & _TYPE_MASK
         if (state.st_dev, state.st_ino) in self.never:
             return SkipReason.WORKSPACE
-        if not self.hidden and path[path.rfind("/", 0, -1) + 1] == ".":
+        if not self.hidden and path[path.rfind("/", 0, -1) + 1] == "." and not names_placeholder(path):
             return SkipReason.HIDDEN
         if self.excluded is not None and self.excluded(path):
             return SkipReason.EXCLUDED

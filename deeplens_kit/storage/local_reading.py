@@ -13,9 +13,16 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectUnreadableError
+from deeplens_kit.errors import (
+    LimitExceededError,
+    ObjectChangedError,
+    ObjectForbiddenError,
+    ObjectGoneError,
+    ObjectUnreadableError,
+)
 from deeplens_kit.storage.base import ObjectStat
 from deeplens_kit.storage.local_listing import local_stat
+from deeplens_kit.storage.placeholders import refuse_placeholder
 
 __all__ = ["open_regular", "read_whole", "unreadable"]
 
@@ -23,15 +30,21 @@ _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe does not wait for its writer; it changes nothing for regular files.
 _FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _REASONS = {
-    errno.EACCES: "Permission denied; allow reading and scan again.",
-    errno.EPERM: "Permission denied; allow reading and scan again.",
-    errno.ENOENT: "It is no longer there; scan again.",
-    errno.ENOTDIR: "It is no longer there; scan again.",
+    errno.EACCES: "Permission denied; allow reading and run `deeplens index` again.",
+    errno.EPERM: "Permission denied; allow reading and run `deeplens index` again.",
+    errno.ENOENT: "It is no longer there; run `deeplens index` again.",
+    errno.ENOTDIR: "It is no longer there; run `deeplens index` again.",
     errno.ELOOP: "A symbolic link stands in its place, and links are not followed.",
     errno.ENAMETOOLONG: "Its path is longer than the system allows; move it nearer to the location's root.",
 }
+_KINDS = {
+    errno.EACCES: ObjectForbiddenError,
+    errno.EPERM: ObjectForbiddenError,
+    errno.ENOENT: ObjectGoneError,
+    errno.ENOTDIR: ObjectGoneError,
+}
 _NOT_REGULAR = "It is not a regular file."
-_CHANGED = "It changed while it was read, or since it was listed; it is taken up again by the next scan."
+_CHANGED = "It changed while it was read, or since it was listed; it is taken up again by the next `deeplens index`."
 
 
 @contextmanager
@@ -47,6 +60,7 @@ def open_regular(root: int, path: str) -> Iterator[int]:
 
     Raises:
         ObjectUnreadableError: Not a regular file, or a path that leaves the root.
+        PlaceholderError: A cloud client keeps only its name here.
         OSError: As the system has it.
     """
     *folders, name = path.split("/")
@@ -63,6 +77,7 @@ def open_regular(root: int, path: str) -> Iterator[int]:
         file = os.open(name, _FILE_FLAGS, dir_fd=parent)
         opened.append(file)
         _refuse_special(os.fstat(file))
+        refuse_placeholder(name, file)
         yield file
     finally:
         for handle in opened:
@@ -95,8 +110,8 @@ def read_whole(file: int, *, expected: ObjectStat | None, max_bytes: int) -> byt
 
 def unreadable(error: OSError) -> ObjectUnreadableError:
     """Say in stable words why a file cannot be read."""
-    reason = _REASONS.get(error.errno or 0)
-    return ObjectUnreadableError(reason or f"The storage failed: {(error.strerror or 'input/output error').lower()}.")
+    reason, kind = _REASONS.get(error.errno or 0), _KINDS.get(error.errno or 0, ObjectUnreadableError)
+    return kind(reason or f"The storage failed: {(error.strerror or 'input/output error').lower()}.")
 
 
 def _read_up_to(file: int, size: int) -> bytes:

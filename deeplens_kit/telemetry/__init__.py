@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from deeplens_kit.telemetry.redaction import MASK, redact, redact_value, register_secret
-from deeplens_kit.telemetry.spans import StageClock, StageTimes, collect_stage_times, count, span
+from deeplens_kit.telemetry.spans import StageClock, StageTimes, add_cpu, collect_stage_times, count, span
 
 if TYPE_CHECKING:
     from deeplens_kit.telemetry.logs import (
@@ -28,6 +28,7 @@ __all__ = [
     "LogLevel",
     "StageClock",
     "StageTimes",
+    "add_cpu",
     "bound_context",
     "carry_context",
     "collect_stage_times",

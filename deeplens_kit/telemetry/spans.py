@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
-__all__ = ["StageClock", "StageTimes", "collect_stage_times", "count", "span"]
+__all__ = ["StageClock", "StageTimes", "add_cpu", "collect_stage_times", "count", "span"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,8 @@ class StageTimes:
     """What a stage took: times it ran, CPU seconds of its own threads, seconds on the wall summed over threads.
 
     Time of a span inside another counts for the inner one alone, so stages can be added up. CPU seconds are
-    those of the calling thread: work that a library gives to threads of its own is not in them.
+    those of the calling thread, and of the other process that it waited for (`add_cpu`): work that a library gives to
+    threads of its own is not in them.
     """
 
     count: int
@@ -82,11 +83,11 @@ class StageClock:
 
 
 class _Span:
-    __slots__ = ("_clocks", "_cpu", "_inner_cpu", "_inner_wall", "_outer", "_stage", "_wall")
+    __slots__ = ("_clocks", "_cpu", "_elsewhere_cpu", "_inner_cpu", "_inner_wall", "_outer", "_stage", "_wall")
 
     def __init__(self, stage: str, clocks: tuple[StageClock, ...]) -> None:
         self._stage, self._clocks = stage, clocks
-        self._inner_cpu = self._inner_wall = 0.0
+        self._inner_cpu = self._inner_wall = self._elsewhere_cpu = 0.0
 
     def __enter__(self) -> None:
         self._outer: _Span | None = getattr(_open_spans, "top", None)
@@ -94,10 +95,12 @@ class _Span:
         self._wall, self._cpu = time.perf_counter(), time.thread_time()
 
     def __exit__(self, *_error: object) -> None:
-        cpu, wall = time.thread_time() - self._cpu, time.perf_counter() - self._wall
+        cpu = time.thread_time() - self._cpu + self._elsewhere_cpu
+        wall = time.perf_counter() - self._wall
         _open_spans.top = self._outer
         if self._outer is not None:
             self._outer._inner_cpu += cpu
+            self._outer._elsewhere_cpu += self._elsewhere_cpu
             self._outer._inner_wall += wall
         own = StageTimes(1, cpu - self._inner_cpu, wall - self._inner_wall)
         for clock in self._clocks:
@@ -126,6 +129,13 @@ def span(stage: str) -> _Span | _NoSpan:
     """Time a stage: `with span("decode"): ...`. Costs nothing to speak of while nobody collects."""
     clocks = _clocks
     return _Span(stage, clocks) if clocks else _NO_SPAN
+
+
+def add_cpu(seconds: float) -> None:
+    """Count CPU seconds of another process for the stage that this thread is in, where somebody collects."""
+    innermost: _Span | None = getattr(_open_spans, "top", None)
+    if innermost is not None:
+        innermost._elsewhere_cpu += seconds
 
 
 def count(name: str, number: int = 1) -> None:

@@ -30,6 +30,7 @@ _STAGES = {
     "samples": "comparing samples",
     "resolution": "measuring resolution",
     "detail": "measuring detail",
+    "convert": "converting",
     "map": "laying out the map",
     "report": "making the report",
 }

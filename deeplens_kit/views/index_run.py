@@ -15,7 +15,7 @@ from deeplens_kit.reporting.index_summary import IndexSummary
 from deeplens_kit.views.index_progress import progress_listener, say_signal
 
 if TYPE_CHECKING:
-    from deeplens_kit.pipeline import MatchReport, Workspace
+    from deeplens_kit.pipeline import MatchReport, Throttle, Workspace
 
 __all__ = ["watched_index"]
 
@@ -28,6 +28,7 @@ def watched_index(
     retry_failed: bool,
     accept_gone: bool,
     and_match: bool,
+    throttle: Throttle | None,
     quiet: bool,
 ) -> IndexSummary:
     """Index locations and show how it goes; the arguments are those of `Workbench.index`."""
@@ -42,6 +43,7 @@ def watched_index(
             and_match=and_match,
             accept_gone=accept_gone,
             retry_failed=retry_failed,
+            throttle=throttle,
             matched=found.append,
         )
     return IndexSummary(reports, match=found[0] if found else None)

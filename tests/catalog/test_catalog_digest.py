@@ -94,7 +94,7 @@ def test_batches_order_runs_and_compaction_do_not_matter(
         other.compact(timedelta(0))
     other.replace_pairs(rows.pairs(reversed(range(5)), run="z"), "y")
     assert other.table_digests() == catalog.table_digests()
-    assert sorted(catalog.table_digests()) == ["failures", "objects", "pairs", "pictures", rows.spec.table]
+    assert sorted(catalog.table_digests()) == ["failures", "metadata", "objects", "pairs", "pictures", rows.spec.table]
 
 
 @pytest.mark.parametrize("table", ["objects", "pictures", "failures", "pairs", "vectors"])

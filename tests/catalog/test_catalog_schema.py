@@ -17,7 +17,7 @@ from deeplens_kit.catalog import SCHEMA_VERSION, Catalog, CatalogBatch
 from deeplens_kit.catalog import upgrade as upgrade_module
 from deeplens_kit.catalog.tables import arrow_schema
 from deeplens_kit.errors import WorkspaceError, WorkspaceMissingError, WorkspaceSchemaError
-from deeplens_kit.schemas import FAILURES, OBJECTS, PAIRS, PICTURES, TableSchema
+from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PAIRS, PICTURES, TableSchema
 
 # --- Version 1 as it was written: frozen, must never follow the code -----------------------------------------
 
@@ -100,6 +100,17 @@ _NEW_IN_3 = {
     ],
 }
 _NEW_IN_4 = {"pairs": [pa.field("transform", pa.list_(_D, 6)), pa.field("view_pdq", _I)]}
+_NEW_IN_5 = {
+    "pictures": [
+        pa.field("icc_name", _S),
+        pa.field("dated_at", pa.timestamp("us")),
+        pa.field("taken_at_utc", _T),
+        pa.field("taken_at_origin", _S),
+        pa.field("auxiliary", _S),
+    ],
+    "failures": [pa.field("decode_spec", _S)],
+    "metadata": list(_schema("digest", "digest tags problems run_id", "maker_note", {"maker_note": pa.large_binary()})),
+}
 _SPEC_1 = (
     '{"columns": [], "kind": "vector", "metric": "cosine", "name": "tiny", "preprocessing": "plain/1", "size": 4, '
     '"source": "made for tests", "version": 1, "weights": ""}'
@@ -190,10 +201,12 @@ def holds(catalog: Catalog, rows: dict[str, list[dict[str, Any]]]) -> None:
     found = catalog.objects()
     assert_frame_equal(found, objects.select(found.columns), check_row_order=False, check_dtypes=False)
     pictures = catalog.pictures()
-    new = [field.name for field in (*_NEW_IN_2["pictures"], *_NEW_IN_3["pictures"])]
+    added = (*_NEW_IN_2["pictures"], *_NEW_IN_3["pictures"], *_NEW_IN_5["pictures"])
+    new = [field.name for field in added if field.nullable]
     assert pictures[new].null_count().row(0) == (29,) * len(new)
-    kept = pictures.drop(new).sort("digest").to_dicts()
+    kept = pictures.drop(*new).sort("digest").to_dicts()
     assert kept == [{name: row[name] for name in kept[0]} for row in rows["pictures"]]
+    assert METADATA.check(catalog.metadata()).is_empty()
     assert [row["message"] for row in catalog.failures().to_dicts()] == ["why"]
     pairs = PAIRS.check(catalog.pairs())
     assert pairs.select("score", "found_by", "hub").rows() == [(0.5, "", False)]
@@ -213,7 +226,7 @@ def test_version_1_opens_after_the_upgrade_with_every_row(
         Catalog.open(url)
     assert (caught.value.found, caught.value.expected, caught.value.newer) == ("1", str(SCHEMA_VERSION), False)
     copied, *migrated = Catalog.upgrade(url, tmp_path / "backups")
-    assert migrated == ["schema 1 to 2", "schema 2 to 3", "schema 3 to 4"]
+    assert migrated == ["schema 1 to 2", "schema 2 to 3", "schema 3 to 4", "schema 4 to 5"]
     catalog = Catalog.open(url)
     holds(catalog, rows)
     # Upserts fit the upgraded tables, by key and beside the old index.
@@ -239,16 +252,16 @@ def test_an_upgrade_that_died_is_run_again(
 ) -> None:
     url, rows = old
     migrations = dict(upgrade_module.MIGRATIONS)
-    for version, opened in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4), (3, 1)):
+    for version, opened in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4), (3, 1), *((4, n) for n in range(1, 5))):
 
         def half(open_table: Any, last: int = opened, whole: Any = migrations[version]) -> None:
             names: list[str] = []
 
-            def until(name: str) -> Any:
+            def until(name: str, *schema: Any) -> Any:
                 names.append(name)
                 if len(names) > last:
                     raise OSError("power cut")
-                return open_table(name)
+                return open_table(name, *schema)
 
             whole(until)
             raise OSError("power cut")
@@ -259,21 +272,26 @@ def test_an_upgrade_that_died_is_run_again(
         with pytest.raises(WorkspaceSchemaError):
             Catalog.open(url)
     monkeypatch.undo()
-    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 3 to 4"
+    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 4 to 5"
     holds(Catalog.open(url), rows)
 
 
-@pytest.mark.parametrize("table", [OBJECTS, PICTURES, FAILURES, PAIRS], ids=lambda table: table.name)
+@pytest.mark.parametrize("table", [OBJECTS, PICTURES, METADATA, FAILURES, PAIRS], ids=lambda table: table.name)
 def test_a_change_of_schema_needs_a_version_and_a_migration(table: TableSchema) -> None:
-    first = {"objects": _OBJECTS_1, "pictures": _PICTURES_1, "failures": _FAILURES_1, "pairs": _PAIRS_1}[table.name]
-    later = (field for new in (_NEW_IN_2, _NEW_IN_3, _NEW_IN_4) for field in new.get(table.name, []))
-    assert SCHEMA_VERSION == 4
-    assert sorted(map(repr, arrow_schema(table))) == sorted(map(repr, [*first, *later])), (
+    first: dict[str, pa.Schema] = {
+        "objects": _OBJECTS_1,
+        "pictures": _PICTURES_1,
+        "failures": _FAILURES_1,
+        "pairs": _PAIRS_1,
+    }
+    later = (field for new in (_NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5) for field in new.get(table.name, []))
+    assert SCHEMA_VERSION == 5
+    assert sorted(map(repr, arrow_schema(table))) == sorted(map(repr, [*first.get(table.name, []), *later])), (
         "raise SCHEMA_VERSION and migrate"
     )
 
 
-@pytest.mark.parametrize("version", ["5", "9.1-beta"])
+@pytest.mark.parametrize("version", [str(SCHEMA_VERSION + 1), "9.1-beta"])
 def test_a_newer_catalog_is_left_alone(catalog: Catalog, tmp_path: Path, version: str) -> None:
     catalog._manifest._put("schema_version", version)
     for act in (lambda: Catalog.open(catalog.url), lambda: Catalog.upgrade(catalog.url, tmp_path / "backups")):

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli_process import FORMULA, ODD_NAME, Deeplens
 
+from deeplens_kit.schemas import Outcome
+
 PAIR_COLUMNS = {"path_a", "path_b", "score", "tier", "relation"}
 DUPLICATE_COLUMNS = {"group_id", "path", "location", "is_keeper", "tier", "relation", "score", "size_bytes"}
 
@@ -101,8 +103,13 @@ def test_status_and_failures_account_for_every_file(deeplens: Deeplens, indexed:
     assert status["summary"]["objects"] == 12
     assert status["summary"]["analysed_objects"] == 9
     for row in status["rows"]:
-        assert row["objects"] == row["indexed"] + row["unsupported"] + row["unreadable"] + row["skipped"]
+        assert row["objects"] == sum(row[str(outcome)] for outcome in Outcome)
         assert row["last_run"] == "finished"
+    outcomes = status["summary"]["outcomes"]
+    assert {name: told["objects"] for name, told in outcomes.items() if told["objects"]} == {
+        "indexed": 9, "not_a_picture": 1, "unreadable": 1, "empty": 1,
+    }  # fmt: skip
+    assert sum(told["bytes"] for told in outcomes.values()) == status["summary"]["bytes"]
     failures = deeplens("--workspace", indexed, "failures", "--json").json
     assert {row["path"] for row in failures["rows"]} == {"broken.jpg", "empty.jpg", "notes.txt"}
     assert sum(failures["summary"]["by_code"].values()) == 3

@@ -42,7 +42,7 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
         "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "search", "compare",
-        "explain", "report", "serve", "upgrade", "catalog",
+        "explain", "metadata", "convert", "report", "serve", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -77,11 +77,12 @@ def test_every_command_and_option_is_documented() -> None:
 
 def _commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:
     for name, command_ in group.commands.items():
+        options = {word for item in command_.params for word in item.opts if word.startswith("--")} - {"--help"}
         if hasattr(command_, "commands"):
             yield from _commands(command_, f"{name} ")
-        else:
-            options = {word for item in command_.params for word in item.opts if word.startswith("--")}
-            yield f"{before}{name}", options - {"--help"}
+        # A group with options of its own is a command too.
+        if options or not hasattr(command_, "commands"):
+            yield f"{before}{name}", options
 
 
 def test_version(deeplens: Deeplens) -> None:

@@ -110,7 +110,7 @@ def test_what_is_like_nothing_and_what_was_not_analysed(deeplens: Deeplens, inde
     said = deeplens("--workspace", indexed, "explain", "shop:<script>alert(1)<x>.jpg").out
     assert ("Nothing like it was found among" in said) is not bool(alone["rows"])
     assert "It could go" not in said
-    for name, why in (("broken.jpg", "cannot be decoded"), ("empty.jpg", "empty"), ("notes.txt", "unsupported")):
+    for name, why in (("broken.jpg", "cannot be decoded"), ("empty.jpg", "empty"), ("notes.txt", "no picture")):
         done = deeplens("--workspace", indexed, "explain", f"shop:{name}")
         assert done.code == 0
         assert "It was not analysed: " in done.out

@@ -35,7 +35,7 @@ def test_two_commands_from_pictures_to_duplicates(deeplens: Deeplens, library: L
     done = deeplens("--workspace", workspace, "index")
     assert done.code == 0
     assert re.search(r"^archive +4 +4 +0 +0 +0", done.out, re.MULTILINE)
-    assert "3 files could not be analysed" in done.out
+    assert "3 files read in this run could not be analysed" in done.out
     assert "deeplens failures" in done.out
     assert re.search(r"^\d+ pairs looked at closely\.$", done.out, re.MULTILINE)
     again = deeplens("--workspace", workspace, "index", "--json")

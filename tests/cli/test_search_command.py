@@ -138,7 +138,7 @@ def test_a_text_file_says_what_it_is(deeplens: Deeplens, indexed: Path, tmp_path
     (tmp_path / "notes.jpg").write_text("no picture")
     done = deeplens("--workspace", indexed, "search", "--image", tmp_path / "notes.jpg")
     assert done.code == 2
-    assert "'notes.jpg' cannot be searched for: unsupported: text" in done.err
+    assert "'notes.jpg' cannot be searched for: no picture: text" in done.err
 
 
 def test_workspaces_with_nothing_to_search_say_so(deeplens: Deeplens, tmp_path: Path, copy: Path) -> None:

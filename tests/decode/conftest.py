@@ -2,29 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable
 
 import numpy as np
-import pillow_heif
 import pytest
 import skimage.data
 from numpy.typing import NDArray
 from PIL import Image
 
+from data.picture_files import encode_picture
 from deeplens_kit.settings import DecodeSettings
 
 Encode = Callable[..., bytes]
-
-
-def encode_picture(image: Image.Image, format_name: str, **options: object) -> bytes:
-    """Save in a format under its catalog name."""
-    stream = io.BytesIO()
-    if format_name == "HEIF":
-        pillow_heif.from_pillow(image).save(stream, **options)
-    else:
-        image.save(stream, format_name, **options)
-    return stream.getvalue()
 
 
 @pytest.fixture(scope="session")

@@ -66,6 +66,32 @@ def _jpeg(width: int, height: int, encode) -> bytes:
     return bytes(data)
 
 
+def _psd(width: int, height: int) -> bytes:
+    return struct.pack(">4sH6xHIIHH", b"8BPS", 2, 3, height, width, 8, 3) + bytes(16 + 4) + b"\x00\x01" + bytes(64)
+
+
+def _tga(width: int, height: int) -> bytes:
+    header = struct.pack("<BBBHHBHHHHBB", 0, 0, 10, 0, 0, 0, 0, 0, width, height, 24, 0)
+    return header + b"\xff\x01\x02\x03" + bytes(8) + b"TRUEVISION-XFILE.\x00"
+
+
+def _jpeg2000(width: int, height: int, encode) -> bytes:
+    data = bytearray(encode(Image.new("RGB", (16, 16)), "JPEG2000", no_jp2=True))
+    data[8:16] = struct.pack(">II", width, height)
+    data[24:32] = struct.pack(">II", width, height)
+    return bytes(data)
+
+
+def _jxl(width: int, height: int) -> bytes:
+    bits = 0 | 3 << 1 | (height - 1) << 3 | 0 << 33 | 3 << 36 | (width - 1) << 38 | 1 << 68
+    return b"\xff\x0a" + bits.to_bytes(16, "little") + bytes(64)
+
+
+def _icon(width: int, height: int) -> bytes:
+    picture = _png(width, height)
+    return b"\x00\x00\x01\x00\x01\x00" + struct.pack("<4BHHII", 0, 0, 0, 0, 1, 32, len(picture), 22) + picture
+
+
 def _refused(data: bytes, settings: DecodeSettings) -> str:
     tracemalloc.start()
     try:
@@ -88,6 +114,15 @@ def test_bombs_are_refused_by_their_header(limits, encode):
         _tiff(100_000, 100_000),
         _tiff(64, 64, tile=60_000),
         _jpeg(65_000, 65_000, encode),
+        _psd(300_000, 300_000),
+        _tga(65_535, 65_535),
+        _jpeg2000(100_000, 100_000, encode),
+        _jpeg2000(2**31 - 1, 2**31 - 1, encode),
+        _jxl(2**30, 2**30),
+        _icon(50_000, 50_000),
+        b"P6\n100000 100000\n255\n",
+        b"P1\n100000 100000\n1 0 1",
+        b"PF\n100000 100000\n-1.0\n",
     ):
         assert "pixels" in _refused(data, limits)
 
@@ -105,7 +140,7 @@ def test_the_pixel_limit_is_inclusive(format_name, small_photo, encode):
 def test_the_byte_limit_is_inclusive(small_photo, encode):
     data = encode(small_photo, "PNG")
     assert decode_picture(data, DecodeSettings(max_bytes=len(data))).metadata.format == "PNG"
-    with pytest.raises(LimitExceededError, match="max_bytes"):
+    with pytest.raises(LimitExceededError, match=r"max_bytes.*deeplens failures retry"):
         decode_picture(data, DecodeSettings(max_bytes=len(data) - 1))
 
 
@@ -155,7 +190,7 @@ def test_pillow_settings_are_left_alone(small_photo, encode, limits):
     assert before == Image.MAX_IMAGE_PIXELS
 
 
-def test_camera_raw_in_tiff_is_no_picture(limits):
+def test_a_raw_file_that_libraw_does_not_read_is_named(limits):
     dng = struct.pack("<HHII", 50706, 1, 4, 1)
     page = _tiff(8, 8)
     count = struct.unpack_from("<H", page, 8)[0]

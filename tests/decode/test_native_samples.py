@@ -15,6 +15,7 @@ import skimage.data
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from data.picture_files import encode_picture
 from deeplens_kit.decode import SAMPLES_VERSION, decode_picture, native_samples
 from deeplens_kit.errors import CorruptPictureError, LimitExceededError, ObjectError, UnsupportedFormatError
 from deeplens_kit.settings import DecodeSettings
@@ -424,7 +425,9 @@ def test_the_tiff_made_by_hand_is_the_picture():
 @pytest.mark.parametrize(
     "data",
     [
-        pytest.param(b"8BPS\x00\x01" + bytes(60), id="layered PSD"),
+        pytest.param(encode_picture(PHOTO, "PSD"), id="PSD"),
+        pytest.param(encode_picture(PHOTO.resize((96, 64)), "RAW"), id="RAW"),
+        pytest.param(encode_picture(PHOTO, "JXL", lossless=True), id="JPEG XL"),
         pytest.param(saved(PHOTO, "TIFF", save_all=True, append_images=[PHOTO]), id="TIFF of two pages"),
         pytest.param(directory(picture_page((37724, 7, b"Adobe Photoshop")), pixels=PIXELS), id="TIFF with layers"),
         pytest.param(directory(picture_page((330, 4, long(8))), pixels=PIXELS), id="TIFF with further directories"),

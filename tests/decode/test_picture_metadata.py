@@ -41,7 +41,7 @@ def _exif(
 
 def test_fields_are_the_columns_of_pictures():
     names = [column.name for column in PICTURES.columns]
-    expected = names[names.index("format") : names.index("gps_longitude") + 1]
+    expected = names[names.index("format") : names.index("auxiliary") + 1]
     assert [field.name for field in fields(PictureMetadata)] == expected
 
 

@@ -81,7 +81,7 @@ def test_every_deeplens_command_that_is_told_of_exists() -> None:
     groups = {"locations": 2, "catalog": 2, "report": 2}
     options: dict[tuple[str, ...], set[str]] = {}
     for words in _said("deeplens"):
-        command = words[: groups.get(words[0], 1)]
+        command = words[:2] if tuple(words[:2]) == ("failures", "retry") else words[: groups.get(words[0], 1)]
         options.setdefault(command, set()).update(word for word in words if word.startswith("--"))
     assert {("index",), ("duplicates",), ("locations", "add"), ("catalog", "digest")} <= set(options)
     for command, used in options.items():
@@ -145,6 +145,8 @@ def test_the_deeplens_commands_run_as_they_are_written(
         if command[0] == "export":
             for item in command[1:]:
                 monkeypatch.setenv(*item.split("=", 1))
+        if command[0] == "mkdir":
+            (tmp_path / command[1]).mkdir()
         if command[0] != "deeplens":
             continue
         code, out, err = deeplens(command[1:])

@@ -31,7 +31,7 @@ def picture(name: object, **values: object) -> dict[str, object]:
     row |= {
         "digest": digest_of(name), "md5": "", "crc32c": "", "size_bytes": 2_000_000, "format": "JPEG", "mode": "RGB",
         "width_px": 4000, "height_px": 3000, "frames": 1, "orientation": 1, "has_alpha": False, "has_icc": False,
-        "lossless": False, "jpeg_quality": 90, "decode_spec": "1", "features": "", "run_id": "r",
+        "lossless": False, "jpeg_quality": 90, "decode_spec": "1", "features": "", "auxiliary": "", "run_id": "r",
         "low_information": False,
     }  # fmt: skip
     row |= {"dominant_tone": 0.1, "colourfulness": 40.0} | values

@@ -402,6 +402,13 @@ def test_older_objects_represent_their_picture() -> None:
     assert "older (modified 2001-01-01 00:00:00 against 2024-01-01 00:00:00)" in keeper["reason"][0]
 
 
+def test_times_within_one_second_are_told_apart() -> None:
+    times = [datetime(2024, 1, 1, 22, 0, 3, fraction, tzinfo=UTC) for fraction in (250_000, 125_000)]
+    made = world([stored("a", "a", modified_at=times[0]), stored("z", "a", modified_at=times[1])], [picture("a")], [])
+    keeper = group(made.objects, made.pictures, made.pairs, STRICT).groups.filter("is_keeper")
+    assert "modified 2024-01-01 22:00:03.125000 against 2024-01-01 22:00:03.250000" in keeper["reason"][0]
+
+
 def test_a_soft_original_is_measured_against_what_resolves_as_much_not_against_noise() -> None:
     early, late = datetime(2001, 1, 1), datetime(2003, 1, 1)
     made = world(
@@ -467,6 +474,40 @@ def test_equal_samples_are_proposed_as_their_tier_only() -> None:
     made = twins({}, {})
     for tiers, expected in ((("bytes", "copy"), 0), (("copy",), 0), (("pixels",), 2), (None, 2)):
         assert group(made.objects, made.pictures, made.pairs, STRICT, tiers=tiers).groups.height == expected
+
+
+RAW = {"format": "RAW", "mode": "RGB;16", "lossless": True, "jpeg_quality": None, "auxiliary": "sensor data"}
+
+
+@pytest.mark.parametrize("evidence", ["copy", "pixels"])
+@pytest.mark.parametrize(
+    ("member", "keeper", "word"),
+    [
+        pytest.param({"auxiliary": "gain map"}, {}, "gain map", id="Ultra HDR beside a plain JPEG"),
+        pytest.param({"auxiliary": "depth"}, {"auxiliary": "gain map"}, "depth", id="one thing beside another"),
+        pytest.param({"auxiliary": "video"}, {}, "video", id="a motion photo"),
+        pytest.param({"auxiliary": "layers"}, {"auxiliary": "layers"}, "layers", id="two layered files"),
+        pytest.param({"auxiliary": "pages"}, {}, "pages", id="a document beside its first page"),
+        pytest.param({"auxiliary": "unknown data"}, {}, "not known", id="something behind its end"),
+        pytest.param(RAW, {}, "camera RAW", id="RAW beside a JPEG"),
+        pytest.param(RAW, RAW, "camera RAW", id="RAW beside another RAW"),
+        pytest.param({}, RAW, "camera RAW", id="a JPEG beside its RAW"),
+    ],
+)
+def test_nothing_goes_that_holds_more_than_its_picture(
+    member: Mapping[str, Any], keeper: Mapping[str, Any], word: str, evidence: str
+) -> None:
+    half = {"width_px": 2000, "height_px": 1500} if evidence == "copy" else {}
+    found_by = pair("a", "b") if evidence == "copy" else same("a", "b")
+    made = world(
+        [stored("a.jpg", "a"), stored("b.jpg", "b", modified_at=datetime(2025, 1, 1, tzinfo=UTC))],
+        [picture("a", **keeper), picture("b", **member | half)],
+        [found_by],
+    )
+    found = group(made.objects, made.pictures, made.pairs, STRICT)
+    assert found.groups.is_empty()
+    assert found.withheld.height == 1
+    assert word in found.withheld["reason"][0]
 
 
 def test_what_only_metadata_tells_still_withholds_equal_samples() -> None:

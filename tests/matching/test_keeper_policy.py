@@ -29,6 +29,7 @@ BIG, HALF = {"width_px": 4000, "height_px": 3000}, {"width_px": 2000, "height_px
 PNG = {"format": "PNG", "lossless": True, "jpeg_quality": None, "size_bytes": 9_000_000}
 HEIF = {"format": "HEIF", "jpeg_quality": None}
 ORIGINAL = {"taken_at": datetime(2001, 1, 1)}
+RAW = {"format": "RAW", "mode": "RGB;16", "lossless": True, "jpeg_quality": None, "auxiliary": "sensor data"}
 UNMEASURED = BIG | {"effective_pixels": None}
 
 
@@ -128,6 +129,16 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         (BIG | {"mode": "L"}, HALF, Withhold.COLOURS),
         (BIG, HALF | {"mode": "L"}, Withhold.NO),
         (BIG, HALF | {"mode": "I;16"}, Withhold.DEPTH),
+        # What is deeper is never given up, however deep the keeper is.
+        (PNG | {"mode": "RGB;16"}, PNG | {"mode": "RGB;32f"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;16"}, PNG | {"mode": "RGB;16f"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;16"}, PNG | {"mode": "RGB;32"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;32"}, PNG | {"mode": "RGB;32f"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;32f"}, PNG | {"mode": "RGB;64f"}, Withhold.DEPTH),
+        (PNG | {"mode": "I;16"}, PNG | {"mode": "I"}, Withhold.DEPTH),
+        (PNG | {"mode": "I;16"}, PNG | {"mode": "F"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;64f"}, PNG | {"mode": "RGB;unheard"}, Withhold.DEPTH),
+        (PNG | {"mode": "RGB;32f"}, PNG | {"mode": "RGB;16"}, Withhold.NO),
         (BIG, HALF | {"has_alpha": True, "mode": "RGBA"}, Withhold.TRANSPARENCY),
         # What is stored as RGB may still be grey; doubled saturation is no more worth than the picture.
         (PNG | {"colourfulness": 0.0}, {"colourfulness": 40.0}, Withhold.COLOURS),
@@ -146,6 +157,45 @@ def test_the_better_keeper_comes_first(better: dict[str, object], worse: dict[st
         (PNG, {"camera": "Example One"} | ORIGINAL, Withhold.METADATA),
         (PNG | {"camera": "Example One"}, {"camera": "Example One"} | ORIGINAL, Withhold.NO),
         (BIG, HALF | ORIGINAL, Withhold.METADATA),
+        # What a file holds beside its picture goes with it; the keeper's layers are not the member's.
+        (RAW, HALF, Withhold.DEVELOPED),
+        (BIG, HALF | RAW, Withhold.SENSOR),
+        (RAW, HALF | RAW, Withhold.SENSOR),
+        *(
+            (BIG | {"auxiliary": kind}, HALF | {"auxiliary": kind}, code)
+            for kind, code in (
+                ("layers", Withhold.LAYERS),
+                ("pages", Withhold.PAGES),
+                ("pictures", Withhold.PICTURES),
+                ("video", Withhold.VIDEO),
+                ("sound", Withhold.SOUND),
+                ("thermal", Withhold.THERMAL),
+                ("channels", Withhold.CHANNELS),
+                ("sizes", Withhold.SIZES),
+                ("unknown data", Withhold.UNKNOWN_DATA),
+            )
+        ),
+        # The same view with a gain map stands for the same view with a gain map.
+        *(
+            case
+            for kind, code in (
+                ("gain map", Withhold.GAIN_MAP),
+                ("depth", Withhold.DEPTH_MAP),
+                ("mattes", Withhold.MATTES),
+            )
+            for case in (
+                (BIG, HALF | {"auxiliary": kind}, code),
+                (BIG | {"auxiliary": "video"}, HALF | {"auxiliary": kind}, code),
+                (BIG | {"auxiliary": kind}, HALF | {"auxiliary": kind}, Withhold.NO),
+                (BIG | {"auxiliary": f"depth, gain map, {kind}"}, HALF, Withhold.NO),
+            )
+        ),
+        (BIG | {"auxiliary": "gain map"}, HALF | {"auxiliary": "depth, gain map"}, Withhold.DEPTH_MAP),
+        (BIG, HALF | {"auxiliary": "depth, gain map, layers"}, Withhold.LAYERS),
+        # Of an upgraded workspace nobody has looked at what is beside a picture until it is decoded again.
+        (BIG | {"auxiliary": None}, HALF | {"auxiliary": None}, Withhold.NOT_LOOKED_AT),
+        (BIG, HALF | {"auxiliary": None}, Withhold.NOT_LOOKED_AT),
+        (BIG | {"auxiliary": None}, HALF, Withhold.NO),
     ],
 )
 def test_members_that_may_be_worth_more_are_withheld(

@@ -44,7 +44,7 @@ def test_every_object_has_one_outcome_and_bad_files_are_rows(workspace: Workspac
         "empty.jpg": "empty",
         "cut.jpg": "corrupt",
         "more/cut again.jpg": "corrupt",
-        "notes.jpg": "unsupported",
+        "notes.jpg": "not_a_picture",
     }
     outcomes = coverage(workspace)
     assert outcomes["objects"].sum() == 10

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplens_kit.decode import decode_grey
+from deeplens_kit.decode import IsolatedDecoder, decode_grey
 from deeplens_kit.matching.verification import LOOK_SIDE_PX, Look
 from deeplens_kit.pipeline import Workspace, index, list_objects
 from deeplens_kit.pipeline.look_files import LookFiles
@@ -69,11 +69,11 @@ def test_a_small_picture_is_decoded_once_for_look_and_luma(contents: dict[str, b
         read.append(digest)
         return contents.get(digest)
 
-    looks = PictureLooks(counted, DecodeSettings())
+    looks = PictureLooks(counted, IsolatedDecoder(DecodeSettings()))
     assert looks.look("coffee") is not None
     luma = looks.luma("coffee")
     assert read == ["coffee"]
-    alone = PictureLooks(contents.get, DecodeSettings()).luma("coffee")
+    alone = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings())).luma("coffee")
     assert luma is not None
     assert alone is not None
     assert np.array_equal(luma, alone)
@@ -106,7 +106,7 @@ def test_many_threads_look_at_a_picture_once(contents: dict[str, bytes]) -> None
 
 def test_memory_stays_within_its_bound_and_what_went_is_made_again(contents: dict[str, bytes]) -> None:
     bound = 2**20
-    looks = PictureLooks(contents.get, DecodeSettings(), held_bytes=bound)
+    looks = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), held_bytes=bound)
     first = looks.look("astronaut")
     for _ in range(2):
         for name in ("coffee", "chelsea", "camera", "astronaut"):
@@ -125,9 +125,9 @@ def test_features_in_files_are_those_that_were_found(contents: dict[str, bytes],
         return contents.get(digest)
 
     files = LookFiles(tmp_path / "cache")
-    first = PictureLooks(counted, DecodeSettings(), files=files)
+    first = PictureLooks(counted, IsolatedDecoder(DecodeSettings()), files=files)
     found = first.look("coffee")
-    second = PictureLooks(counted, DecodeSettings(), files=files)
+    second = PictureLooks(counted, IsolatedDecoder(DecodeSettings()), files=files)
     assert same(second.look("coffee"), found)
     assert (first.searched, second.searched) == (1, 0)
     assert files.path("coffee").stat().st_size < 120_000
@@ -137,8 +137,8 @@ def test_a_picture_without_features_is_kept_as_one(tmp_path: Path) -> None:
     Image.new("L", (300, 200), 255).save(tmp_path / "blank.png")
     contents = {"blank": (tmp_path / "blank.png").read_bytes()}
     files = LookFiles(tmp_path / "cache")
-    found = PictureLooks(contents.get, DecodeSettings(), files=files).look("blank")
-    again = PictureLooks(contents.get, DecodeSettings(), files=files)
+    found = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), files=files).look("blank")
+    again = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), files=files)
     assert same(again.look("blank"), found)
     assert again.searched == 0
 
@@ -181,9 +181,9 @@ def test_damaged_or_deleted_files_are_made_again(
     damage: Callable[[Path], None], contents: dict[str, bytes], tmp_path: Path
 ) -> None:
     files = LookFiles(tmp_path / "cache")
-    found = PictureLooks(contents.get, DecodeSettings(), files=files).look("coffee")
+    found = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), files=files).look("coffee")
     damage(files.path("coffee"))
-    again = PictureLooks(contents.get, DecodeSettings(), files=files)
+    again = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), files=files)
     assert same(again.look("coffee"), found)
     assert again.searched == 1
     assert files.get("coffee", decode_grey(contents["coffee"], DecodeSettings(), LOOK_SIDE_PX)) is not None
@@ -191,6 +191,6 @@ def test_damaged_or_deleted_files_are_made_again(
 
 def test_where_files_cannot_be_written_the_work_goes_on(contents: dict[str, bytes], tmp_path: Path) -> None:
     (tmp_path / "a file").write_bytes(b"")
-    looks = PictureLooks(contents.get, DecodeSettings(), files=LookFiles(tmp_path / "a file"))
+    looks = PictureLooks(contents.get, IsolatedDecoder(DecodeSettings()), files=LookFiles(tmp_path / "a file"))
     assert looks.look("coffee") is not None
     assert looks.look("chelsea") is not None

@@ -13,7 +13,7 @@ from PIL import Image
 from deeplens_kit.errors import ObjectUnreadableError
 from deeplens_kit.pipeline import Workspace, index, list_failures, list_objects
 from deeplens_kit.pipeline.graph import is_current
-from deeplens_kit.pipeline.location_run import _record_problems
+from deeplens_kit.pipeline.listing_rows import record_problems
 from deeplens_kit.pipeline.scan import scan
 from deeplens_kit.settings import FeatureSettings
 from deeplens_kit.storage import ListingProblem
@@ -87,7 +87,7 @@ def test_a_listing_problem_does_not_hide_a_failure(workspace: Workspace) -> None
     before = list_failures(workspace).height
     found = scan(workspace.kind_of(location), workspace.catalog.objects(location.location_id))
     blind = replace(found, problems=(ListingProblem("cut.jpg", "permission", "The file cannot be listed."),))
-    _record_problems(workspace, location, blind, "run")
+    record_problems(workspace, location, blind, "run")
     assert list_failures(workspace).height == before + 1
-    _record_problems(workspace, location, found, "run")
+    record_problems(workspace, location, found, "run")
     assert list_failures(workspace).filter(pl.col("path") == "cut.jpg")["code"].to_list() == ["corrupt"]

@@ -153,7 +153,7 @@ def test_a_first_scan_finds_everything_new(pics: LocalLocation) -> None:
     assert result.counts == {
         "found": 4, "new": 4, "changed": 0, "unchanged": 0, "gone": 0, "unreachable": 0, "problems": 0, "skipped": 0,
     }  # fmt: skip
-    assert result.sizes_bytes == {"found": 10, "to_read": 10, "new": 10, "changed": 0, "unchanged": 0}
+    assert result.sizes_bytes == {"found": 10, "to_read": 10, "new": 10, "changed": 0, "unchanged": 0, "gone": 0}
 
 
 def test_a_second_scan_has_nothing_to_read(pics: LocalLocation) -> None:

@@ -326,7 +326,7 @@ def test_an_empty_workspace_answers(tmp_path: Path) -> None:
         assert answer.current
         assert answer.query["format"] == "JPEG"
         assert searcher.facets().is_empty()
-        with pytest.raises(QueryError, match="unsupported"):
+        with pytest.raises(QueryError, match="no picture"):
             searcher.search(b"no picture at all")
 
 
@@ -404,7 +404,7 @@ def test_pictures_indexed_without_their_vectors_are_counted(shelf: Workspace, tm
     ("content", "message"),
     [
         (b"", "is empty"),
-        (b"plain text, whatever its name", "unsupported: text"),
+        (b"plain text, whatever its name", "no picture: text"),
         (b"%PDF-1.7 and more", "PDF document"),
         (jpeg(data.coffee())[:2000], "cannot be decoded"),
     ],

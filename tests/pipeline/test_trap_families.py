@@ -10,7 +10,7 @@ from trap_workspace import found_in
 from data.companions import movie, raw_file, sidecar
 from data.edits import brightened, cropped, encoded, exif_block, recoloured, scaled
 from data.photographs import photograph, photograph_bytes
-from deeplens_kit.pipeline import Workspace, list_failures, list_groups
+from deeplens_kit.pipeline import Workspace, list_groups
 
 MASTER = "archive/coffee.png"
 SMALL = encoded(scaled(photograph("coffee"), 0.7), "JPEG", 85)
@@ -62,10 +62,8 @@ def test_a_raw_file_is_never_removed_for_its_preview(tmp_path: Path) -> None:
         "sent/IMG_0007.jpg": encoded(scaled(photograph("chelsea"), 0.7), "JPEG", 80),
     }
     found = found_in(tmp_path, files)
-    assert found.keepers == {"sent/IMG_0007.jpg": "card/IMG_0007.JPG"}
-    with Workspace.open(found.workspace) as workspace:
-        reasons = dict(list_failures(workspace).select("path", "code").iter_rows())
-    assert reasons == {"card/IMG_0007.DNG": "unsupported", "backup/IMG_0007.DNG": "unsupported"}
+    assert found.keepers == {"sent/IMG_0007.jpg": "card/IMG_0007.JPG", "backup/IMG_0007.DNG": "card/IMG_0007.DNG"}
+    assert found.removed["backup/IMG_0007.DNG"].tier == "bytes"
 
 
 @pytest.mark.parametrize(

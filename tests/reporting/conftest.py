@@ -232,7 +232,7 @@ def answer() -> Answer:
                     ("loc-a", "unreadable", "corrupt", 2, 20_000),
                     ("loc-b", "indexed", "", 4, 500_000),
                     ("loc-b", "unsupported", "unsupported", 1, 300),
-                    ("loc-b", "skipped", "too_large", 1, 7_000_000),
+                    ("loc-b", "too_large", "too_large", 1, 7_000_000),
                 ],
                 schema=COVERAGE.polars,
                 orient="row",

@@ -122,7 +122,7 @@ def test_says_what_was_found(full: Page) -> None:
         "another name of the kept file (hard link)",
         "frees nothing",
         "it has more pixels than the picture that would stay",
-        "above a limit on bytes, pixels or frames",
+        "above a limit on bytes, pixels, frames or memory",
         "Related, not proposed",
         "differs in: all around the top left (79 % of the view)",
         "has the most pixels that carry detail",

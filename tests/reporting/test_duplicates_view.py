@@ -122,7 +122,7 @@ def test_empty_answers(no_duplicates: Any, nothing_analysed: Any, nothing_found:
         assert (view.groups, view.savings, view.totals.objects, view.totals.gross_bytes) == ((), (), 0, 0)
     assert describe(nothing_found.frames).outcomes == ()
     assert [line.outcome for line in describe(nothing_analysed.frames).outcomes] == [
-        "unsupported", "unreadable", "skipped",
+        "unsupported", "unreadable", "too_large",
     ]  # fmt: skip
 
 

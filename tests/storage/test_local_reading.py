@@ -156,9 +156,9 @@ def test_what_is_no_longer_a_file_is_unreadable(tmp_path: Path, location: Open) 
             "folder": "It is not a regular file.",
             "pipe": "It is not a regular file.",
             "socket": "It is not a regular file.",
-            "linked/in": "It is no longer there; scan again.",
-            "missing": "It is no longer there; scan again.",
-            "target/in": "It is no longer there; scan again.",
+            "linked/in": "It is no longer there; run `deeplens index` again.",
+            "missing": "It is no longer there; run `deeplens index` again.",
+            "target/in": "It is no longer there; run `deeplens index` again.",
             "n" * 300: "Its path is longer than the system allows; move it nearer to the location's root.",
         }
         for path, reason in reasons.items():
@@ -205,7 +205,7 @@ def test_permission_is_told_apart(open_folder: Path, bound_by_permissions: Calla
         "except DeepLensError as error: answer = [error.code, str(error)]",
         open_folder,
     )
-    assert answer == ["unreadable", "Permission denied; allow reading and scan again."]
+    assert answer == ["permission", "Permission denied; allow reading and run `deeplens index` again."]
 
 
 def test_a_root_that_is_gone_or_another_is_not_blamed_on_its_files(tmp_path: Path, location: Open) -> None:

@@ -33,7 +33,14 @@ def library(agreements: list[float]) -> tuple[pl.DataFrame, pl.DataFrame, pl.Dat
             digest = f"{number:02d}{part}"
             row: dict[str, Any] = dict.fromkeys(PICTURES.names)
             row |= {"digest": digest, "width_px": side, "height_px": side, "effective_pixels": side * side}
-            row |= {"format": "JPEG", "jpeg_quality": 90, "lossless": False, "mode": "RGB", "frames": 1}
+            row |= {
+                "format": "JPEG",
+                "jpeg_quality": 90,
+                "lossless": False,
+                "mode": "RGB",
+                "frames": 1,
+                "auxiliary": "",
+            }
             pictures.append(row | {"dominant_tone": 0.1, "size_bytes": side * 100, "low_information": False})
             held: dict[str, Any] = dict.fromkeys(OBJECTS.names)
             held |= {"object_id": digest, "location_id": "disk", "path": f"{digest}.jpg", "size_bytes": side * 100}

@@ -14,7 +14,7 @@ from PIL import AvifImagePlugin, Image
 
 from deeplens_kit.decode.exif import parse_exif
 from deeplens_kit.decode.formats.base import Header
-from deeplens_kit.decode.formats.boxes import find_exif_item, without_exif_item
+from deeplens_kit.decode.formats.boxes import find_exif_item, item_facts, without_exif_item
 
 __all__ = ["AvifReader"]
 
@@ -27,6 +27,8 @@ class AvifReader:
     """
 
     def __init__(self, data: bytes) -> None:
+        facts = item_facts(data)
+        self._deep = facts is not None and facts.deep
         self._exif = parse_exif(find_exif_item(data))
         self._image = AvifImagePlugin.AvifImageFile(io.BytesIO(without_exif_item(data)))
 
@@ -44,6 +46,7 @@ class AvifReader:
             lossless=False,
             icc=info.get("icc_profile") or None,
             exif=replace(self._exif, orientation=turned),
+            bits=16 if self._deep else 8,
         )
 
     def pixels(self, least: tuple[int, int] | None) -> Image.Image:

@@ -31,7 +31,9 @@ class Header:
         icc: The colour profile, or None.
         exif: Facts of the EXIF block; its orientation is the one to apply to the samples.
         jpeg_quality: 1..100, or None where the format has no such tables.
-        bits: Of a stored sample, where it matters: 16 bits of colour, which Pillow cuts to 8.
+        bits: Of a stored sample, of the channel that has the most.
+        floating: Samples are floating-point numbers.
+        has_profile: It has a colour profile that only decoding brings out; `pixels` has applied it already.
         largest_buffer_px: Pixels of the largest buffer that decoding needs, where it is not the picture itself.
     """
 
@@ -45,6 +47,8 @@ class Header:
     jpeg_quality: int | None = None
     largest_buffer_px: int = 0
     bits: int = 8
+    floating: bool = False
+    has_profile: bool = False
 
 
 class Reader(Protocol):

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["ItemFacts", "find_exif_item", "item_facts", "top_boxes", "without_exif_item"]
+__all__ = ["ItemFacts", "boxes_of", "find_exif_item", "item_facts", "top_boxes", "without_exif_item"]
 
+_MAX_TEXTS = 16  # own bound, inclusive; files hold one or two
 _HIDDEN_TYPE = b"none"  # an item type that no decoder knows is skipped by it
 
 
@@ -77,6 +78,11 @@ def top_boxes(data: bytes) -> list[bytes]:
     return [*kinds, b""] if end < len(data) else kinds
 
 
+def boxes_of(data: bytes, at: int = 0, end: int | None = None) -> Iterator[tuple[bytes, int, int]]:
+    """Kind, start and end of what is in each box from `at` on; the first that does not fit ends them."""
+    return _boxes(data, at, len(data) if end is None else end)
+
+
 def item_facts(data: bytes) -> ItemFacts | None:
     """What the items of a file are; None where that cannot be followed."""
     try:
@@ -90,6 +96,8 @@ def item_facts(data: bytes) -> ItemFacts | None:
         links = _child(data, b"iref", *meta)
         references = [kind for kind, _, _ in _boxes(data, links[0] + 4, links[1])] if links else []
         mime = [item.item_id for item in items if data[item.type_offset : item.type_offset + 4] == b"mime"]
+        if len(mime) > _MAX_TEXTS:  # each is looked for among all places
+            return None
         return ItemFacts(
             types=frozenset(data[item.type_offset : item.type_offset + 4] for item in items),
             references=frozenset(references),
@@ -182,6 +190,9 @@ def _item_bytes(data: bytes, meta: tuple[int, int], wanted: int) -> bytes:
                 fields.take(index_width)
             extents.append((base + fields.take(offset_width), fields.take(length_width)))
         if item_id == wanted:
+            # Ten thousand extents that are the whole file each would be a bomb; those of an item do not overlap.
+            if sum(length for _, length in extents) > len(data):
+                raise IndexError("item is longer than the file")
             inner = _child(data, b"idat", *meta) if method == 1 else (0, len(data))
             start = inner[0] if inner else len(data)
             return b"".join(data[start + offset : start + offset + length] for offset, length in extents)

@@ -16,6 +16,7 @@ from deeplens_kit.decode.formats.base import Header
 __all__ = ["GifReader"]
 
 _EXTENSION, _IMAGE, _TRAILER, _GRAPHIC_CONTROL = 0x21, 0x2C, 0x3B, 0xF9
+_BLOCKS = frozenset({_EXTENSION, _IMAGE, _TRAILER})
 
 
 class GifReader:
@@ -44,6 +45,9 @@ class GifReader:
         control: tuple[int, int] | None = None
         while at < len(data):  # many writers leave the trailer out
             start = at
+            if self._frames and data[at] not in _BLOCKS:
+                self._end = at
+                break  # padding, or what some writers leave behind the last whole frame
             if data[at] == _TRAILER:
                 self._end = at + 1
                 break
@@ -63,8 +67,6 @@ class GifReader:
                     self._width, self._height = max(self._width, left + width), max(self._height, top + height)
                 self._frames += 1
                 control = None
-            elif not data[at:].strip(b"\x00"):
-                break  # padding after the last block
             else:
                 raise ValueError(f"block {data[at]:#04x} is unknown")
 

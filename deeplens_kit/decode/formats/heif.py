@@ -1,7 +1,8 @@
 """HEIC (ISO/IEC 23008-12 with HEVC) through libheif.
 
-Takes the bytes of one file, gives header and pixels of its primary picture; must not turn it: libheif applies the
-container's own rotation, beside which the EXIF orientation is only a remark, so it is reported as 1.
+Takes the bytes of one file, gives header and pixels of its primary picture, or of the first frame of a sequence that
+has none; must not turn it: libheif applies the container's own rotation, beside which the EXIF orientation is only a
+remark, so it is reported as 1.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ from PIL import Image
 
 from deeplens_kit.decode.exif import parse_exif
 from deeplens_kit.decode.formats.base import Header
+from deeplens_kit.decode.formats.boxes import top_boxes
+from deeplens_kit.decode.formats.heif_sequence import read_sequence, still_of
 
 __all__ = ["HeifReader"]
 
@@ -25,6 +28,10 @@ class HeifReader:
     """
 
     def __init__(self, data: bytes) -> None:
+        sequence = read_sequence(data)
+        self._frames = sequence.frames if sequence else 0
+        if sequence and b"meta" not in top_boxes(data):
+            data = still_of(data, sequence)  # libheif reads what is an item; this has only frames
         self._file = pillow_heif.open_heif(data, convert_hdr_to_8bit=True)
         if not len(self._file):
             raise ValueError("holds no picture")
@@ -37,11 +44,12 @@ class HeifReader:
         return Header(
             width_px=width,
             height_px=height,
-            frames=len(self._file),
+            frames=max(len(self._file), self._frames),
             has_alpha=bool(self._file.has_alpha),
             lossless=False,
             icc=info.get("icc_profile") or None,
             exif=replace(parse_exif(info.get("exif")), orientation=1),
+            bits=int(info.get("bit_depth", 8)),
         )
 
     def pixels(self, least: tuple[int, int] | None) -> Image.Image:

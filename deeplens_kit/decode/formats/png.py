@@ -47,14 +47,14 @@ class PngReader:
             length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
             end = at + 12 + length
             if end > len(data):
-                raise ValueError(f"chunk {kind!r} is cut off")
+                raise ValueError(f"chunk {kind.decode('latin-1')} is cut off")
             if at == len(_SIGNATURE) and (kind != b"IHDR" or length != _HEADER.size):
                 raise ValueError("does not start with a header")
             if kind in _KEPT:
                 # zlib.crc32 of a memoryview copies nothing
                 checksum = zlib.crc32(memoryview(data)[at + 4 : end - 4])
                 if checksum != int.from_bytes(data[end - 4 : end], "big"):
-                    raise ValueError(f"chunk {kind!r} fails its checksum")
+                    raise ValueError(f"chunk {kind.decode('latin-1')} fails its checksum")
                 self._kept.append((at, end))
                 has_samples = has_samples or kind == b"IDAT"
             if kind not in (b"IDAT", b"IEND"):
@@ -62,6 +62,11 @@ class PngReader:
             at = end
         if not has_samples:
             raise ValueError("holds no samples")
+
+    @property
+    def end(self) -> int:
+        """Where the last chunk ends in the bytes."""
+        return self._kept[-1][1]
 
     def chunk(self, kind: bytes) -> bytes | None:
         """The body of the first chunk of a kind, samples aside; None where there is none."""

@@ -1,36 +1,29 @@
 """TIFF and BigTIFF: directories read here, the first page decoded by Pillow and libtiff from a cleaned directory.
 
-Takes the bytes of one TIFF, gives header and pixels of the first page; must not take a camera's RAW file, whose
-first page is only a preview, for a picture. The cleaned directory holds the tags that say how samples are laid
-out and no other, each with its value inside the file.
+Takes the bytes of one TIFF, gives header and pixels of the first page; must not be given a camera's RAW file, whose
+first page is only a preview. What Pillow cannot lay out goes to tifffile. The cleaned directory holds the tags that say
+how samples are laid out and no other, each with its value inside the file.
 """
 
 from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Sequence
+from typing import cast
 
 from PIL import Image, TiffImagePlugin
 
 from deeplens_kit.decode.exif import exif_facts
 from deeplens_kit.decode.formats.base import Header
+from deeplens_kit.decode.formats.tiff_page import decode_page
 from deeplens_kit.decode.ifd import Directory, Entry, TiffStructure
-from deeplens_kit.decode.signature import unsupported
 
 __all__ = ["TiffReader"]
 
 _WIDTH, _LENGTH, _COMPRESSION, _EXTRA_SAMPLES = 256, 257, 259, 338
-_BITS = 258
-_MAKE, _SUBFILE_TYPE, _SUB_DIRECTORIES, _ICC = 271, 254, 330, 34675
+_BITS, _CHANNELS, _ICC = 258, 277, 34675
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS = 273, 279, 324, 325
 _TILE_WIDTH, _TILE_LENGTH = 322, 323
-_DNG_VERSION = 50706
-_PHOTOMETRIC = 262
-_RAW_PHOTOMETRICS = frozenset({32803, 34892})  # colour filter array (TIFF/EP), linear RAW (DNG)
-_MAX_BESIDE = 64  # own bound: directories looked at beside the first; cameras write up to five
-_RAW_COMPRESSIONS = frozenset({32767, 34713, 65535})  # Sony, Nikon, Pentax
-_RAW_MAKERS = ("nikon", "sony", "pentax", "canon", "hasselblad", "leaf", "phase one", "kodak", "samsung", "epson")
 _LOSSLESS = frozenset({1, 2, 3, 4, 5, 8, 32771, 32773, 32946, 34925, 50000})
 _TRANSPARENCY = frozenset({1, 2})  # associated, unassociated alpha; 0 is "unspecified"
 
@@ -39,6 +32,11 @@ _LAYOUT_TAGS = frozenset(
     {256, 257, 258, 259, 262, 266, 273, 277, 278, 279, 284, 292, 293, 317, 320, 322, 323, 324, 325}
     | {332, 338, 339, 347, 529, 530, 531, 532, *range(512, 522)}
 )
+_PHOTOMETRIC, _PLANES, _KIND_OF_SAMPLE = 262, 284, 339
+_SEPARATE, _UNSIGNED = 2, 1
+_FLOATING = frozenset({3.0, 6.0})  # plain and complex numbers
+_BY_TIFFFILE = frozenset({50001})  # WebP, which the libtiff of Pillow lacks
+_UNKNOWN_LAYOUT = (SyntaxError, KeyError)  # of Pillow, where no mode of its own is like the samples
 MAX_PAGES_WALKED = 2**17
 """Directories followed when pages are counted, inclusive; above any limit that a person would set on frames."""
 
@@ -48,7 +46,6 @@ class TiffReader:
 
     Raises:
         ValueError: The directory is broken, or a strip or tile lies beyond the end of the file.
-        UnsupportedFormatError: It is a camera's RAW file.
     """
 
     def __init__(self, data: bytes) -> None:
@@ -58,9 +55,6 @@ class TiffReader:
             raise ValueError("its first directory is cut off")
         self._page = pages[0]
         self._frames = len(pages)
-        raw = _raw_kind(self._structure, pages)
-        if raw:
-            raise unsupported(raw)
         self._check_extents()
 
     @property
@@ -77,8 +71,11 @@ class TiffReader:
             lossless=self._number(_COMPRESSION, 1) in _LOSSLESS,
             icc=self._structure.raw(icc) if icc else None,
             exif=exif_facts(self._structure, self._page),
-            largest_buffer_px=tile,
-            bits=self._number(_BITS, 1),
+            # The limit is one of pictures of four channels; more of them take as much more.
+            largest_buffer_px=max(tile, self._number(_WIDTH, 0) * self._number(_LENGTH, 0))
+            * max(1, self._number(_CHANNELS, 1) // 4),
+            bits=int(max(self.numbers(_BITS), default=1)),
+            floating=not _FLOATING.isdisjoint(self.numbers(_KIND_OF_SAMPLE)),
         )
 
     def samples_alone(self) -> bytes:
@@ -89,13 +86,44 @@ class TiffReader:
         """The values of a tag of the first page; empty where it is missing or holds no numbers."""
         return self._structure.numbers(self._page.entries.get(tag))
 
+    @property
+    def by_pillow(self) -> bool:
+        """Whether Pillow knows how the samples are laid out, and gives them as they are stored."""
+        if self._misread():
+            return False
+        try:
+            self._by_pillow()
+        except _UNKNOWN_LAYOUT:
+            return False
+        return True
+
     def pixels(self, least: tuple[int, int] | None) -> Image.Image:
         """Decode the first page; always at full size."""
-        image = TiffImagePlugin.TiffImageFile(io.BytesIO(self.samples_alone()))
+        if self._misread():
+            return decode_page(self.samples_alone())
+        try:
+            image = self._by_pillow()
+        except _UNKNOWN_LAYOUT:
+            return decode_page(self.samples_alone())
         # Pillow checks a size against a global of the process only where it makes the buffer itself.
         image.im = Image.new(image.mode, image.size).im
         image.load()
+        if image.mode == "I" and set(self.numbers(_KIND_OF_SAMPLE)) <= {_UNSIGNED}:
+            darkest, _ = cast("tuple[int, int]", image.getextrema())
+            if darkest < 0:
+                return decode_page(self.samples_alone())  # Pillow's integers have a sign, these have none
         return image
+
+    def _misread(self) -> bool:
+        """Whether Pillow takes the samples of the page for others, or cannot read its directory at all."""
+        bits, kind = self._number(_BITS, 1), self._number(_PHOTOMETRIC, 1)
+        if self._structure.big and self._structure.order == ">":
+            return True  # Pillow knows BigTIFF in one byte order alone
+        deep_planes = bits > 8 and self._number(_PLANES, 1) == _SEPARATE and self._number(_CHANNELS, 1) > 1
+        return deep_planes or (bits > 8 and kind == 0) or self._number(_COMPRESSION, 1) in _BY_TIFFFILE
+
+    def _by_pillow(self) -> TiffImagePlugin.TiffImageFile:
+        return TiffImagePlugin.TiffImageFile(io.BytesIO(self.samples_alone()))
 
     def _number(self, tag: int, missing: int) -> int:
         numbers = self.numbers(tag)
@@ -107,25 +135,6 @@ class TiffReader:
             starts, lengths = self.numbers(offsets), self.numbers(counts)
             if any(start + length > len(self._structure.data) for start, length in zip(starts, lengths, strict=False)):
                 raise ValueError("samples lie beyond the end of the file")
-
-
-def _raw_kind(structure: TiffStructure, pages: Sequence[Directory]) -> str | None:
-    page = pages[0]
-    places = structure.numbers(page.entries.get(_SUB_DIRECTORIES))[:_MAX_BESIDE]
-    beside = [structure.directory(at) for at in places if isinstance(at, int)]
-    for one in (*pages[:_MAX_BESIDE], *(found for found in beside if found)):
-        if _DNG_VERSION in one.entries:
-            return "camera RAW (DNG)"
-        # What a sensor saw, before it is made into colours, makes a RAW of whatever else the file holds.
-        compression = structure.numbers(one.entries.get(_COMPRESSION))[:1]
-        photometric = structure.numbers(one.entries.get(_PHOTOMETRIC))[:1]
-        if _RAW_COMPRESSIONS.intersection(compression) or _RAW_PHOTOMETRICS.intersection(photometric):
-            return "camera RAW"
-    reduced = structure.numbers(page.entries.get(_SUBFILE_TYPE))[:1] == (1,)
-    maker = structure.text(page.entries.get(_MAKE)).casefold()
-    if reduced and _SUB_DIRECTORIES in page.entries and maker.startswith(_RAW_MAKERS):
-        return f"camera RAW ({maker.split(' ')[0].capitalize()})"
-    return None
 
 
 def _cleaned(structure: TiffStructure, page: Directory) -> bytes:

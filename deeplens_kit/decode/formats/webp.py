@@ -33,7 +33,7 @@ class WebpReader:
         self._data = data
         end = 8 + int.from_bytes(data[4:8], "little")
         if end > len(data):
-            raise ValueError("is cut off")
+            raise ValueError("the file is cut off")
         self._chunks = list(_chunks(data, 12, end))
         if not self._chunks or self._chunks[0][0] not in (_LOSSY, _LOSSLESS, _EXTENDED):
             raise ValueError("starts with no picture chunk")

@@ -1,0 +1,55 @@
+"""What a listing alone changes in the catalog: hard links, and folders that cannot be listed.
+
+Takes the result of a scan, writes rows; must not read a file.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import polars as pl
+
+from deeplens_kit.catalog import CatalogBatch
+from deeplens_kit.ledger import Location
+from deeplens_kit.pipeline.scan import ScanResult
+from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES
+
+__all__ = ["record_problems", "relink"]
+
+
+def relink(workspace: Workspace, location: Location, found: ScanResult, run_id: str) -> None:
+    """Objects whose hard links changed get their rows anew; their content is the same, so none is read."""
+    if found.relinked.is_empty():
+        return
+    links = found.relinked.select("path", "link_id", "link_count")
+    rows = workspace.catalog.objects(location.location_id).drop("link_id", "link_count").join(links, on="path")
+    objects = OBJECTS.check(rows.with_columns(run_id=pl.lit(run_id)))
+    workspace.catalog.write_batch(CatalogBatch(objects, PICTURES.empty(), FAILURES.empty(), [], {}))
+
+
+def record_problems(workspace: Workspace, location: Location, found: ScanResult, run_id: str) -> None:
+    """Folders that cannot be listed are rows in `failures`, until they can."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            # With '/' at the end also where it is a file: its object may have a failure of its own.
+            "object_id": f"{location.location_id}/{problem.path.rstrip('/')}/",
+            "location_id": location.location_id,
+            "path": problem.path,
+            "size_bytes": None,
+            "digest": None,
+            "stage": "list",
+            "decode_spec": None,
+            "code": problem.code,
+            "message": problem.message,
+            "failed_at": now,
+            "run_id": run_id,
+        }
+        for problem in found.problems
+    ]
+    before = workspace.catalog.failures(location.location_id).filter(pl.col("stage") == "list")["object_id"]
+    cleared = sorted(set(before) - {str(row["object_id"]) for row in rows})
+    if rows or cleared:
+        failures = pl.DataFrame(rows, schema=FAILURES.polars)
+        workspace.catalog.write_batch(CatalogBatch(OBJECTS.empty(), PICTURES.empty(), failures, cleared, {}))
