@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -52,7 +53,13 @@ def saved(path: Path, kind: str, name: str = "coffee") -> Path:
 
 def decoders() -> list[psutil.Process]:
     """The decoders of this process; other tests may have left servers beside them."""
-    return [child for child in psutil.Process().children() if "isolation.child" in " ".join(child.cmdline())]
+    found = []
+    for child in psutil.Process().children():
+        # One that was killed a moment ago has no command any more.
+        with contextlib.suppress(psutil.Error):
+            if "isolation.child" in " ".join(child.cmdline()):
+                found.append(child)
+    return found
 
 
 def failures(workspace: Workspace) -> dict[str, str]:

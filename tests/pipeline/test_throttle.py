@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import threading
 import time
@@ -93,8 +94,10 @@ def test_threads_and_decoders_of_a_run_step_back_and_its_caller_does_not(
     def watched(*arguments: Any) -> Any:
         found = analyse(*arguments)
         threads.add(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
-        children = psutil.Process().children()
-        decoders.update(child.nice() for child in children if "isolation.child" in " ".join(child.cmdline()))
+        for child in psutil.Process().children():
+            with contextlib.suppress(psutil.Error):
+                if "isolation.child" in " ".join(child.cmdline()):
+                    decoders.add(child.nice())
         return found
 
     monkeypatch.setattr(location_run, "analyse", watched)
