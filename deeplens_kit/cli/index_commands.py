@@ -28,6 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["index", "retry"]
 
+_Names = Annotated[list[str] | None, typer.Argument(help="Locations; all of them by default.")]
+_Workers = Annotated[
+    int | None, typer.Option(min=0, help="Threads that decode; 0 for all cores. By default the setting.")
+]
+
 # Of ObjectError and what a listing meets: the errors' own codes.
 FAILURE_CODES = (
     "changed_while_read",
@@ -47,10 +52,8 @@ FAILURE_CODES = (
 
 def index(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Locations; all of them by default.")] = None,
-    workers: Annotated[
-        int | None, typer.Option(min=0, help="Threads that decode; 0 for all cores. By default the setting.")
-    ] = None,
+    names: _Names = None,
+    workers: _Workers = None,
     no_match: Annotated[bool, typer.Option("--no-match", help="Only index; find no pairs yet.")] = False,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Read failed files again, though they did not change.")
@@ -77,12 +80,12 @@ def index(
 
 def retry(
     context: typer.Context,
-    names: Annotated[list[str] | None, typer.Argument(help="Locations; all of them by default.")] = None,
+    names: _Names = None,
     code: Annotated[
         list[str] | None,
         typer.Option(metavar="CODE", help="Only what failed so, as `deeplens failures` has it; may come again."),
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Threads that decode; 0 for all cores.")] = None,
+    workers: _Workers = None,
     nice: Nice = None,
     memory_limit: MemoryLimit = None,
     io_limit: IoLimit = None,

@@ -34,6 +34,7 @@ __all__ = [
     "decode_picture",
     "decode_preview",
     "fitted",
+    "limit_message",
     "open_picture",
     "reduced",
     "translating",
@@ -136,7 +137,7 @@ def fitted(size: tuple[int, int], side_px: int) -> tuple[int, int]:
 def open_picture(data: bytes, settings: DecodeSettings) -> tuple[str, Reader, Header]:
     """The format of a file, a reader of it, and its header, held against the limits; raises as `decode_picture`."""
     if len(data) > settings.max_bytes:
-        raise LimitExceededError(_limit_message("bytes", len(data), settings.max_bytes))
+        raise LimitExceededError(limit_message("bytes", len(data), settings.max_bytes))
     format_name = require_format(data)
     with translating(format_name):
         reader = reader_for(format_name, data)
@@ -154,10 +155,11 @@ def _check_limits(header: Header, settings: DecodeSettings) -> None:
         ("frames", header.frames, settings.max_frames),
     ):
         if found > allowed:
-            raise LimitExceededError(_limit_message(unit, found, allowed))
+            raise LimitExceededError(limit_message(unit, found, allowed))
 
 
-def _limit_message(unit: str, found: int, allowed: int) -> str:
+def limit_message(unit: str, found: int, allowed: int) -> str:
+    """What is said of a file above a limit: `unit` is the name of the limit without `max_`."""
     return (
         f"The file has {found:,} {unit}; decode.max_{unit} allows {allowed:,}: raise it if you trust the file, and run "
         "`deeplens failures retry`."

@@ -10,6 +10,8 @@ import skimage.data
 from cli_process import Deeplens, in_process
 from PIL import Image
 
+from deeplens_kit import errors
+from deeplens_kit.cli.index_commands import FAILURE_CODES
 from deeplens_kit.pipeline import Workspace, add_location, index
 
 
@@ -91,3 +93,8 @@ def test_a_run_that_is_held_back_does_the_same(library: Path) -> None:
     )
     assert done.code == 0, done.err
     assert done.json["summary"]["failures"] == 5
+
+
+def test_every_code_of_a_file_can_be_asked_for() -> None:
+    kinds = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.ObjectError)]
+    assert set(FAILURE_CODES) == {kind.code for kind in kinds} - {errors.ObjectError.code} | {"empty"}

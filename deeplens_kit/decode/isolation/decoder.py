@@ -20,7 +20,7 @@ from deeplens_kit.decode.isolation.framing import Block, Message
 from deeplens_kit.decode.isolation.jobs import Job, read_array, read_converted, read_picture, read_tags_of_file
 from deeplens_kit.decode.isolation.process import DecoderEndedError
 from deeplens_kit.decode.isolation.shelf import put_back, take
-from deeplens_kit.decode.picture import THUMBNAIL_SIDE_PX, DecodedPicture
+from deeplens_kit.decode.picture import THUMBNAIL_SIDE_PX, DecodedPicture, limit_message
 from deeplens_kit.errors import (
     CorruptPictureError,
     DecoderCrashedError,
@@ -117,9 +117,7 @@ class IsolatedDecoder:
             DecoderUnavailableError: No decoder can be started.
         """
         if len(data) > self.settings.max_bytes:
-            raise LimitExceededError(
-                f"The file has {len(data):,} bytes; decode.max_bytes allows {self.settings.max_bytes:,}."
-            )
+            raise LimitExceededError(limit_message("bytes", len(data), self.settings.max_bytes))
         for tried in range(1, _MOST_TRIES + 1):
             process = take(self.niceness, fresh=tried > 1)
             fresh = process.jobs == 0

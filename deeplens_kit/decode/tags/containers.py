@@ -9,10 +9,11 @@ from __future__ import annotations
 import binascii
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import islice
 
-from deeplens_kit.decode.formats.boxes import find_exif_item, item_facts
+from deeplens_kit.decode.formats.boxes import boxes_of, find_exif_item, item_facts
 from deeplens_kit.decode.tags.iptc import (
     EXIF_RESOURCE,
     ICC_RESOURCE,
@@ -243,7 +244,7 @@ def _items(data: bytes, blocks: Blocks) -> None:
 
 def _boxes(data: bytes, blocks: Blocks) -> None:
     """Boxes of JPEG XL (ISO/IEC 18181-2) and JPEG 2000 (ISO/IEC 15444-1), both at the top level."""
-    for kind, start, end in _top_boxes(data):
+    for kind, start, end in islice(boxes_of(data), _MAX_CHUNKS):
         if kind == b"Exif":
             blocks.exif.append(data[start + 4 + int.from_bytes(data[start : start + 4], "big") : end])
         elif kind == b"xml ":
@@ -256,19 +257,6 @@ def _boxes(data: bytes, blocks: Blocks) -> None:
             known = _JP2_UUIDS.get(data[start : start + 16])
             if known:
                 getattr(blocks, known).append(data[start + 16 : end])
-
-
-def _top_boxes(data: bytes) -> Iterator[tuple[bytes, int, int]]:
-    at = 0
-    for _ in range(_MAX_CHUNKS):
-        size, kind, body = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8], at + 8
-        if size == 1:
-            size, body = int.from_bytes(data[at + 8 : at + 16], "big"), at + 16
-        end = len(data) if size == 0 else at + size
-        if len(kind) < 4 or end > len(data) or end < body:
-            return
-        yield kind, body, end
-        at = end
 
 
 def _fuji(data: bytes, blocks: Blocks) -> None:
