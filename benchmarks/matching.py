@@ -214,7 +214,8 @@ def random_library(count: int, seed: int) -> tuple[pl.DataFrame, pl.DataFrame, p
     objects = pl.DataFrame({"digest": digests.gather(holder)}).with_columns(
         location_id=pl.lit("disk"), path=pl.int_range(pl.len()).cast(pl.String), size_bytes=pl.lit(1_000_000, pl.Int64),
         change_token=pl.lit(""), modified_at=pl.lit(datetime(2024, 1, 1, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")),
-        link_id=pl.lit(None, pl.String), link_count=pl.lit(1, pl.Int32), identity_basis=pl.lit("read"),
+        link_id=pl.lit(None, pl.String), link_count=pl.lit(1, pl.Int32), checksum=pl.lit(None, pl.String),
+        storage_class=pl.lit(None, pl.String), identity_basis=pl.lit("read"),
         outcome=pl.lit("indexed"), run_id=pl.lit("r"),
     ).with_columns(object_id="path")  # fmt: skip
     left = np.repeat(np.arange(count), PAIRS_PER_PICTURE)

@@ -222,7 +222,8 @@ def _batch(
         location_id=pl.lit(location_id), path=pl.format("{}/{}.jpg", pl.lit(first), pl.int_range(pl.len())),
         size_bytes=pictures["size_bytes"].gather(holder), change_token=pl.lit(""),
         modified_at=pl.lit(datetime(2024, 1, 1, tzinfo=UTC)).cast(pl.Datetime("us", "UTC")),
-        link_id=pl.lit(None, pl.String), link_count=pl.lit(1, pl.Int32), identity_basis=pl.lit("read"),
+        link_id=pl.lit(None, pl.String), link_count=pl.lit(1, pl.Int32), checksum=pl.lit(None, pl.String),
+        storage_class=pl.lit(None, pl.String), identity_basis=pl.lit("read"),
         outcome=pl.lit("indexed"), run_id=pl.lit("made"),
     ).with_columns(object_id=pl.concat_str("location_id", pl.lit("/"), "path"))  # fmt: skip
     vectors = {spec: (digests.to_list(), _vectors(size, random))}

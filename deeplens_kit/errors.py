@@ -6,14 +6,16 @@ happened, to which value, what is allowed and what to do next, in one line witho
 
     DeepLensError                    exit 1
     ├── SettingsError                exit 2   a setting, option or argument that is not allowed
-    │   └── UnknownNameError         exit 2   a name that does not exist, with the nearest that does
+    │   ├── UnknownNameError         exit 2   a name that does not exist, with the nearest that does
+    │   └── CredentialMissingError   exit 2   a credential is not where its reference says
     ├── WorkspaceError               exit 3   the workspace cannot be used
     │   ├── WorkspaceMissingError    exit 3   no workspace.toml there
     │   ├── WorkspaceSchemaError     exit 3   older (run `deeplens upgrade`) or newer than this version
     │   └── StoreFullError           exit 3   no space left, or a quota reached
     ├── LocationError                exit 4   a location cannot be used at all
     │   ├── LocationUnavailableError exit 4   cannot be reached or listed
-    │   └── LocationEmptiedError     exit 4   lists empty where it held objects
+    │   ├── LocationEmptiedError     exit 4   lists empty where it held objects
+    │   └── LocationReadOnlyError    exit 4   not opened for what was asked, or its kind cannot do it
     ├── LeaseHeldError               exit 5   another run works on this location
     ├── ObjectError                  exit 1   one stored file; becomes a row in `failures`
     │   ├── ObjectUnreadableError             the bytes cannot be had
@@ -21,6 +23,7 @@ happened, to which value, what is allowed and what to do next, in one line witho
     │   │   └── ObjectGoneError               it is no longer there
     │   ├── PlaceholderError                  a cloud client keeps only its name here
     │   ├── ObjectChangedError                it changed while it was read
+    │   ├── ObjectExistsError                 something has the name already
     │   ├── UnsupportedFormatError            not a picture format that is read
     │   │   └── NotAPictureError              not a picture, drawing or video at all
     │   ├── CorruptPictureError               the decoder gave up
@@ -44,6 +47,7 @@ from collections.abc import Iterable
 
 __all__ = [
     "CorruptPictureError",
+    "CredentialMissingError",
     "DecodeTimeoutError",
     "DecoderCrashedError",
     "DecoderUnavailableError",
@@ -55,12 +59,14 @@ __all__ = [
     "LinkRefusedError",
     "LocationEmptiedError",
     "LocationError",
+    "LocationReadOnlyError",
     "LocationUnavailableError",
     "ModelCorruptError",
     "ModelUnavailableError",
     "NotAPictureError",
     "ObjectChangedError",
     "ObjectError",
+    "ObjectExistsError",
     "ObjectForbiddenError",
     "ObjectGoneError",
     "ObjectUnreadableError",
@@ -84,11 +90,13 @@ class DeepLensError(Exception):
         code: Stable name of the kind of error.
         exit_code: What a command ends with.
         reports: What work over several locations had done before or besides; set by whoever did it.
+        others: What else went wrong at other locations; set as `reports`.
     """
 
     code = "error"
     exit_code = 1
     reports: tuple[object, ...] = ()
+    others: tuple[DeepLensError, ...] = ()
 
     def _render_traceback_(self) -> list[str]:
         """What a notebook shows in place of a traceback: the message says what to do."""
@@ -117,11 +125,28 @@ class UnknownNameError(SettingsError):
 
     def __init__(self, kind: str, name: str, known: Iterable[str], *, advice: str = "") -> None:
         names = list(known)
-        self.kind, self.name, self.known = kind, name, tuple(sorted(names))
+        self.kind, self.name, self.known, self.advice = kind, name, tuple(sorted(names)), advice
         near = names if advice else difflib.get_close_matches(name, self.known, n=1, cutoff=0.5)
         hint = f"did you mean {' or '.join(map(repr, near))}?" if near else advice
         hint = hint or f"known: {', '.join(self.known) or 'none yet'}."
         super().__init__(f"There is no {kind} named {name!r}; {hint}")
+
+
+class CredentialMissingError(SettingsError):
+    """A credential is not where its reference says.
+
+    Args:
+        reference: The reference as it was written, for example "${NAME}".
+        looked: What was found where it was looked for, without "." at the end.
+        advice: What to do next, without "." at the end.
+        passing: It may be the circumstances (a server that does not answer): another try may go well.
+    """
+
+    code = "credential_missing"
+
+    def __init__(self, reference: str, looked: str, advice: str, *, passing: bool = False) -> None:
+        self.reference, self.passing = reference, passing
+        super().__init__(f"There is no credential for {reference}: {looked}; {advice}.")
 
 
 class WorkspaceError(DeepLensError):
@@ -179,6 +204,12 @@ class LocationEmptiedError(LocationError):
     """A location lists empty where it held objects; nothing is marked as gone."""
 
     code = "location_emptied"
+
+
+class LocationReadOnlyError(LocationError):
+    """A location is not opened for what was asked (option `permissions`), or its kind of storage cannot do it."""
+
+    code = "location_read_only"
 
 
 class LeaseHeldError(DeepLensError):
@@ -241,6 +272,12 @@ class ObjectChangedError(ObjectError):
     """An object changed while it was read."""
 
     code = "changed_while_read"
+
+
+class ObjectExistsError(ObjectError):
+    """Something has the name already; what has it is as it was."""
+
+    code = "exists"
 
 
 class UnsupportedFormatError(ObjectError):

@@ -22,7 +22,9 @@ __all__ = [
     "DecodeSettings",
     "FeatureSettings",
     "IndexSettings",
+    "IngestSettings",
     "MatchSettings",
+    "WatchSettings",
     "WorkspaceSettings",
     "default_workspace_settings",
     "load_workspace_settings",
@@ -164,6 +166,55 @@ class MatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class IngestSettings:
+    """What is taken in by `deeplens ingest`.
+
+    Attributes:
+        scanner: What looks at each content before it is stored: empty for nothing, "clamd:/path/to/socket" or
+            "clamd:tcp://HOST:PORT".
+        scanner_away: What becomes of a content that it cannot look at: "refuse", or "warn" and store it.
+        max_bytes: Of a file, link or standard input, inclusive; `decode.max_bytes` holds besides.
+        url_seconds: How long fetching a link may take.
+    """
+
+    scanner: str = ""
+    scanner_away: str = "refuse"
+    max_bytes: int = 512 * 2**20
+    url_seconds: float = 20.0
+
+    def __post_init__(self) -> None:
+        if self.scanner_away not in ("refuse", "warn"):
+            raise SettingsError(
+                f"Setting 'ingest.scanner_away' is {self.scanner_away!r}; it must be 'refuse' or 'warn'."
+            )
+        address = self.scanner.removeprefix("clamd:")
+        if self.scanner and (address == self.scanner or not address.startswith(("/", "tcp://"))):
+            raise SettingsError(
+                f"Setting 'ingest.scanner' is {self.scanner!r}; it must be empty, 'clamd:/path/to/socket' or "
+                "'clamd:tcp://HOST:PORT'."
+            )
+        _at_least("ingest", self, max_bytes=1, url_seconds=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class WatchSettings:
+    """How locations are watched, and who is told; what is said on the command line comes first.
+
+    Attributes:
+        interval_seconds: From one scan of a location to the next; events of a folder come in between.
+        batch_seconds: New copies of so long a time are told of in one message; 0 for a message after each round.
+        notify: Addresses that are told, as `--notify` takes them; credentials in them are references.
+    """
+
+    interval_seconds: float = 900.0
+    batch_seconds: float = 60.0
+    notify: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _at_least("watch", self, interval_seconds=1.0, batch_seconds=0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """Where the stores of a workspace are, and the settings of each stage.
 
@@ -180,6 +231,8 @@ class WorkspaceSettings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
     match: MatchSettings = field(default_factory=MatchSettings)
+    ingest: IngestSettings = field(default_factory=IngestSettings)
+    watch: WatchSettings = field(default_factory=WatchSettings)
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -187,6 +240,8 @@ _SECTIONS: dict[str, type[Any]] = {
     "features": FeatureSettings,
     "index": IndexSettings,
     "match": MatchSettings,
+    "ingest": IngestSettings,
+    "watch": WatchSettings,
 }
 _STORES = ("catalog_url", "ledger_url", "cache_dir")
 

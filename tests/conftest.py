@@ -14,6 +14,8 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+pytest_plugins = ["tests.servers.fixtures", "tests.leak_guard"]
+
 # Machines of CI are slow and shared: a deadline per example would fail for reasons that are not the code's.
 settings.register_profile("deeplens", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("deeplens")
@@ -24,6 +26,18 @@ def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the tests may have a workspace of their own, which no test may touch."""
     for name in ("DEEPLENS_WORKSPACE",):
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _no_secrets_of_another_test() -> Iterator[None]:
+    """What one test had masked must not be masked in the texts of the next."""
+    from deeplens_kit.telemetry import redaction
+
+    names = ("_values", "_registered", "_registered_base64")
+    before = {name: getattr(redaction, name) for name in names}
+    yield
+    for name, values in before.items():
+        setattr(redaction, name, values)
 
 
 @pytest.fixture(scope="session")

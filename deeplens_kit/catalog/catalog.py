@@ -31,7 +31,8 @@ __all__ = ["KEEP_OLD_VERSIONS", "SCHEMA_VERSION", "Catalog"]
 # 4: transform and view_pdq of pairs.
 # 5: metadata; icc_name, dated_at, taken_at_utc, taken_at_origin and auxiliary of pictures; decode_spec of failures; one
 # outcome for each way in which an object ends.
-SCHEMA_VERSION = 5
+# 6: checksum and storage_class of objects.
+SCHEMA_VERSION = 6
 # A reader that opened a version before a compaction may go on reading it for this long.
 KEEP_OLD_VERSIONS = timedelta(hours=1)
 

@@ -61,6 +61,19 @@ class CatalogReader:
         with translated("read", self.url):
             return self._frame("objects", _columns(OBJECTS, columns), _of_location(location_id))
 
+    def objects_of(self, digests: Sequence[str], columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """Objects with these contents, whatever became of them, in no particular order.
+
+        Args:
+            digests: SHA-256 of the contents.
+            columns: As for `objects`.
+        """
+        asked = pl.Series("digest", list(digests), pl.String).unique()
+        wanted = _columns(OBJECTS, columns)
+        with translated("read", self.url):
+            rows = self._frame("objects", list(dict.fromkeys([*wanted, "digest"])), one_of("digest", asked))
+        return rows.filter(pl.col("digest").is_in(asked.implode())).select(wanted)
+
     def object_at(self, location_id: str, path: str) -> dict[str, Any] | None:
         """The row of the object at a path, by column; None where there is none."""
         where = f"object_id = {quoted(f'{location_id}/{path}')}"

@@ -21,12 +21,16 @@ from deeplens_kit.cli import (
     explain_command,
     finding_commands,
     index_commands,
+    ingest_command,
     location_commands,
     metadata_command,
+    notes_commands,
+    prices_command,
     report_commands,
     search_command,
     serve_command,
     status_commands,
+    watch_command,
     workspace_commands,
 )
 from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, Invocation
@@ -44,15 +48,20 @@ _ORDER = (
     "init",
     "locations",
     "index",
+    "ingest",
+    "watch",
     "status",
     "failures",
     "duplicates",
     "savings",
+    "prices",
     "pairs",
     "search",
     "compare",
     "explain",
     "metadata",
+    "tag",
+    "collections",
     "convert",
     "report",
     "serve",
@@ -164,6 +173,16 @@ def _catalog(context: typer.Context) -> None:
         _help(context)
 
 
+prices = _group("prices")
+
+
+@prices.callback()
+def _prices(context: typer.Context) -> None:
+    """Say what storage costs: a price book to fill in, and what it says of your locations."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
 report = _group("report")
 
 
@@ -184,9 +203,16 @@ _add(
     locations, location_commands.add, "add",
     "deeplens locations add pics ./pictures",
     "deeplens locations add share /mnt/share --option 'exclude=*.tmp' --option hidden=true",
+    "deeplens locations add cloud s3://bucket/photos --option profile=pictures",
 )  # fmt: skip
+_add(locations, location_commands.list_kinds, "kinds", "deeplens locations kinds", "deeplens locations kinds s3")
 _add(locations, location_commands.list_all, "list", "deeplens locations list", "deeplens locations list --json")
 _add(locations, location_commands.check, "check", "deeplens locations check", "deeplens locations check pics")
+_add(
+    locations, location_commands.change, "set",
+    "deeplens locations set pics --option permissions=create",
+    "deeplens locations set pics --default exclude",
+)  # fmt: skip
 _add(locations, location_commands.rename, "rename", "deeplens locations rename pics pictures")
 _add(locations, location_commands.deactivate, "deactivate", "deeplens locations deactivate pics")
 _add(locations, location_commands.activate, "activate", "deeplens locations activate pics")
@@ -194,8 +220,22 @@ _add(
     app, index_commands.index, "index",
     "deeplens index",
     "deeplens index pics --workers 4",
+    "deeplens index --estimate",
+    "deeplens index cloud --budget 10GB",
     "deeplens index --nice 10 --memory-limit 2GB --io-limit 20MB",
     "deeplens --log-format json index --json",
+)  # fmt: skip
+_add(
+    app, ingest_command.ingest, "ingest",
+    "deeplens ingest holiday/*.jpg --to archive --collection holiday --tag sea",
+    "deeplens ingest https://example.org/picture.jpg --to archive",
+    "cat scan.png | deeplens ingest - --to archive --name scan.png --template '{name}.{ext}'",
+)  # fmt: skip
+_add(
+    app, watch_command.watch, "watch",
+    "deeplens watch",
+    "deeplens watch share --every 1h --notify-after 10m",
+    "deeplens watch --notify 'https://hooks.example.org/pictures?secret=${HOOK_SECRET}'",
 )  # fmt: skip
 _add(app, status_commands.status, "status", "deeplens status", "deeplens status --verbose")
 failures = _group("failures")
@@ -220,6 +260,13 @@ _add(
     "deeplens duplicates --tier bytes --csv duplicates.csv",
 )  # fmt: skip
 _add(app, finding_commands.savings, "savings", "deeplens savings", "deeplens savings --json")
+app.add_typer(prices)
+_add(prices, prices_command.example, "example", "deeplens prices example")
+_add(
+    prices, prices_command.check, "check",
+    "deeplens prices check",
+    "deeplens prices check new-prices.yaml --json",
+)  # fmt: skip
 _add(
     app, search_command.search, "search",
     "deeplens search --image picture.jpg",
@@ -243,6 +290,17 @@ _add(
     "deeplens metadata ./photos/cover.jpg",
     "deeplens metadata share:photos/cover.jpg --show-private",
 )  # fmt: skip
+_add(
+    app, notes_commands.tag, "tag",
+    "deeplens tag archive:2026/11/cover.jpg --tag cover --collection books",
+    "deeplens tag archive:2026/11/cover.jpg",
+)  # fmt: skip
+collections = _group("collections")
+collections.callback(epilog=_examples("deeplens collections", "deeplens collections --json"))(
+    notes_commands.collections
+)
+app.add_typer(collections)
+_add(collections, notes_commands.add_collection, "add", "deeplens collections add holiday --description 'By the sea'")
 _add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
 app.add_typer(report)
 _add(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -29,7 +30,7 @@ from deeplens_kit.cli.location_commands import NO_LOCATIONS
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
 from deeplens_kit.cli.withheld import related_rows, withheld_rows, withheld_sheet
-from deeplens_kit.reporting.words import format_bytes, format_count, format_score, plural
+from deeplens_kit.reporting.words import format_bytes, format_count, format_money, format_score, plural
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +42,7 @@ __all__ = ["duplicates", "pairs", "savings"]
 
 _SHOWN_PAIRS = 50
 _SHOWN_GROUPS = 20
+_HOW_TO_PRICE = "In money: put a price book beside workspace.toml; `deeplens prices example` prints one to fill in."
 
 
 def pairs(
@@ -339,7 +341,10 @@ def savings(context: typer.Context, tier: ProposedTier = None, as_json: Json = F
     rows = numbers.rows
 
     def show() -> Sheet:
-        columns = (Column("location"), Column("tier"), *(Column(n, "right") for n in ("files", "size", "can be freed")))
+        right = ["files", "size", "can be freed"]
+        if numbers.money is not None:
+            right += [f"{numbers.money.currency} a month", f"{numbers.money.currency} once"]
+        columns = (Column("location"), Column("tier"), *(Column(heading, "right") for heading in right))
         lines = [
             (
                 shown(row["location"]),
@@ -347,13 +352,19 @@ def savings(context: typer.Context, tier: ProposedTier = None, as_json: Json = F
                 format_count(row["objects"]),
                 format_bytes(row["gross_bytes"]),
                 format_bytes(row["realisable_bytes"]),
+                *(_money(row[name]) for name in ("money_per_month", "money_once") if name in row),
             )
             for row in rows.iter_rows(named=True)
         ]
         return Sheet(columns, lines, empty)
 
     say_notes(notes)
-    give(Answer("savings", rows, show, numbers.summary, numbers.lines), as_json=as_json, csv=csv)
+    closing = [*numbers.lines, *([_HOW_TO_PRICE] if rows.height and numbers.money is None else [])]
+    give(Answer("savings", rows, show, numbers.summary, closing), as_json=as_json, csv=csv)
+
+
+def _money(exact: str | None) -> str:
+    return "no price" if exact is None else format_money(Decimal(exact))
 
 
 def _when_empty(workspace: Workspace, nothing: str) -> str:

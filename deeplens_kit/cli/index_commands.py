@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
+from deeplens_kit.cli.estimate_answer import estimate_only
 from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.location_commands import no_active_location
+from deeplens_kit.cli.sizes import given_budget
 from deeplens_kit.cli.stopping import stop_on_signals
 from deeplens_kit.cli.tables import Column, Sheet
 from deeplens_kit.cli.throttle_options import IoLimit, MemoryLimit, Nice, throttle_of
-from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationError, UnknownNameError
+from deeplens_kit.errors import DeepLensError, Interrupted, SettingsError, UnknownNameError
 from deeplens_kit.reporting.index_summary import HEADINGS, IndexSummary
 from deeplens_kit.views.index_progress import progress_listener
 
@@ -66,6 +68,20 @@ def index(
             "known of them is removed. First make sure that it is mounted.",
         ),
     ] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option(
+            "--estimate",
+            help="Read nothing: say what would be read, how long it would take and cost.",
+        ),
+    ] = False,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="AMOUNT",
+            help="Read no more over networks, for example 10GB or, by the price book, 5EUR; the next run goes on.",
+        ),
+    ] = None,
     nice: Nice = None,
     memory_limit: MemoryLimit = None,
     io_limit: IoLimit = None,
@@ -74,7 +90,13 @@ def index(
 ) -> None:
     """Read what is new or changed at the locations, and find what is alike. Ctrl-C stops cleanly."""
     check_outputs(csv)
-    options = {"workers": workers, "and_match": not no_match, "accept_gone": accept_gone, "retry_failed": retry_failed}
+    if estimate and budget is not None:
+        raise SettingsError("--estimate reads nothing, so that --budget has nothing to hold; give one of them.")
+    if estimate:
+        estimate_only(context, names, retry_failed=retry_failed, as_json=as_json, csv=csv)
+        return
+    options: dict[str, Any] = {"workers": workers, "and_match": not no_match, "accept_gone": accept_gone}
+    options |= {"retry_failed": retry_failed, "budget": given_budget("--budget", budget)}
     _run(context, names, options, throttle_of(nice, memory_limit, io_limit), as_json=as_json, csv=csv)
 
 
@@ -131,11 +153,13 @@ def _run(
             except DeepLensError as error:
                 # One bad location does not hide what was done at the others.
                 reports = list(getattr(error, "reports", ()))
-                if not reports:
+                if not (reports or error.others or as_json):
                     raise
                 failed = error
         empty = no_active_location(workspace)
-    matched = not no_match and (failed is None or isinstance(failed, LocationError | LeaseHeldError))
+    matched = not no_match and (failed is None or bool(failed.others or reports))
+    if isinstance(failed, Interrupted):
+        matched = False
     told = IndexSummary(reports, failures_at="`deeplens failures`", when_empty=empty, match=found[0] if found else None)
     give(_index_answer(told, matched=matched, failed=failed), as_json=as_json, csv=csv)
     if failed is not None:
@@ -152,9 +176,12 @@ def _index_answer(told: IndexSummary, *, matched: bool, failed: DeepLensError | 
         "matched": matched,
         "pairs": asdict(told.match) if told.match else None,
     }
+    closing = told.lines
     if failed is not None:
         summary["error"] = {"code": failed.code, "message": redact(str(failed))}
-    closing = told.lines
+        summary["errors"] = [{"code": item.code, "message": redact(str(item))} for item in (failed, *failed.others)]
+        # The last is the line that ends the command.
+        closing += [redact(str(item)) for item in failed.others]
     if told.reports and failed is None:
         closing.append(_next_line(totals, matched))
     return Answer("index", told.frame, lambda: _index_sheet(told), summary, closing)

@@ -1,4 +1,4 @@
-"""Commands for locations: add, list, check, rename, activate, deactivate.
+"""Commands for locations: add, list, check, set, rename, activate, deactivate, and the kinds that there are.
 
 Takes arguments, gives answers; must not list or read a location's files.
 """
@@ -6,29 +6,45 @@ Takes arguments, gives answers; must not list or read a location's files.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.tables import Column, Sheet, display_url, shown
-from deeplens_kit.errors import LocationUnavailableError, SettingsError
+from deeplens_kit.errors import LocationUnavailableError, UnknownNameError
+from deeplens_kit.reporting.words import format_bytes
 
 if TYPE_CHECKING:
     from deeplens_kit.ledger import Location
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["NO_LOCATIONS", "activate", "add", "check", "deactivate", "list_all", "no_active_location", "rename"]
-
-# Options that hold several values, one --option each.
-_GLOBS = ("include", "exclude")
+__all__ = [
+    "NO_LOCATIONS",
+    "activate",
+    "add",
+    "change",
+    "check",
+    "deactivate",
+    "list_all",
+    "list_kinds",
+    "no_active_location",
+    "rename",
+]
 
 NO_LOCATIONS = "No locations yet; add one with `deeplens locations add NAME FOLDER`."
+_SKEW_SECONDS = 5  # less is the way of the answer
 _NONE_ACTIVE = "Every location is deactivated; `deeplens locations activate NAME` takes one in again."
 
 _Name = Annotated[str, typer.Argument(help="The location.", show_default=False)]
+_Option = Annotated[
+    list[str] | None,
+    typer.Option(metavar="KEY=VALUE", help="An option of its kind; may come several times, as exclude=*.tmp may."),
+]
 
 
 def no_active_location(workspace: Workspace) -> str:
@@ -39,22 +55,26 @@ def no_active_location(workspace: Workspace) -> str:
 def add(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="What to call it.", show_default=False)],
-    url: Annotated[str, typer.Argument(metavar="URL", help="A folder, or a file:// URL.", show_default=False)],
-    option: Annotated[
-        list[str] | None,
-        typer.Option(metavar="KEY=VALUE", help="An option of the storage: include, exclude (globs), hidden (true)."),
-    ] = None,
+    url: Annotated[
+        str,
+        typer.Argument(
+            metavar="URL", help="A folder, or a URL as `deeplens locations kinds` shows them.", show_default=False
+        ),
+    ],
+    option: _Option = None,
     anyway: Annotated[bool, typer.Option("--anyway", help="Add it though it cannot be reached now.")] = False,
+    inactive: Annotated[bool, typer.Option("--inactive", help="Keep it, but leave it out of runs for now.")] = False,
     as_json: Json = False,
     csv: Csv = None,
 ) -> None:
-    """Add a folder under a name. It is read, never written."""
+    """Add a place under a name. It is read, never written, unless you open it with an option."""
     check_outputs(csv)
-    options = _options(option or [])
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.storage import given_options
 
-        location = pipeline.add_location(workspace, name, url, options, unreachable=anyway)
+        options = given_options(url, option or ())
+        location = pipeline.add_location(workspace, name, url, options, unreachable=anyway, active=not inactive)
     lines = [f"Added {shown(location.name)}: {display_url(location.url)}", "Next: deeplens index"]
     give(_one("locations add", location, lines), as_json=as_json, csv=csv)
 
@@ -81,6 +101,63 @@ def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> 
         return Sheet(headings, lines, NO_LOCATIONS)
 
     give(Answer("locations list", frame, show), as_json=as_json, csv=csv)
+
+
+def change(
+    context: typer.Context,
+    name: _Name,
+    option: _Option = None,
+    default: Annotated[
+        list[str] | None,
+        typer.Option("--default", metavar="KEY", help="Give an option its default again; may come several times."),
+    ] = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Change options of a location; what is not named stays. `--option permissions=create` opens it for new files."""
+    check_outputs(csv)
+    with opened(context, csv) as workspace:
+        from deeplens_kit import pipeline
+        from deeplens_kit.storage import given_options
+
+        given = given_options(workspace.ledger.location(name).url, option or ())
+        location = pipeline.change_location(workspace, name, given, without=default or ())
+    options = ", ".join(f"{key}={value}" for key, value in sorted(location.options.items())) or "only defaults"
+    give(_one("locations set", location, [f"{shown(name)} has these options now: {options}"]), as_json=as_json, csv=csv)
+
+
+def list_kinds(
+    name: Annotated[str | None, typer.Argument(metavar="[KIND]", help="A kind, with all of its options.")] = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Show the kinds of places that can be locations; with the name of one, its options."""
+    check_outputs(csv)
+    import polars as pl
+
+    from deeplens_kit.storage import describe_kinds
+
+    described = {kind.scheme: kind for kind in describe_kinds()}
+    if name is not None and name not in described:
+        raise UnknownNameError("kind of location", name, described)
+    chosen = [described[name]] if name else list(described.values())
+    rows = [
+        {"kind": kind.scheme, "url": kind.url, "title": kind.title, **asdict(option)}
+        for kind in chosen
+        for option in kind.options
+    ]
+    frame = pl.DataFrame(rows).rename({"name": "option"})
+
+    def show() -> Sheet:
+        if name is None:
+            headings = (Column("kind"), Column("url", fold=True), Column("what it is", fold=True))
+            return Sheet(headings, [(kind.scheme, kind.url, kind.title) for kind in chosen], "")
+        lines = [(item.name, item.takes, item.default, item.meaning) for item in described[name].options]
+        columns = (Column("option"), Column("takes", fold=True), Column("default"), Column("meaning", fold=True))
+        return Sheet(columns, lines, "")
+
+    closing = ["Options of one: deeplens locations kinds KIND"] if name is None else []
+    give(Answer("locations kinds", frame, show, closing=closing), as_json=as_json, csv=csv)
 
 
 def rename(
@@ -152,10 +229,11 @@ def check(
 
     def show() -> Sheet:
         lines = [
-            (shown(row["location"]), row["state"], row["message"] or display_url(row["url"]))
+            (shown(row["location"]), row["state"], _may(row), row["message"] or _told(row))
             for row in frame.iter_rows(named=True)
         ]
-        return Sheet((Column("location"), Column("state"), Column("", fold=True)), lines, NO_LOCATIONS)
+        headings = (Column("location"), Column("state"), Column("may"), Column("", fold=True))
+        return Sheet(headings, lines, NO_LOCATIONS)
 
     summary = {"locations": frame.height, "unusable": bad.height}
     give(Answer("locations check", frame, show, summary=summary), as_json=as_json, csv=csv)
@@ -166,15 +244,20 @@ def check(
         )
 
 
-def _options(given: list[str]) -> dict[str, object]:
-    """Options as `key=value`: globs gather in a list, true and false are truth values."""
-    options: dict[str, object] = {}
-    for item in given:
-        key, equals, text = item.partition("=")
-        if not equals or not key:
-            raise SettingsError(f"--option {item!r} is not allowed; write KEY=VALUE, for example exclude=*.tmp.")
-        if key in _GLOBS:
-            options[key] = [*options.get(key, ()), text]  # type: ignore[misc]
-        else:
-            options[key] = {"true": True, "false": False}.get(text, text)
-    return options
+def _may(row: Mapping[str, Any]) -> str:
+    """What a location lets us do, in words; what was not tried is not said."""
+    if row["state"] != "ok":
+        return ""
+    said = ["list", *(["read"] if row["may_read"] else []), *(["write"] if row["may_write"] else [])]
+    denied = [f"not {what}" for what in ("read", "write") if row[f"may_{what}"] is False]
+    return ", ".join(said + denied)
+
+
+def _told(row: Mapping[str, Any]) -> str:
+    """The address, and what the storage tells of itself."""
+    said = [display_url(row["url"])]
+    if row["free_bytes"] is not None and row["capacity_bytes"]:
+        said.append(f"{format_bytes(row['free_bytes'])} of {format_bytes(row['capacity_bytes'])} free")
+    if abs(row["clock_skew_seconds"] or 0) > _SKEW_SECONDS:
+        said.append(f"its clock is {row['clock_skew_seconds']:+.0f} s from ours")
+    return "; ".join([*said, *([row["remarks"]] if row["remarks"] else [])])

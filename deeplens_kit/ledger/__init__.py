@@ -13,20 +13,49 @@ if TYPE_CHECKING:
     from deeplens_kit.ledger.holder import current_holder
     from deeplens_kit.ledger.lease import Lease
     from deeplens_kit.ledger.ledger import Ledger
+    from deeplens_kit.ledger.locations import refuse_secrets
     from deeplens_kit.ledger.schema import SCHEMA_REVISION
-    from deeplens_kit.ledger.values import AuditEntry, Location, Run, RunState
+    from deeplens_kit.ledger.values import (
+        AuditEntry,
+        Collection,
+        Location,
+        NoteChange,
+        ObjectNote,
+        OutboxEvent,
+        Run,
+        RunState,
+    )
 
-__all__ = ["SCHEMA_REVISION", "AuditEntry", "Lease", "Ledger", "Location", "Run", "RunState", "current_holder"]
+__all__ = [
+    "SCHEMA_REVISION",
+    "AuditEntry",
+    "Collection",
+    "Lease",
+    "Ledger",
+    "Location",
+    "NoteChange",
+    "ObjectNote",
+    "OutboxEvent",
+    "Run",
+    "RunState",
+    "current_holder",
+    "refuse_secrets",
+]
 
 _HOMES = {
     "SCHEMA_REVISION": "schema",
     "AuditEntry": "values",
+    "Collection": "values",
     "Lease": "lease",
     "Ledger": "ledger",
     "Location": "values",
+    "NoteChange": "values",
+    "ObjectNote": "values",
+    "OutboxEvent": "values",
     "Run": "values",
     "RunState": "values",
     "current_holder": "holder",
+    "refuse_secrets": "locations",
 }
 
 

@@ -7,6 +7,7 @@ table, from one snapshot. A copy gets its name only when it is whole.
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sqlite3
@@ -69,6 +70,8 @@ def _export(engine: Engine, target: Path) -> Path:
 def _plain(value: object) -> str:
     if isinstance(value, date | datetime):
         return value.isoformat()
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
     raise TypeError(f"the ledger holds a {type(value).__name__}, which the export does not know")
 
 

@@ -1,4 +1,4 @@
-"""The ledger: locations and runs, who works on what, and who changed it.
+"""The ledger: locations, runs and notes, who works on what, and who changed it.
 
 Takes names, settings and figures and gives frozen values; must not read users' files or know of the catalog. Every
 method is one transaction. SQLite by default, PostgreSQL for a team: the same code.
@@ -6,7 +6,7 @@ method is one transaction. SQLite by default, PostgreSQL for a team: the same co
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -18,6 +18,8 @@ from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, WorkspaceError
 from deeplens_kit.ledger import locations as location_rows
+from deeplens_kit.ledger import notes as note_rows
+from deeplens_kit.ledger import outbox as outbox_rows
 from deeplens_kit.ledger import runs as run_rows
 from deeplens_kit.ledger.address import ledger_address, shown
 from deeplens_kit.ledger.backup import back_up
@@ -27,7 +29,16 @@ from deeplens_kit.ledger.holder import current_holder, current_person
 from deeplens_kit.ledger.lease import Lease, take
 from deeplens_kit.ledger.models import AuditRow
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
-from deeplens_kit.ledger.values import AuditEntry, Location, Run, RunState
+from deeplens_kit.ledger.values import (
+    AuditEntry,
+    Collection,
+    Location,
+    NoteChange,
+    ObjectNote,
+    OutboxEvent,
+    Run,
+    RunState,
+)
 
 __all__ = ["STALE_SECONDS", "Ledger"]
 
@@ -168,6 +179,11 @@ class Ledger:
         with self._writing() as (session, now):
             return location_rows.set_active(session, name, active, current_person(), now)
 
+    def set_location_options(self, name: str, options: Mapping[str, object]) -> Location:
+        """Give a location other options; see `locations.set_options`."""
+        with self._writing() as (session, now):
+            return location_rows.set_options(session, name, options, current_person(), now)
+
     def locations(self, *, inactive: bool = False) -> list[Location]:
         """The active locations by name, or all of them."""
         with self._reading() as session:
@@ -187,6 +203,82 @@ class Ledger:
         with self._reading() as session:
             rows = session.scalars(select(AuditRow).order_by(AuditRow.audit_id))
             return [AuditEntry(row.at, row.who, row.action, dict(row.details)) for row in rows]
+
+    # --- Collections and notes ---------------------------------------------------------------------------
+
+    def add_collection(self, name: str, description: str = "") -> Collection:
+        """Add a collection; SettingsError where the name is taken or not allowed."""
+        with self._writing() as (session, now):
+            return note_rows.add_collection(session, name, description, current_person(), now)
+
+    def collections(self) -> list[Collection]:
+        """Every collection by name."""
+        with self._reading() as session:
+            return note_rows.collections(session)
+
+    def annotate(
+        self,
+        location: Location | str,
+        path: str,
+        digest: str,
+        change: NoteChange,
+        *,
+        moved_from: ObjectNote | None = None,
+    ) -> ObjectNote:
+        """Say something of an object, beside what was said of it before.
+
+        Args:
+            location: The location or its id.
+            path: Its path there, encoded.
+            digest: SHA-256 of its content; what was said of other content at this path is forgotten.
+            change: What is to be said.
+            moved_from: A note of this content whose object is no longer at its place: it comes along.
+
+        Raises:
+            SettingsError: A name, tag or text is not allowed.
+        """
+        with self._writing() as (session, now):
+            place = self._found(session, location)
+            return note_rows.annotate(session, place, path, digest, change, moved_from, current_person(), now)
+
+    @staticmethod
+    def check_note(change: NoteChange) -> None:
+        """Refuse what `annotate` would refuse of any object, with a SettingsError; for whoever stores it first."""
+        note_rows.check_change(change)
+
+    def notes(self, digests: Iterable[str] | None = None) -> list[ObjectNote]:
+        """What was said of objects with these contents, wherever they lie now; of all by default."""
+        with self._reading() as session:
+            return note_rows.listed(session, digests)
+
+    # --- What is to be told ------------------------------------------------------------------------------
+
+    def record_watched(self, content: bytes | None, events: Iterable[OutboxEvent]) -> None:
+        """Record what a watch has seen (None: as before) and what is to be told of it, both or neither."""
+        with self._writing() as (session, now):
+            outbox_rows.put(session, events, now)
+            if content is not None:
+                outbox_rows.remember(session, content, now)
+
+    def watched(self) -> bytes | None:
+        """What a watch has seen when it looked last; None before the first."""
+        with self._reading() as session:
+            return outbox_rows.remembered(session)
+
+    def undelivered(self, kind: str) -> list[OutboxEvent]:
+        """Events of a kind that nobody took yet, the oldest first."""
+        with self._reading() as session:
+            return outbox_rows.undelivered(session, kind)
+
+    def begin_delivery(self, event_id: str) -> bool:
+        """Count a try; False where it was delivered meanwhile, or is forgotten."""
+        with self._writing() as (session, _):
+            return outbox_rows.begin(session, event_id)
+
+    def end_delivery(self, event_id: str, error: str = "") -> None:
+        """Note that an event was taken, or why not."""
+        with self._writing() as (session, now):
+            outbox_rows.end(session, event_id, error, now)
 
     # --- Runs --------------------------------------------------------------------------------------------
 

@@ -6,13 +6,11 @@ one transaction. Refuses credentials in clear, in an address or an option.
 
 from __future__ import annotations
 
-import re
 import secrets
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
@@ -21,14 +19,28 @@ from sqlalchemy.orm import Session
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger.models import AuditRow, LocationRow
 from deeplens_kit.ledger.values import Location
+from deeplens_kit.storage.credentials import credential_in_clear
 
-__all__ = ["add", "audit", "find", "find_any", "frozen", "listed", "rename", "set_active"]
+__all__ = [
+    "add",
+    "audit",
+    "find",
+    "find_any",
+    "frozen",
+    "listed",
+    "refuse_secrets",
+    "rename",
+    "set_active",
+    "set_options",
+]
 
 _LONGEST_NAME = 200
 # 32 bits: a workspace has tens of locations; a clash is refused by the primary key.
 _ID_BYTES = 4
-_SECRET_OPTION = re.compile(r"passw|passphrase|secret|token|credential|(^|_)(pass|pwd|key|sas)$", re.IGNORECASE)
-_REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_INSTEAD = (
+    "write a reference in its place and keep the credential there: ${NAME} for an environment variable, "
+    "${keyring:SERVICE/USER}, ${file:/PATH/secrets.toml#KEY} or ${infisical:NAME}."
+)
 
 
 def add(session: Session, name: str, url: str, options: Mapping[str, object], who: str, now: datetime) -> Location:
@@ -38,7 +50,7 @@ def add(session: Session, name: str, url: str, options: Mapping[str, object], wh
         SettingsError: The name is taken or not allowed, or a credential stands in clear.
     """
     _check_name(session, name)
-    _check_secrets(name, url, options)
+    refuse_secrets(name, url, options)
     row = LocationRow(
         location_id=secrets.token_hex(_ID_BYTES), name=name, url=url, options=dict(options), created_at=now, active=True
     )
@@ -79,6 +91,26 @@ def set_active(session: Session, name: str, active: bool, who: str, now: datetim
         row.active = active
         action = "location.activated" if active else "location.deactivated"
         audit(session, who, action, {"location_id": row.location_id, "name": name}, now)
+    return frozen(row)
+
+
+def set_options(session: Session, name: str, options: Mapping[str, object], who: str, now: datetime) -> Location:
+    """Give a location other options, in the place of those that it had.
+
+    Raises:
+        UnknownNameError: There is no location of that name.
+        SettingsError: A credential stands in clear.
+    """
+    row = find(session, name)
+    refuse_secrets(name, row.url, options)
+    was = dict(row.options)
+    if was != dict(options):
+        row.options = dict(options)
+        changed = sorted(key for key in {*was, *options} if was.get(key) != options.get(key))
+        # What was opened for writing, and by whom, is a question that somebody will ask.
+        opened = {"permissions": options.get("permissions", "read")} if "permissions" in changed else {}
+        details = {"location_id": row.location_id, "name": name, "changed": changed, **opened}
+        audit(session, who, "location.options", details, now)
     return frozen(row)
 
 
@@ -127,21 +159,23 @@ def _taken(name: str) -> SettingsError:
     return SettingsError(f"There is a location named {name!r} already; choose another name.")
 
 
-def _check_secrets(name: str, url: str, options: Mapping[str, object]) -> None:
+def refuse_secrets(name: str, url: str, options: Mapping[str, object]) -> None:
+    """Refuse an address or options in which a credential stands in clear.
+
+    Raises:
+        SettingsError: One does; the message does not repeat it.
+    """
     if any(unicodedata.category(letter) == "Cs" for letter in url) or "\0" in url:
         raise SettingsError(f"The address of location {name!r} is no text; escape its path with storage.encode_path.")
     try:
-        password = urlsplit(url).password if "://" in url else None
-    except ValueError as error:
-        raise SettingsError(f"The address of location {name!r} is no URL: {error}.") from error
-    if password and not _REFERENCE.fullmatch(password):
-        raise SettingsError(
-            f"The address of location {name!r} holds a password; write ${{NAME}} in its place and set that "
-            "environment variable."
-        )
+        found = credential_in_clear("", url)
+    except UnknownNameError:
+        raise
+    except SettingsError as error:
+        raise SettingsError(f"The address of location {name!r} cannot be used. {error}") from error
+    if found:
+        raise SettingsError(f"The address of location {name!r} holds {found} in clear; {_INSTEAD}")
     for option, value in options.items():
-        if _SECRET_OPTION.search(option) and isinstance(value, str) and value and not _REFERENCE.fullmatch(value):
-            raise SettingsError(
-                f"Option {option!r} of location {name!r} holds a credential; write ${{NAME}} in its place and set "
-                "that environment variable."
-            )
+        found = credential_in_clear(option, value)
+        if found:
+            raise SettingsError(f"Option {option!r} of location {name!r} holds {found} in clear; {_INSTEAD}")

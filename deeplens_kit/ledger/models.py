@@ -9,10 +9,21 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-__all__ = ["AuditRow", "Base", "LeaseRow", "LocationRow", "RunRow", "UtcTime"]
+__all__ = [
+    "AuditRow",
+    "Base",
+    "CollectionRow",
+    "LeaseRow",
+    "LocationRow",
+    "NoteRow",
+    "OutboxRow",
+    "RunRow",
+    "UtcTime",
+    "WatchedRow",
+]
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -93,3 +104,57 @@ class AuditRow(Base):
     who: Mapped[str] = mapped_column(Text)
     action: Mapped[str] = mapped_column(String(50))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class CollectionRow(Base):
+    """A collection of objects."""
+
+    __tablename__ = "collections"
+
+    collection_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    description: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class NoteRow(Base):
+    """What people say of an object; its key is a digest of location and path."""
+
+    __tablename__ = "object_notes"
+
+    object_key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    location_id: Mapped[str] = mapped_column(ForeignKey("locations.location_id"))
+    path: Mapped[str] = mapped_column(Text)
+    digest: Mapped[str] = mapped_column(String(64), index=True)
+    collection_id: Mapped[int | None] = mapped_column(ForeignKey("collections.collection_id"), index=True)
+    tags: Mapped[list[str]] = mapped_column(JSON)
+    description: Mapped[str] = mapped_column(Text)
+    category: Mapped[str] = mapped_column(Text)
+    source: Mapped[str] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class OutboxRow(Base):
+    """What is to be told to one address, or was."""
+
+    __tablename__ = "outbox"
+
+    event_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(50))
+    target: Mapped[str] = mapped_column(String(64))
+    payload: Mapped[dict[str, Any]] = mapped_column(JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+    tries: Mapped[int]
+    last_error: Mapped[str] = mapped_column(Text)
+
+
+class WatchedRow(Base):
+    """What a watch has seen when it looked last."""
+
+    __tablename__ = "watched"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    content: Mapped[bytes] = mapped_column(LargeBinary)

@@ -16,6 +16,7 @@ from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.ledger.holder import is_alive
 from deeplens_kit.ledger.models import LeaseRow, RunRow
 from deeplens_kit.ledger.values import Run, RunState
+from deeplens_kit.telemetry import redact
 
 __all__ = ["finish", "frozen", "interrupt_dead", "listed", "start"]
 
@@ -55,7 +56,7 @@ def finish(
     row = session.get(RunRow, run_id)
     if row is None:
         raise UnknownNameError("run", run_id, session.scalars(select(RunRow.run_id)))
-    row.state, row.figures, row.message, row.finished_at = state.value, dict(figures), message, now
+    row.state, row.figures, row.message, row.finished_at = state.value, dict(figures), redact(message), now
     return frozen(row)
 
 

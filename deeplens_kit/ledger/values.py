@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["AuditEntry", "Location", "Run", "RunState"]
+__all__ = ["AuditEntry", "Collection", "Location", "NoteChange", "ObjectNote", "OutboxEvent", "Run", "RunState"]
 
 
 class RunState(StrEnum):
@@ -88,3 +88,91 @@ class AuditEntry:
     who: str
     action: str
     details: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection of objects, under a name.
+
+    Attributes:
+        name: Unique.
+        description: What it is for; may be empty.
+        created_at: UTC.
+        pictures: How many different contents are in it.
+    """
+
+    name: str
+    description: str
+    created_at: datetime
+    pictures: int
+
+
+@dataclass(frozen=True, slots=True)
+class NoteChange:
+    """What is to be said of an object; None leaves a text as it is, an empty one takes it back.
+
+    Attributes:
+        collection: The one that it is in; made where there is none of the name.
+        add_tags: Beside those that it has.
+        remove_tags: Of those that it has.
+        description: Free text.
+        category: A word of yours.
+        source: Where it came from.
+    """
+
+    collection: str | None = None
+    add_tags: tuple[str, ...] = ()
+    remove_tags: tuple[str, ...] = ()
+    description: str | None = None
+    category: str | None = None
+    source: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ObjectNote:
+    """What people say of an object.
+
+    Attributes:
+        location_id: Where it was when that was said.
+        path: Its path there, encoded.
+        digest: SHA-256 of its content: the note holds for it wherever it lies.
+        collection: Name of its collection; empty for none.
+        tags: Sorted.
+        description: Free text; empty for none.
+        category: The same.
+        source: The same.
+        who: Who said so last, as "user@host".
+        at: When, UTC.
+    """
+
+    location_id: str
+    path: str
+    digest: str
+    collection: str
+    tags: tuple[str, ...]
+    description: str
+    category: str
+    source: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEvent:
+    """What is to be told to one address.
+
+    Attributes:
+        event_id: Of whoever made it; at most 32 letters.
+        kind: What it tells, for example "watch.copies".
+        target: Digest of the address; the address itself may be a secret.
+        payload: What is told, as JSON can hold it.
+        tries: How often it was begun to be sent.
+        last_error: Why it was not taken the last time.
+    """
+
+    event_id: str
+    kind: str
+    target: str
+    payload: Mapping[str, Any]
+    tries: int = 0
+    last_error: str = ""

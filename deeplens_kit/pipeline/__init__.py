@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.compare import Comparison, ScoreLine, compare_files
     from deeplens_kit.pipeline.converting import Conversion, convert_files
     from deeplens_kit.pipeline.describing import FileMetadata, file_metadata
+    from deeplens_kit.pipeline.estimating import LocationEstimate, estimate
     from deeplens_kit.pipeline.explaining import Explanation, explain
     from deeplens_kit.pipeline.findings import (
         GroupsView,
@@ -23,29 +24,56 @@ if TYPE_CHECKING:
         list_pairs,
         summarise_savings,
     )
+    from deeplens_kit.pipeline.folder_events import FolderEvents
     from deeplens_kit.pipeline.graph import MatchReport, is_current, match
+    from deeplens_kit.pipeline.index_report import IndexReport
     from deeplens_kit.pipeline.indexing import index
-    from deeplens_kit.pipeline.location_run import IndexReport
-    from deeplens_kit.pipeline.locations import add_location, list_locations
+    from deeplens_kit.pipeline.ingest_known import PlaceFound
+    from deeplens_kit.pipeline.ingest_one import IngestOptions, IngestRow, IngestState
+    from deeplens_kit.pipeline.ingesting import IngestReport, ingest
+    from deeplens_kit.pipeline.locations import add_location, change_location, list_locations
     from deeplens_kit.pipeline.mapping import PictureMap, map_pictures
+    from deeplens_kit.pipeline.new_duplicates import NewDuplicate, NewDuplicates
+    from deeplens_kit.pipeline.notify import Delivery, Notifier
+    from deeplens_kit.pipeline.noting import NotedFile, annotate_file, note_of_file
     from deeplens_kit.pipeline.picture_list import list_pictures
     from deeplens_kit.pipeline.previews import thumbnail
+    from deeplens_kit.pipeline.price_check import PriceCheck, check_prices
+    from deeplens_kit.pipeline.price_file import PRICES_FILE, read_price_book, workspace_prices
+    from deeplens_kit.pipeline.priced_savings import savings_of_groups
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
+    from deeplens_kit.pipeline.spending import Budget
     from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
     from deeplens_kit.pipeline.thresholds import ThresholdLab, ThresholdOutcome
     from deeplens_kit.pipeline.throttle import Throttle
+    from deeplens_kit.pipeline.watching import WatchProblem, WatchRound, WatchStarted, watch
     from deeplens_kit.pipeline.workspace import UpgradeReport, Workspace, check_locations
 
 __all__ = [
+    "PRICES_FILE",
+    "Budget",
     "Comparison",
     "Conversion",
+    "Delivery",
     "Explanation",
     "FileMetadata",
+    "FolderEvents",
     "GroupsView",
     "IndexReport",
+    "IngestOptions",
+    "IngestReport",
+    "IngestRow",
+    "IngestState",
+    "LocationEstimate",
     "MatchReport",
+    "NewDuplicate",
+    "NewDuplicates",
+    "NotedFile",
+    "Notifier",
     "PictureMap",
+    "PlaceFound",
+    "PriceCheck",
     "ProgressListener",
     "ProgressSnapshot",
     "ScoreLine",
@@ -55,16 +83,24 @@ __all__ = [
     "ThresholdOutcome",
     "Throttle",
     "UpgradeReport",
+    "WatchProblem",
+    "WatchRound",
+    "WatchStarted",
     "Workspace",
     "add_location",
+    "annotate_file",
     "caveats",
+    "change_location",
     "check_locations",
+    "check_prices",
     "compare_files",
     "convert_files",
     "coverage",
+    "estimate",
     "explain",
     "file_metadata",
     "index",
+    "ingest",
     "is_current",
     "last_runs",
     "list_failures",
@@ -75,21 +111,41 @@ __all__ = [
     "list_pictures",
     "map_pictures",
     "match",
+    "note_of_file",
     "of_active_locations",
+    "read_price_book",
     "run_caveats",
+    "savings_of_groups",
     "summarise_savings",
     "thumbnail",
+    "watch",
+    "workspace_prices",
 ]
 
 _HOMES = {
+    "Budget": "spending",
+    "PRICES_FILE": "price_file",
     "Comparison": "compare",
     "Conversion": "converting",
+    "Delivery": "notify",
     "Explanation": "explaining",
     "FileMetadata": "describing",
+    "FolderEvents": "folder_events",
     "GroupsView": "findings",
-    "IndexReport": "location_run",
+    "IndexReport": "index_report",
+    "IngestOptions": "ingest_one",
+    "IngestReport": "ingesting",
+    "IngestRow": "ingest_one",
+    "IngestState": "ingest_one",
+    "LocationEstimate": "estimating",
     "MatchReport": "graph",
+    "NewDuplicate": "new_duplicates",
+    "NewDuplicates": "new_duplicates",
+    "Notifier": "notify",
+    "NotedFile": "noting",
     "PictureMap": "mapping",
+    "PlaceFound": "ingest_known",
+    "PriceCheck": "price_check",
     "ProgressListener": "progress",
     "ProgressSnapshot": "progress",
     "ScoreLine": "compare",
@@ -99,16 +155,24 @@ _HOMES = {
     "ThresholdOutcome": "thresholds",
     "Throttle": "throttle",
     "UpgradeReport": "workspace",
+    "WatchProblem": "watching",
+    "WatchRound": "watching",
+    "WatchStarted": "watching",
     "Workspace": "workspace",
     "add_location": "locations",
+    "annotate_file": "noting",
     "caveats": "standing",
+    "change_location": "locations",
     "check_locations": "workspace",
+    "check_prices": "price_check",
     "compare_files": "compare",
     "convert_files": "converting",
     "coverage": "findings",
+    "estimate": "estimating",
     "explain": "explaining",
     "file_metadata": "describing",
     "index": "indexing",
+    "ingest": "ingesting",
     "is_current": "graph",
     "last_runs": "standing",
     "list_failures": "findings",
@@ -119,10 +183,15 @@ _HOMES = {
     "list_pictures": "picture_list",
     "map_pictures": "mapping",
     "match": "graph",
+    "note_of_file": "noting",
     "of_active_locations": "standing",
+    "read_price_book": "price_file",
     "run_caveats": "standing",
+    "savings_of_groups": "priced_savings",
     "summarise_savings": "findings",
     "thumbnail": "previews",
+    "watch": "watching",
+    "workspace_prices": "price_file",
 }
 
 

@@ -57,10 +57,6 @@ def _begin_at_once() -> None:
     """Nothing has to be done first."""
 
 
-def _take_turn_at_once(size: int, stopped: Callable[[], bool]) -> None:
-    """Nobody has to wait."""
-
-
 @dataclass(frozen=True, slots=True)
 class Flow(Generic[_Task, _Content, _Result]):
     """What a run of threads does.
@@ -74,8 +70,6 @@ class Flow(Generic[_Task, _Content, _Result]):
         batch_size: Contents per call of `work`.
         budget_bytes: Bytes held between reading and working.
         begin: Called first by each thread.
-        wait_turn: Called with the size of each task before it is read, and with what says that nobody waits for it
-            any more; it may hold the reader up.
     """
 
     read: Callable[[_Task], tuple[Sequence[_Result], _Content | None]]
@@ -86,7 +80,6 @@ class Flow(Generic[_Task, _Content, _Result]):
     batch_size: int
     budget_bytes: int
     begin: Callable[[], None] = _begin_at_once
-    wait_turn: Callable[[int, Callable[[], bool]], None] = _take_turn_at_once
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +94,19 @@ class _End:
 _END = _End()
 
 
-def run_flow(flow: Flow[_Task, _Content, _Result], tasks: Iterable[_Task], stop: threading.Event) -> Iterator[_Result]:
+def run_flow(
+    flow: Flow[_Task, _Content, _Result],
+    tasks: Iterable[_Task],
+    stop: threading.Event,
+    aborted: threading.Event | None = None,
+) -> Iterator[_Result]:
     """Yield results as they come, in no order, until all tasks are done or `stop` is set.
 
     Once `stop` is set no further task is begun; what was read is still worked on and yielded. An exception in a
     thread stops the flow and is raised here. The generator joins its threads before it ends, also when it is closed
-    early.
+    early; `aborted` is set before, for those that wait for something else than the flow.
     """
-    run = _Run(flow, tasks, stop)
+    run = _Run(flow, tasks, stop, aborted or threading.Event())
     try:
         yield from run.results()
     finally:
@@ -116,9 +114,14 @@ def run_flow(flow: Flow[_Task, _Content, _Result], tasks: Iterable[_Task], stop:
 
 
 class _Run(Generic[_Task, _Content, _Result]):
-    def __init__(self, flow: Flow[_Task, _Content, _Result], tasks: Iterable[_Task], stop: threading.Event) -> None:
-        self._flow, self._tasks, self._stop = flow, iter(tasks), stop
-        self._aborted = threading.Event()
+    def __init__(
+        self,
+        flow: Flow[_Task, _Content, _Result],
+        tasks: Iterable[_Task],
+        stop: threading.Event,
+        aborted: threading.Event,
+    ) -> None:
+        self._flow, self._tasks, self._stop, self._aborted = flow, iter(tasks), stop, aborted
         self._lock = threading.Lock()
         self._budget = ByteBudget(flow.budget_bytes)
         self._contents: queue.Queue[tuple[_Content, int] | _End] = queue.Queue(2 * flow.batch_size * flow.workers)
@@ -195,7 +198,6 @@ class _Run(Generic[_Task, _Content, _Result]):
             size = self._flow.size_of(task)
             if not self._budget.acquire(size, self._stopped):
                 return
-            self._flow.wait_turn(size, self._stopped)
             results, content = self._flow.read(task)
             for result in results:
                 self._results.put(result)

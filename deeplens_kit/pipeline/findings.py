@@ -13,9 +13,9 @@ import polars as pl
 
 from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, group
 from deeplens_kit.pipeline.graph import floor_of, is_current
+from deeplens_kit.pipeline.priced_savings import savings_of_groups
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.savings import savings
-from deeplens_kit.schemas import PAIRS, Outcome, Relation, Tier, tier_strength
+from deeplens_kit.schemas import PAIRS, Outcome, Relation, Tier
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
@@ -236,13 +236,11 @@ def list_groups(
 def summarise_savings(
     workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT
 ) -> pl.DataFrame:
-    """Bytes that the proposed removals would free: location, tier, objects, gross_bytes, realisable_bytes.
+    """What the proposed removals would free, as `savings_of_groups` has it: bytes, and money where there are prices.
 
     Args:
         workspace: An open workspace.
         tiers: As for `list_groups`.
         rule: As for `list_groups`.
     """
-    groups = list_groups(workspace, tiers, rule=rule).groups
-    amounts = savings(groups.drop("location"))
-    return amounts.join(workspace.location_names(), on="location_id", how="left").sort("location", tier_strength())
+    return savings_of_groups(workspace, list_groups(workspace, tiers, rule=rule).groups)

@@ -1,4 +1,4 @@
-"""What a listing alone changes in the catalog: hard links, and folders that cannot be listed.
+"""What a listing alone changes in the catalog: hard links, storage classes, and folders that cannot be listed.
 
 Takes the result of a scan, writes rows; must not read a file.
 """
@@ -11,7 +11,7 @@ import polars as pl
 
 from deeplens_kit.catalog import CatalogBatch
 from deeplens_kit.ledger import Location
-from deeplens_kit.pipeline.scan import ScanResult
+from deeplens_kit.pipeline.scan import TOLD_COLUMNS, ScanResult
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES
 
@@ -19,11 +19,11 @@ __all__ = ["record_problems", "relink"]
 
 
 def relink(workspace: Workspace, location: Location, found: ScanResult, run_id: str) -> None:
-    """Objects whose hard links changed get their rows anew; their content is the same, so none is read."""
+    """Objects of which the listing tells something new get their rows anew; their content stays, so none is read."""
     if found.relinked.is_empty():
         return
-    links = found.relinked.select("path", "link_id", "link_count")
-    rows = workspace.catalog.objects(location.location_id).drop("link_id", "link_count").join(links, on="path")
+    told = found.relinked.select("path", *TOLD_COLUMNS)
+    rows = workspace.catalog.objects(location.location_id).drop(TOLD_COLUMNS).join(told, on="path")
     objects = OBJECTS.check(rows.with_columns(run_id=pl.lit(run_id)))
     workspace.catalog.write_batch(CatalogBatch(objects, PICTURES.empty(), FAILURES.empty(), [], {}))
 

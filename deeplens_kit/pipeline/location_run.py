@@ -8,104 +8,48 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import TypeAlias
 
 import polars as pl
 
-from deeplens_kit.decode import DECODE_SPEC
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.features import available
 from deeplens_kit.ledger import Lease, Location
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure, Toolbox, analyse
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.graph import GRAPH_INPUTS
-from deeplens_kit.pipeline.known_failures import known_failures, settled
+from deeplens_kit.pipeline.identifying import KnownContents, promising_first
+from deeplens_kit.pipeline.index_report import IndexReport, RunOptions
+from deeplens_kit.pipeline.known_failures import known_failures
 from deeplens_kit.pipeline.listing_rows import record_problems, relink
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
-from deeplens_kit.pipeline.reading import Content, DigestClaims, ObjectRead, ObjectReader, ReadFailure, ReadTask
+from deeplens_kit.pipeline.read_tasks import complete_pictures, read_tasks
+from deeplens_kit.pipeline.reading import (
+    Content,
+    DigestClaims,
+    LeftForLater,
+    ObjectRead,
+    ObjectReader,
+    ReadFailure,
+    ReadTask,
+)
 from deeplens_kit.pipeline.scan import ROW_COLUMNS, ScanResult, scan
 from deeplens_kit.pipeline.throttle import RateLimit, step_back
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.pipeline.writing import BatchWriter
-from deeplens_kit.schemas import LISTING, Outcome
 from deeplens_kit.storage import LocationKind, ObjectStat
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
-__all__ = ["IndexReport", "RunOptions", "index_location"]
+__all__ = ["index_location"]
 
 _log = get_logger(__name__)
+FlowResult: TypeAlias = ObjectRead | ReadFailure | LeftForLater | Analysed
+"""What comes of a task, or of the contents of several."""
+
 _SCAN_COLUMNS = [*ROW_COLUMNS, "digest"]
-# Failures of the moment rather than of the content: their files are read again by every run.
-_PASSING_CODES = ("unreadable", "permission", "gone", "placeholder", "changed_while_read")
 _FOLDERS_REPORTED = 100
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """How a run goes.
-
-    Attributes:
-        workers: Threads that read, and as many that decode and extract; at least 1.
-        accept_gone: Take a location at its word that lists nothing of what it held.
-        retry: Codes of failures whose files are read again though they did not change, those included that are not
-            tried again by themselves; None for all codes.
-    """
-
-    workers: int
-    accept_gone: bool = False
-    retry: frozenset[str] | None = frozenset()
-
-
-@dataclass(frozen=True, slots=True)
-class IndexReport:
-    """What one run did at one location; counts are objects unless they say otherwise.
-
-    Attributes:
-        location: Name of the location.
-        run_id: The run, as on every row that it wrote.
-        state: "finished", "interrupted" or "failed".
-        found: Objects listed.
-        new: Not in the catalog before.
-        changed: With another change token than before.
-        unchanged: With the same; not read, unless a feature is missing.
-        gone: No longer there; their rows are removed.
-        found_bytes: Bytes of the objects listed.
-        unchanged_bytes: Of those of them that are unchanged.
-        gone_bytes: Of those no longer there, as they were.
-        read_files: Objects whose bytes were read.
-        read_bytes: Bytes read.
-        indexed: Read objects that are pictures.
-        pictures: Distinct pictures analysed.
-        failures: Read objects that are not, with a row each in `failures`.
-        skipped: What the listing left out, by reason.
-        skipped_folders: Folders left out whole, at most 100 of them, each with the reason.
-        problems: Folders that could not be listed.
-        missing_features: Features that could not be computed, with the reason.
-        seconds: Wall time.
-    """
-
-    location: str
-    run_id: str
-    state: str = "finished"
-    found: int = 0
-    new: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    gone: int = 0
-    found_bytes: int = 0
-    unchanged_bytes: int = 0
-    gone_bytes: int = 0
-    read_files: int = 0
-    read_bytes: int = 0
-    indexed: int = 0
-    pictures: int = 0
-    failures: int = 0
-    problems: int = 0
-    skipped: Mapping[str, int] = field(default_factory=dict)
-    skipped_folders: tuple[tuple[str, str], ...] = ()
-    missing_features: Mapping[str, str] = field(default_factory=dict)
-    seconds: float = 0.0
 
 
 def index_location(
@@ -143,6 +87,8 @@ def index_location(
             message = str(error) if isinstance(error, DeepLensError) else type(error).__name__
             ledger.finish_run(recorded.run_id, state, _figures(run.report(state)), message=message)
             raise
+        finally:
+            storage.close()
         report = run.report("interrupted" if stop.is_set() else "finished")
         ledger.finish_run(recorded.run_id, report.state, _figures(report))
         _log.info("indexed", **_figures(report))
@@ -188,10 +134,16 @@ class _Run:
             workspace.settings.index.niceness,
         )
         pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
-        complete = _complete(pictures, toolbox)
+        complete = complete_pictures(pictures, toolbox)
         failures = workspace.catalog.failures(location.location_id)
-        tasks = _tasks(found, complete, lacking=complete.len() < pictures.height)
-        tasks += self._retries(found, failures, complete)
+        tasks = read_tasks(
+            found,
+            complete,
+            failures,
+            workspace.settings.decode,
+            self._options.retry,
+            lacking=complete.len() < pictures.height,
+        )
         # A re-scan that reads nothing need not make a hundred thousand Python texts.
         known = frozenset(complete) if tasks else frozenset()
         writer = self._writer = BatchWriter(
@@ -206,7 +158,7 @@ class _Run:
             self._lease.check,
         )
         try:
-            self._analyse(tasks, toolbox, writer)
+            self._settle(tasks, complete, toolbox, writer)
         finally:
             # Also after an error: what is settled is whole, so it is kept.
             writer.commit()
@@ -235,26 +187,10 @@ class _Run:
                 exclude=workspace.settings.index.exclude,
                 accept_gone=self._options.accept_gone,
             )
+        workspace.spending.listed(location.location_id, found.found)
         meter.advance(found.found)
         meter.finish()
         return found
-
-    def _retries(self, found: ScanResult, failures: pl.DataFrame, complete: pl.Series) -> list[ReadTask]:
-        """Unchanged files whose failure may have passed, and those that somebody asked for.
-
-        What passes are lost connections, permissions that were mended, formats that an earlier version did not read,
-        limits that were raised, and failures of bytes that were read elsewhere since.
-        """
-        stage, code, retry = pl.col("stage"), pl.col("code"), self._options.retry
-        if retry is not None:
-            passing = (stage == "read") & code.is_in(_PASSING_CODES)
-            depends = ((stage == "decode") | (code == "too_large")) & ~settled(
-                failures, self._workspace.settings.decode
-            )
-            read_since = pl.col("digest").is_in(complete.implode())
-            failures = failures.filter(passing | depends | read_since | code.is_in(list(retry)))
-        again = found.unchanged.join(failures.select("path"), on="path", how="semi").sort("path")
-        return _read_tasks(again.filter(pl.col("outcome") != Outcome.INDEXED))
 
     def _failing_contents(self, pictures: pl.DataFrame) -> dict[str, AnalysisFailure]:
         """Contents that are not tried in this run, by digest."""
@@ -268,30 +204,87 @@ class _Run:
             indexed=pictures["digest"],
         )
 
-    def _analyse(self, tasks: Sequence[ReadTask], toolbox: Toolbox, writer: BatchWriter) -> None:
+    def _settle(self, tasks: list[ReadTask], complete: pl.Series, toolbox: Toolbox, writer: BatchWriter) -> None:
+        """Identify what can be without reading it, read the rest; equal checksums wait until one of them was read."""
         if not tasks:
             return
-        settings = self._workspace.settings
+        found = self._found
+        assert found is not None, "a run reads after it has scanned"
+        catalog = self._workspace.catalog
+        held = catalog.pictures(columns=["digest", "md5", "size_bytes"])
+        # Only where the storage lists checksums are those of a million pictures of any use.
+        listed = any(task.stat.checksum for task in tasks)
+        contents = KnownContents(held.filter(pl.col("digest").is_in(complete.implode())) if listed else held.clear())
+        if self._workspace.spending.is_limited:
+            tasks = promising_first(tasks, held["size_bytes"], pl.concat([found.new, found.changed]))
+        if self._storage.readers == 1:
+            # What can only be read forwards is read in its own order, which is that of its listing.
+            place = {path: number for number, path in enumerate(found.paths)}
+            tasks = sorted(tasks, key=lambda task: place[task.path])
+        meter = ProgressMeter(self._progress, self._location.name, "index", len(tasks))
         claims = DigestClaims(writer.known | writer.failed.keys())
-        reader = ObjectReader(self._storage, claims, toolbox.decode.max_bytes)
-        rate = RateLimit(settings.index.max_read_bytes_per_second)
-        flow: Flow[ReadTask, Content, ObjectRead | ReadFailure | Analysed] = Flow(
+        known, first, waiting = contents.split(tasks)
+        self._take(known, writer, meter)
+        self._take(self._read(first, contents, claims, toolbox), writer, meter)
+        if waiting and not self._stop.is_set():
+            known, again, others = contents.split(waiting)
+            self._take(known, writer, meter)
+            self._take(self._read(again + others, contents, claims, toolbox), writer, meter)
+        meter.finish()
+
+    def _take(self, results: Iterable[FlowResult], writer: BatchWriter, meter: ProgressMeter) -> None:
+        for result in results:
+            failed, read = writer.failures, writer.read_bytes
+            settled = writer.add(result)
+            meter.advance(settled, failures=writer.failures - failed, bytes_read=writer.read_bytes - read)
+
+    def _read(
+        self, tasks: Sequence[ReadTask], contents: KnownContents, claims: DigestClaims, toolbox: Toolbox
+    ) -> Iterator[FlowResult]:
+        """Read tasks and analyse what they hold; every digest that we compute identifies later ones."""
+        if not tasks:
+            return
+        settings, storage, spending = self._workspace.settings, self._storage, self._workspace.spending
+        location_id = self._location.location_id
+
+        def without_reading(task: ReadTask) -> ObjectRead | None:
+            if not contents.worth_asking(task) or not spending.ask(location_id):
+                return None
+            return contents.identified(task, storage.checksum(task.path))
+
+        rates = [RateLimit(limit) for limit in (settings.index.max_read_bytes_per_second, storage.max_bytes_per_second)]
+        aborted = threading.Event()
+
+        def allowed(state: ObjectStat) -> bool:
+            """Ask the budget, then wait for the turn to read: what is not read keeps nobody waiting."""
+            if not spending.take(location_id, state.size_bytes, state.storage_class):
+                return False
+            for rate in rates:
+                rate.wait(state.size_bytes, lambda: self._stop.is_set() or aborted.is_set())
+            return True
+
+        reader = ObjectReader(
+            storage,
+            claims,
+            toolbox.decode.max_bytes,
+            allowed=allowed,
+            without_reading=without_reading,
+        )
+        flow: Flow[ReadTask, Content, FlowResult] = Flow(
             read=reader.read,
             size_of=lambda task: task.stat.size_bytes,
-            work=lambda contents: [analyse(contents, toolbox)],
-            readers=self._options.workers,
+            work=lambda batch: [analyse(batch, toolbox)],
+            # What is waited for over a network overlaps with decoding.
+            readers=storage.readers or self._options.workers,
             workers=self._options.workers,
             batch_size=settings.features.batch_size,
             budget_bytes=settings.index.max_waiting_bytes,
             begin=lambda: step_back(settings.index.niceness),
-            wait_turn=rate.wait,
         )
-        meter = ProgressMeter(self._progress, self._location.name, "index", len(tasks))
-        for result in run_flow(flow, tasks, self._stop):
-            failed, read = writer.failures, writer.read_bytes
-            settled = writer.add(result)
-            meter.advance(settled, failures=writer.failures - failed, bytes_read=writer.read_bytes - read)
-        meter.finish()
+        for result in run_flow(flow, tasks, self._stop, aborted):
+            if isinstance(result, ObjectRead) and result.md5:
+                contents.add(result.digest, result.md5, result.task.stat.size_bytes)
+            yield result
 
     def report(self, state: str) -> IndexReport:
         """What has come of the run so far."""
@@ -327,33 +320,11 @@ class _Run:
                 indexed=writer.indexed,
                 pictures=writer.pictures,
                 failures=writer.failures,
+                identified=writer.identified,
+                left=writer.left,
+                left_bytes=writer.left_bytes,
             )
         return report
-
-
-def _complete(pictures: pl.DataFrame, toolbox: Toolbox) -> pl.Series:
-    """Digests that need no analysis: decoded by the present path, with every feature that can be computed."""
-    wanted = {item.spec.key for item in toolbox.extractors}
-    whole = [keys for keys in pictures["features"].unique() if wanted <= set(keys.split(","))]
-    present = pictures.filter(pl.col("features").is_in(whole) & (pl.col("decode_spec") == DECODE_SPEC))
-    return present["digest"]
-
-
-def _tasks(found: ScanResult, complete: pl.Series, *, lacking: bool) -> list[ReadTask]:
-    """What to read: new and changed objects, and one object of each picture that lacks a feature."""
-    tasks = _read_tasks(found.new) + _read_tasks(found.changed)
-    if lacking:
-        incomplete = found.unchanged.filter(
-            (pl.col("outcome") == Outcome.INDEXED) & ~pl.col("digest").is_in(complete.implode())
-        )
-        once = incomplete.sort("path").unique("digest", keep="first", maintain_order=True)
-        tasks += _read_tasks(once, indexed=True)
-    return tasks
-
-
-def _read_tasks(listed: pl.DataFrame, *, indexed: bool = False) -> list[ReadTask]:
-    columns = ["path", *[name for name in LISTING.names if name != "path"]]
-    return [ReadTask(path, ObjectStat(*state), indexed) for path, *state in listed.select(columns).iter_rows()]
 
 
 def _take_out(workspace: Workspace, found: ScanResult, *, written: bool) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 import polars as pl
 
-from deeplens_kit.errors import LocationError, ObjectError
+from deeplens_kit.errors import CredentialMissingError, LocationError, ObjectError
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.throttle import RateLimit, step_back
@@ -32,11 +33,11 @@ _Result = TypeVar("_Result")
 
 @dataclass(frozen=True, slots=True)
 class HeldPicture:
-    """A picture and the objects that hold it, each as location_id and path; one that can be read is enough."""
+    """A picture and the objects that hold it, each as location_id, path and storage class; one is enough."""
 
     digest: str
     size_bytes: int
-    places: tuple[tuple[str, str], ...]
+    places: tuple[tuple[str, str, str | None], ...]
 
 
 class PictureBytes:
@@ -55,6 +56,8 @@ class PictureBytes:
         self._kinds: dict[str, LocationKind] = {
             item.location_id: workspace.kind_of(item) for item in workspace.ledger.locations(inactive=True)
         }
+        # Connections are given back when nobody reads through this any more.
+        weakref.finalize(self, _close, tuple(self._kinds.values()))
 
     def read(self, digest: str) -> bytes | None:
         """The bytes of a picture; None where no object that holds it can be read or it has other bytes by now."""
@@ -67,15 +70,20 @@ class PictureBytes:
 
     def read_held(self, held: HeldPicture) -> bytes | None:
         """As `read`."""
-        for location_id, path in held.places:
+        unpaid = False
+        for location_id, path, storage_class in held.places:
+            if not self._workspace.spending.take(location_id, held.size_bytes, storage_class):
+                unpaid = True
+                continue
             self._rate.wait(held.size_bytes, self._stop.is_set)
             try:
                 data = self._kinds[location_id].read(path, expected=None, max_bytes=self._max_bytes)
-            except (ObjectError, LocationError):
+            except (ObjectError, LocationError, CredentialMissingError):
                 continue
             if hashlib.sha256(data).hexdigest() == held.digest:
                 return data
-        _log.warning("no object of the picture can be read", digest=held.digest)
+        if not unpaid:  # else the run says how much its budget left
+            _log.warning("no object of the picture can be read", digest=held.digest)
         return None
 
     def _held(self, digest: str) -> HeldPicture | None:
@@ -85,13 +93,24 @@ class PictureBytes:
         if first == last:
             return None
         rows = objects[int(first) : int(last)]
-        return HeldPicture(digest, rows["size_bytes"][0], tuple(rows.select("location_id", "path").iter_rows()))
+        places = rows.select("location_id", "path", "storage_class").iter_rows()
+        return HeldPicture(digest, rows["size_bytes"][0], tuple(places))
 
     @cached_property
     def _objects(self) -> pl.DataFrame:
-        objects = self._workspace.catalog.objects(columns=["digest", "location_id", "path", "size_bytes"])
+        objects = self._workspace.catalog.objects(
+            columns=["digest", "location_id", "path", "size_bytes", "storage_class"]
+        )
         known = pl.col("digest").is_not_null() & pl.col("location_id").is_in(list(self._kinds))
-        return objects.filter(known).sort("digest", "location_id", "path")
+        # What lies on this machine before what is waited and paid for.
+        remote = [name for name, kind in self._kinds.items() if kind.over_network]
+        far = pl.col("location_id").is_in(remote)
+        return objects.filter(known).sort("digest", far, "location_id", "path")
+
+
+def _close(kinds: Sequence[LocationKind]) -> None:
+    for kind in kinds:
+        kind.close()
 
 
 def each_picture(

@@ -22,8 +22,8 @@ class ProgressSnapshot:
 
     Attributes:
         location: Name of the location, empty for work over all of them.
-        stage: What is being done: "scan", "index", "match", "verify", "samples", "resolution", "detail" or
-            "convert".
+        stage: What is being done: "scan", "index", "match", "verify", "samples", "resolution", "detail",
+            "convert" or "ingest".
         done: Items finished, failed ones included.
         total: Items in all, None while it is not known.
         bytes_done: Bytes read so far.

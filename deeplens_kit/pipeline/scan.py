@@ -15,12 +15,16 @@ import polars as pl
 
 from deeplens_kit.errors import LocationEmptiedError
 from deeplens_kit.schemas import LISTING, OBJECTS, Outcome
+from deeplens_kit.storage import UNSETTLED
 from deeplens_kit.storage.base import Listing, ListingProblem, LocationKind, SkippedFolder, SkipReason
 
-__all__ = ["ROW_COLUMNS", "Comparison", "ScanResult", "compare", "scan"]
+__all__ = ["ROW_COLUMNS", "TOLD_COLUMNS", "Comparison", "ScanResult", "compare", "scan"]
 
-ROW_COLUMNS = ("object_id", "path", "size_bytes", "change_token", "link_id", "link_count", "outcome")
-"""The columns of `objects` that a scan looks at; without the link columns it cannot tell that hard links changed."""
+TOLD_COLUMNS = ("link_id", "link_count", "checksum", "storage_class")
+"""What a listing tells besides the state of the content: it may change while the content stays."""
+
+ROW_COLUMNS = ("object_id", "path", "size_bytes", "change_token", *TOLD_COLUMNS, "outcome")
+"""The columns of `objects` that a scan looks at; without those of `TOLD_COLUMNS` it cannot tell that these changed."""
 
 _NEEDED = ("object_id", "path", "change_token", "outcome")
 
@@ -39,7 +43,8 @@ class Comparison:
         changed: LISTING rows whose change token differs from the catalog's, by path.
         unchanged: LISTING rows with the token that the catalog has, beside the columns that the catalog's rows have
             and LISTING has not, such as object_id, outcome and, where given, digest.
-        relinked: LISTING rows of those unchanged whose hard links changed: rows to write again without reading.
+        relinked: LISTING rows of those unchanged whose hard links, listed checksum or storage class changed: rows to
+            write again without reading.
         gone: Ids of objects that are no longer there.
         gone_bytes: Their bytes, as they were.
         unreachable: Ids of objects that a problem of the listing hides: kept as they are.
@@ -62,11 +67,13 @@ class ScanResult(Comparison):
         problems: Folders and files that could not be listed.
         skipped: Entries left out, by reason.
         skipped_folders: Folders left out whole.
+        paths: Of all objects, in the order in which the storage gave them.
     """
 
     problems: tuple[ListingProblem, ...]
     skipped: Mapping[SkipReason, int]
     skipped_folders: tuple[SkippedFolder, ...]
+    paths: pl.Series
 
     @property
     def found(self) -> int:
@@ -109,8 +116,8 @@ def scan(
 
     Args:
         location: Opened location.
-        rows: The rows of `objects` of this location, one per path, with ROW_COLUMNS (the link columns may be left
-            out) and any others, which `unchanged` gives back.
+        rows: The rows of `objects` of this location, one per path, with ROW_COLUMNS (TOLD_COLUMNS may be left out) and
+            any others, which `unchanged` gives back.
         skip: Files and folders of the workspace, never entered.
         exclude: Globs left out besides those of the location.
         retry: Outcomes to read again although the file did not change, for example after permissions were mended.
@@ -135,6 +142,7 @@ def scan(
         problems=listing.problems,
         skipped=listing.skipped,
         skipped_folders=listing.skipped_folders,
+        paths=listing.frame["path"],
     )
 
 
@@ -156,6 +164,8 @@ def compare(listing: Listing, rows: pl.DataFrame, *, retry: Collection[Outcome] 
         raise TypeError("table objects: rows of one location hold a path twice")
     known = pl.col("held_change_token").is_not_null()
     same = pl.col("held_change_token").eq_missing(pl.col("change_token"))
+    # A token that a change may leave as it is says nothing, however often it comes.
+    same &= ~pl.col("change_token").str.ends_with(UNSETTLED)
     if retry:
         same &= ~pl.col("outcome").is_in([str(outcome) for outcome in retry])
     unchanged = joined.filter(same)
@@ -179,9 +189,7 @@ def _bytes_of(ids: Sequence[str], rows: pl.DataFrame) -> int:
 
 def _relinked(unchanged: pl.DataFrame) -> pl.DataFrame:
     differs = [
-        pl.col(f"held_{name}").ne_missing(pl.col(name))
-        for name in ("link_id", "link_count")
-        if f"held_{name}" in unchanged.columns
+        pl.col(f"held_{name}").ne_missing(pl.col(name)) for name in TOLD_COLUMNS if f"held_{name}" in unchanged.columns
     ]
     return unchanged.filter(pl.any_horizontal(differs)) if differs else unchanged.clear()
 

@@ -52,6 +52,10 @@ def run_caveats(workspace: Workspace) -> list[str]:
             why = f": {run.message.rstrip('.')}" if run.message else ""
             how = "failed" if run.state == RunState.FAILED else "was interrupted"
             lines.append(f"The last run at {name} {how}{why}. What it did not reach is as it was before.")
+        elif left := run.figures.get("left", 0):
+            lines.append(
+                f"{left:,} file{'s' * (left != 1)} at {name} {'were' if left != 1 else 'was'} left by a budget."
+            )
     failures = of_active_locations(workspace, list_failures(workspace))
     if folders := failures.filter(failures["stage"] == "list").height:
         lines.append(f"{folders:,} folder{'s' * (folders != 1)} could not be listed; what lies beneath is unknown.")

@@ -6,6 +6,7 @@ left half-made: `workspace.toml` is written last, so a folder is a workspace onl
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sys
@@ -20,8 +21,10 @@ import polars as pl
 
 from deeplens_kit.catalog import Catalog
 from deeplens_kit.decode import IsolatedDecoder, ThumbnailCache
-from deeplens_kit.errors import LocationError, WorkspaceError, WorkspaceMissingError
+from deeplens_kit.errors import CredentialMissingError, LocationError, WorkspaceError, WorkspaceMissingError
 from deeplens_kit.ledger import Ledger, Location
+from deeplens_kit.pipeline.price_file import PRICES_FILE
+from deeplens_kit.pipeline.spending import Spending
 from deeplens_kit.settings import (
     WORKSPACE_FILE,
     WorkspaceSettings,
@@ -29,11 +32,20 @@ from deeplens_kit.settings import (
     load_workspace_settings,
     save_workspace_settings,
 )
-from deeplens_kit.storage import LocationKind, open_location
+from deeplens_kit.storage import LocationCheck, LocationKind, open_location
+from deeplens_kit.telemetry import redact
 
 __all__ = ["UpgradeReport", "Workspace", "check_locations"]
 
 _BACKUPS = "backups"
+# What a location tells of itself, by the fields of LocationCheck.
+_CHECKED = {
+    "may_read": pl.Boolean(),
+    "may_write": pl.Boolean(),
+    "clock_skew_seconds": pl.Float64(),
+    "capacity_bytes": pl.Int64(),
+    "free_bytes": pl.Int64(),
+}
 _SQLITE = "sqlite:///"
 
 
@@ -54,6 +66,7 @@ class Workspace:
         catalog: What the pixels say.
         ledger: What people and jobs did.
         thumbnails: The cache of thumbnails.
+        spending: What is read over networks; without a limit unless a run has a budget.
     """
 
     def __init__(self, directory: Path, settings: WorkspaceSettings, catalog: Catalog, ledger: Ledger) -> None:
@@ -62,6 +75,7 @@ class Workspace:
         self.catalog = catalog
         self.ledger = ledger
         self.thumbnails = ThumbnailCache(Path(settings.cache_dir))
+        self.spending = Spending()
 
     @classmethod
     def create(
@@ -151,7 +165,8 @@ class Workspace:
 
         The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
         """
-        paths = [self.directory / WORKSPACE_FILE, self.directory / _BACKUPS, Path(self.settings.cache_dir)]
+        files = (WORKSPACE_FILE, PRICES_FILE, _BACKUPS)
+        paths = [*(self.directory / name for name in files), Path(self.settings.cache_dir)]
         if "://" not in self.settings.catalog_url:
             paths.append(Path(self.settings.catalog_url))
         ledger = self.settings.ledger_url
@@ -187,18 +202,33 @@ class Workspace:
 
 
 def check_locations(workspace: Workspace, names: Sequence[str] | None = None) -> pl.DataFrame:
-    """Ask every location (or those named) whether it can be used: columns location, url, state, message."""
+    """Ask every location (or those named) what can be done there.
+
+    Returns:
+        Columns location, url, state ("ok" or the code of an error), message, and what `storage.LocationCheck` has, its
+        remarks as one text.
+    """
     chosen = [workspace.ledger.location(name) for name in names] if names else workspace.ledger.locations()
     rows = []
     for location in chosen:
-        state, message = "ok", ""
+        state, message, found = "ok", "", LocationCheck()
         try:
-            workspace.kind_of(location).check()
-        except LocationError as error:
-            state, message = error.code, str(error)
-        rows.append((location.name, location.url, state, message))
-    columns = {"location": pl.String, "url": pl.String, "state": pl.String, "message": pl.String}
-    return pl.DataFrame(rows, schema=columns, orient="row")
+            with contextlib.closing(workspace.kind_of(location)) as storage:
+                found = storage.check()
+        except (LocationError, CredentialMissingError) as error:
+            state, message = error.code, redact(str(error))
+        rows.append(
+            {
+                "location": location.name,
+                "url": location.url,
+                "state": state,
+                "message": message,
+                **{name: getattr(found, name) for name in _CHECKED},
+                "remarks": redact(" ".join(found.remarks)),
+            }
+        )
+    texts = dict.fromkeys(("location", "url", "state", "message"), pl.String())
+    return pl.DataFrame(rows, schema={**texts, **_CHECKED, "remarks": pl.String()})
 
 
 def _make_stores(settings: WorkspaceSettings) -> bool:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deeplens_kit.catalog import Catalog, CatalogBatch
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure
 from deeplens_kit.pipeline.known_failures import dependence
-from deeplens_kit.pipeline.reading import ObjectRead, ReadFailure, ReadTask
+from deeplens_kit.pipeline.reading import READ, LeftForLater, ObjectRead, ReadFailure, ReadTask
 from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PICTURES, FeatureSpec, Outcome
 from deeplens_kit.settings import WorkspaceSettings
 from deeplens_kit.telemetry import get_logger, span
@@ -83,15 +83,22 @@ class BatchWriter:
         self._pending = _Pending()
         self._committed_at = time.monotonic()
         self.indexed = self.failures = self.pictures = self.read_bytes = self.read_files = 0
+        self.identified = self.left = self.left_bytes = 0
 
-    def add(self, result: ObjectRead | ReadFailure | Analysed) -> int:
+    def add(self, result: ObjectRead | ReadFailure | LeftForLater | Analysed) -> int:
         """Take a result; returns how many objects are settled by it. Commits when it is time."""
         before = self.indexed + self.failures
         if isinstance(result, ReadFailure):
             self._fail(result.task, None, "read", result.code, result.message)
+        elif isinstance(result, LeftForLater):
+            self.left += 1
+            self.left_bytes += result.task.stat.size_bytes
         elif isinstance(result, ObjectRead):
-            self.read_files += 1
-            self.read_bytes += result.task.stat.size_bytes
+            if result.task.identity_basis == READ:
+                self.read_files += 1
+                self.read_bytes += result.task.stat.size_bytes
+            else:
+                self.identified += 1
             self._settle(result.task, result.digest)
         else:
             self._take(result)
@@ -190,8 +197,10 @@ class BatchWriter:
             "modified_at": stat.modified_at,
             "link_id": stat.link_id,
             "link_count": stat.link_count,
+            "checksum": stat.checksum,
+            "storage_class": stat.storage_class,
             "digest": digest,
-            "identity_basis": None if digest is None else "read",
+            "identity_basis": None if digest is None else task.identity_basis,
             "outcome": outcome.value,
             "run_id": self._run_id,
         }

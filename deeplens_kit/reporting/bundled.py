@@ -1,4 +1,4 @@
-"""Where the files that come with DeepLens lie: reports, dashboards and notebooks.
+"""Where the files that come with DeepLens lie: reports, dashboards, notebooks and examples.
 
 Takes the name of a folder, gives where it is: beside the package in a checkout, within it where it was installed from
 a wheel; must not copy or change anything.
@@ -19,7 +19,7 @@ BUNDLED = "bundled"
 _PACKAGE = Path(__file__).parent.parent
 
 
-def bundled(folder: Literal["reports", "dashboards", "notebooks"], package: Path = _PACKAGE) -> Path:
+def bundled(folder: Literal["reports", "dashboards", "notebooks", "data"], package: Path = _PACKAGE) -> Path:
     """The folder of that name that came with DeepLens.
 
     Args:

@@ -42,6 +42,9 @@ COUNTS = (
     "pictures",
     "failures",
     "problems",
+    "identified",
+    "left",
+    "left_bytes",
 )
 """Counts of an IndexReport, as its attributes are called."""
 
@@ -135,6 +138,13 @@ class IndexSummary:
         totals = self.totals
         read = f"{plural(totals['read_files'], 'file')} read ({format_bytes(totals['read_bytes'])})"
         lines = [f"{read}, {plural(totals['pictures'], 'new picture')}."]
+        if totals["identified"]:
+            lines.append(
+                f"{plural(totals['identified'], 'file')} known by the checksum that the storage lists; not read."
+            )
+        if totals["left"]:
+            left = f"{plural(totals['left'], 'file')} ({format_bytes(totals['left_bytes'])})"
+            lines.append(f"The budget is used up: {left} left for the next run, which goes on with them.")
         if self.match is not None:
             lines += _match_lines(self.match)
         missed = [

@@ -15,6 +15,7 @@ from pathlib import Path
 import polars as pl
 
 from deeplens_kit.reporting.exact_values import json_document, plain_rows
+from deeplens_kit.reporting.savings_money import MONEY_COLUMNS, add_up_money
 from deeplens_kit.reporting.savings_numbers import SavingsNumbers
 from deeplens_kit.reporting.savings_report import SavingsReport
 from deeplens_kit.reporting.totals import CoverageTotals
@@ -67,15 +68,18 @@ def read_numbers(file: Path) -> SavingsNumbers:
     """
     document = json.loads(file.read_text(encoding="utf-8"))
     summary = document["summary"]
-    sizes = dict.fromkeys(("objects", "gross_bytes", "realisable_bytes"), pl.Int64)
+    sizes = dict.fromkeys(("objects", "gross_bytes", "realisable_bytes"), pl.Int64())
+    priced = MONEY_COLUMNS if "currency" in summary else {}
+    rows = pl.DataFrame(document["rows"], schema={"location": pl.String(), "tier": pl.String(), **sizes, **priced})
     return SavingsNumbers(
-        rows=pl.DataFrame(document["rows"], schema={"location": pl.String, "tier": pl.String, **sizes}),
+        rows=rows,
         objects=summary["objects"],
         gross_bytes=summary["gross_bytes"],
         realisable_bytes=summary["realisable_bytes"],
         covered=CoverageTotals(summary["found_objects"], 0, summary["analysed_objects"], 0),
         current=summary["current"],
         notes=tuple(summary["notes"]),
+        money=add_up_money(rows),
     )
 
 

@@ -17,8 +17,7 @@ from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import STRICT, Rule
 from deeplens_kit.reporting.rule_words import rule_notes
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
-from deeplens_kit.savings import savings
-from deeplens_kit.schemas import Tier, tier_strength
+from deeplens_kit.schemas import Tier
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
@@ -99,12 +98,11 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
     Raises:
         UnknownNameError: A tier that does not exist, or that is never proposed.
     """
-    from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations
+    from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations, savings_of_groups
 
     require_asked(tiers, 0)
     view = list_groups(workspace, list(tiers) or None, rule=rule)
     named = view.groups["digest"].unique()
-    amounts = savings(view.groups.drop("location"))
     return SavingsFrames(
         groups=view.groups,
         withheld=view.withheld,
@@ -112,9 +110,7 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
         coverage=of_active_locations(workspace, coverage(workspace)),
         failures=of_active_locations(workspace, list_failures(workspace)),
-        savings=amounts.join(workspace.location_names(), on="location_id", how="left").sort(
-            "location", tier_strength()
-        ),
+        savings=savings_of_groups(workspace, view.groups),
         runs=_runs(workspace),
         features=_features(workspace),
         current=view.current,

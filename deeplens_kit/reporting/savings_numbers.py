@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from deeplens_kit.reporting.savings_money import MONEY_COLUMNS, SavingsMoney, add_up_money
 from deeplens_kit.reporting.totals import CoverageTotals
 from deeplens_kit.reporting.words import format_bytes, plural
 
@@ -40,13 +41,15 @@ class SavingsNumbers:
     """What the copies cost.
 
     Attributes:
-        rows: location, tier, objects, gross_bytes, realisable_bytes; by location and tier.
+        rows: location, tier, objects, gross_bytes, realisable_bytes; by location and tier. Where there are prices,
+            the columns of MONEY too.
         objects: Objects proposed for removal.
         gross_bytes: Their sizes.
         realisable_bytes: What their removal frees.
         covered: The objects that the answer speaks of, and those that were found.
         current: Whether the pairs are those of the files that are indexed now.
         notes: Sentences on what limits the answer.
+        money: What their removal saves; None where the workspace has no price book.
     """
 
     rows: pl.DataFrame
@@ -56,13 +59,15 @@ class SavingsNumbers:
     covered: CoverageTotals
     current: bool
     notes: tuple[str, ...]
+    money: SavingsMoney | None = None
 
     @property
     def summary(self) -> dict[str, object]:
         """What the rows add up to, as JSON has it."""
         sums: dict[str, object] = {name: getattr(self, name) for name in _SUMS}
         covered = {"found_objects": self.covered.objects, "analysed_objects": self.covered.analysed_objects}
-        return {**sums, **covered, "current": self.current, "notes": list(self.notes)}
+        money = self.money.summary if self.money is not None else {}
+        return {**sums, **money, **covered, "current": self.current, "notes": list(self.notes)}
 
     @property
     def lines(self) -> list[str]:
@@ -70,7 +75,8 @@ class SavingsNumbers:
         if not self.objects:
             return []
         sizes = f"{format_bytes(self.gross_bytes)}; {format_bytes(self.realisable_bytes)} can be freed."
-        return [f"Total: {plural(self.objects, 'file')}, {sizes}", coverage_line(self.covered)]
+        money = self.money.lines if self.money is not None else []
+        return [f"Total: {plural(self.objects, 'file')}, {sizes}", *money, coverage_line(self.covered)]
 
 
 def coverage_line(covered: CoverageTotals) -> str:
@@ -92,9 +98,10 @@ def add_up_savings(
         current: Whether the pairs are those of the files that are indexed now.
         notes: Sentences on what limits the answer.
     """
-    rows = savings.select(_COLUMNS)
+    money = add_up_money(savings)
+    rows = savings.select(*_COLUMNS, *(MONEY_COLUMNS if money is not None else ()))
     objects, gross, realisable = (int(rows[name].sum()) for name in _SUMS)
-    return SavingsNumbers(rows, objects, gross, realisable, covered, current, tuple(notes))
+    return SavingsNumbers(rows, objects, gross, realisable, covered, current, tuple(notes), money)
 
 
 def by_freed(groups: pl.DataFrame) -> pl.DataFrame:

@@ -7,10 +7,12 @@ CSV: what is said here is rounded, and never rounded up to something that is not
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 
 __all__ = [
     "format_bytes",
     "format_count",
+    "format_money",
     "format_percent",
     "format_score",
     "format_seconds",
@@ -26,6 +28,8 @@ __all__ = [
     "withheld_words",
 ]
 
+# Of money that is shown; digits enough for any sum.
+_CENT, _MONEY = Decimal("0.01"), Context(prec=60)
 _BYTE_STEP = 1000
 _BYTE_UNITS = ("B", "kB", "MB", "GB", "TB", "PB", "EB")
 _MINUTE, _HOUR = 60, 3600
@@ -115,6 +119,18 @@ def format_bytes(size_bytes: int) -> str:
 def format_count(count: int) -> str:
     """A count with thousands separators: "1,234"."""
     return f"{count:,}"
+
+
+def format_money(money: Decimal, *, cost: bool = False) -> str:
+    """Money to two decimals, with thousands separators and without its currency: "1,234.56", "< 0.01", "-0.50".
+
+    Args:
+        money: The exact amount.
+        cost: It is to be paid, so that it is rounded up; else it is gained, and rounded down.
+    """
+    if 0 < money < _CENT and not cost:
+        return "< 0.01"
+    return f"{money.quantize(_CENT, ROUND_CEILING if cost else ROUND_FLOOR, _MONEY):z,f}"
 
 
 def plural(count: int, noun: str, nouns: str | None = None) -> str:

@@ -21,6 +21,14 @@ LISTING = TableSchema(
         Column("modified_at", TIME, "last modification", nullable=True),
         Column("link_id", TEXT, "names the file itself: 'device:inode'; equal for hard links", nullable=True),
         Column("link_count", SHORT, "names that the file has, 1 where the storage has no hard links"),
+        Column(
+            "checksum",
+            TEXT,
+            "of the content, as the storage lists it: 'md5:' or 'sha256:' and hexadecimal digits; 'sha256:?' where it "
+            "keeps one that costs a request to ask for",
+            nullable=True,
+        ),
+        Column("storage_class", TEXT, "what the storage calls the way that it keeps the object", nullable=True),
     ),
     key=("path",),
 )
@@ -32,7 +40,7 @@ OBJECTS = TableSchema(
         Column("location_id", TEXT, "the location, stable when it is renamed"),
         *LISTING.columns,
         Column("digest", TEXT, "SHA-256 of the content; null when it was never read", nullable=True),
-        Column("identity_basis", TEXT, "how the digest is known: 'read'", nullable=True),
+        Column("identity_basis", TEXT, "how the digest is known: 'read', 'md5+size' or 'sha256'", nullable=True),
         Column("outcome", TEXT, "an Outcome"),
         Column("run_id", TEXT, "the run that wrote the row"),
     ),

@@ -19,7 +19,7 @@ from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.search.addresses import Address, is_public, resolved
 from deeplens_kit.search.connection import Deadline, asked, said
 
-__all__ = ["LinkLimits", "LinkPicture", "fetch", "is_link"]
+__all__ = ["LinkLimits", "LinkPicture", "fetch", "is_link", "shown_link"]
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PORTS = {"http": 80, "https": 443}
@@ -67,6 +67,17 @@ def is_link(text: str) -> bool:
     """Whether a text says how it is to be fetched: "https://...", or another scheme, which is then refused."""
     scheme, separator, _ = text.partition("://")
     return bool(separator) and scheme.isascii() and scheme.replace("+", "").replace("-", "").isalnum()
+
+
+def shown_link(link: str) -> str:
+    """A link as it may be kept and shown: without user, password and query, which may hold a key."""
+    try:
+        url = urlsplit(link.strip())
+        text = f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path}"
+    except ValueError:
+        text = link.partition("://")[0] + "://…"
+    shown = text[:_LONGEST_LINK]
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in shown)
 
 
 def fetch(
@@ -123,6 +134,7 @@ def _checked(link: str) -> SplitResult:
     if len(link) > _LONGEST_LINK:
         raise LinkRefusedError(f"The link has {len(link):,} characters; at most {_LONGEST_LINK:,} are followed.")
     try:
+        link.encode()  # a command line may hold bytes that are no text
         url = urlsplit(link)
         port = url.port
     except ValueError as error:
@@ -140,7 +152,8 @@ def _checked(link: str) -> SplitResult:
 
 
 def _no_address(error: ValueError) -> LinkRefusedError:
-    return LinkRefusedError(f"The link is no valid address: {error}; copy it again from a browser.")
+    why = "it holds what is no text" if isinstance(error, UnicodeError) else error
+    return LinkRefusedError(f"The link is no valid address: {why}; copy it again from a browser.")
 
 
 def _host(url: SplitResult) -> str:
@@ -177,7 +190,7 @@ def _target(url: SplitResult) -> str:
 def _picture(answer: http.client.HTTPResponse, shown: str, max_bytes: int, deadline: Deadline) -> bytes:
     """The bytes of an answer, as long as they may be a picture of allowed size."""
     if answer.status != http.client.OK:
-        raise QueryError(f"{shown} answers {answer.status} {said(answer.reason)}; there is no picture to search for.")
+        raise QueryError(f"{shown} answers {answer.status} {said(answer.reason)}; there is no picture.")
     announced = answer.getheader("Content-Length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise _too_large(shown, max_bytes)

@@ -1,8 +1,8 @@
 """A folder of the local or a mounted file system as a location.
 
-Takes a path or file:// URL with options and gives its listing, states and bytes; must not write, and follows no
-symbolic link beneath its root. Once used it remembers which folder its root was: when another stands there later
-(a disk pulled out, a share unmounted) it stops instead of calling every file gone.
+Takes a path or file:// URL with options and gives its listing, states and bytes; writes only where it is opened for
+that, and follows no symbolic link beneath its root. Once used it remembers which folder its root was: when another
+stands there later (a disk pulled out, a share unmounted) it stops instead of calling every file gone.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO, Self
+from typing import BinaryIO
 from urllib.parse import quote, unquote
 
-from deeplens_kit.errors import LocationUnavailableError, SettingsError, UnknownNameError
-from deeplens_kit.storage.base import Listing, ObjectStat
+from deeplens_kit.errors import (
+    LocationReadOnlyError,
+    LocationUnavailableError,
+    ObjectExistsError,
+    SettingsError,
+)
+from deeplens_kit.storage.base import Listing, LocationCheck, ObjectStat
 from deeplens_kit.storage.globs import path_matcher
+from deeplens_kit.storage.local_changing import copy_file, create_file, move_file, remove_file
 from deeplens_kit.storage.local_listing import HOST_ERRORS, FileIdentity, TreeWalk, local_stat
 from deeplens_kit.storage.local_reading import open_regular, read_whole, unreadable
+from deeplens_kit.storage.options import LocationOptions, Permission
 from deeplens_kit.storage.paths import decode_path, display_path, encode_path
 
 __all__ = ["LocalLocation", "LocalOptions"]
@@ -32,44 +39,15 @@ _ROOT_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @dataclass(frozen=True, slots=True)
-class LocalOptions:
-    """What of a folder is listed; globs as `storage.globs` has them.
-
-    Attributes:
-        include: Only files that match one of these; none means every file.
-        exclude: Files and folders that match one of these are left out, before `include` is asked.
-        hidden: Whether names that start with '.' are listed; they are counted otherwise.
-    """
-
-    include: tuple[str, ...] = ()
-    exclude: tuple[str, ...] = ()
-    hidden: bool = False
-
-    def __post_init__(self) -> None:
-        path_matcher("include", self.include)
-        path_matcher("exclude", self.exclude)
-
-    @classmethod
-    def of(cls, options: Mapping[str, object]) -> Self:
-        """Check options as they come from a command line or the ledger.
-
-        Raises:
-            UnknownNameError: An option that does not exist.
-            SettingsError: A value of the wrong type, or a glob that cannot be read.
-        """
-        known = [item.name for item in fields(cls)]
-        for name in options:
-            if name not in known:
-                raise UnknownNameError("location option", name, known)
-        globs = {name: _globs(name, options[name]) for name in ("include", "exclude") if name in options}
-        hidden = options.get("hidden", False)
-        if not isinstance(hidden, bool):
-            raise SettingsError(f"Location option 'hidden' is {hidden!r}; it must be true or false.")
-        return cls(**globs, hidden=hidden)
+class LocalOptions(LocationOptions):
+    """What of a folder is listed, and what may be done there; see `storage.options`."""
 
 
 class LocalLocation:
     """A folder as a location; implements `storage.base.LocationKind`.
+
+    Attributes:
+        options_class: The options of the kind.
 
     Args:
         location_id: Stable id of the location.
@@ -82,10 +60,18 @@ class LocalLocation:
         UnknownNameError: An option that does not exist.
     """
 
+    options_class: type[LocationOptions] = LocalOptions
+    readers: int | None = None
+    over_network = False
+    lists_checksums = False
+    max_bytes_per_second = 0
+
     def __init__(self, location_id: str, name: str, url: str, options: Mapping[str, object]) -> None:
         self.location_id, self.name = location_id, name
-        self.options = LocalOptions.of(options)
-        self._root = _native_root(url)
+        self.options = self.options_class.of(options)
+        self._named = self._root = _native_root(url)
+        if self.options.base_path:
+            self._root = os.path.join(self._root, decode_path(self.options.base_path.strip("/")))  # noqa: PTH118
         self._identity: FileIdentity | None = None
 
     @property
@@ -95,22 +81,40 @@ class LocalLocation:
 
     @property
     def url(self) -> str:
-        """The canonical file:// URL (RFC 8089): ASCII, %-escaped."""
-        return "file://" + quote(os.fsencode(self._root))
+        """The canonical file:// URL (RFC 8089): ASCII, %-escaped; without the option `base_path`."""
+        return "file://" + quote(os.fsencode(self._named))
 
     @property
     def place(self) -> str:
         """The folder without symbolic links, encoded as paths are, with '/' at the end."""
         return encode_path(os.path.realpath(self._root)).rstrip("/") + "/"
 
-    def check(self) -> None:
-        """Raise LocationUnavailableError with the reason when the folder cannot be listed."""
+    @property
+    def may_create(self) -> bool:
+        """Whether it is opened for new files."""
+        return self.options.permissions != Permission.READ
+
+    def check(self) -> LocationCheck:
+        """Say what can be done here; raise LocationUnavailableError with the reason when it cannot be listed."""
         self._identity = None  # what stands there now is taken as the location; a disk may come back as another device
         with self._opened_root() as handle:
             try:
                 os.scandir(handle).close()
+                space = os.fstatvfs(handle)
             except OSError as error:
                 raise self._unavailable(error) from error
+        remarks = []
+        may_write = os.access(self._root, os.W_OK | os.X_OK) if self.may_create else None
+        if may_write is False:
+            remarks.append("New files cannot be made in the folder: allow writing to it.")
+        return LocationCheck(
+            may_read=True,  # of a folder; each file has permissions of its own
+            may_write=may_write,
+            clock_skew_seconds=0.0,
+            capacity_bytes=space.f_blocks * space.f_frsize,
+            free_bytes=space.f_bavail * space.f_frsize,
+            remarks=tuple(remarks),
+        )
 
     def list(self, *, skip: Sequence[Path] = (), exclude: Sequence[str] = ()) -> Listing:
         """List every regular file; see `LocationKind.list`.
@@ -148,6 +152,60 @@ class LocalLocation:
         """Open one file for reading and seeking; see `LocationKind.open`."""
         with self._opened(path) as file:
             return os.fdopen(os.dup(file), "rb")
+
+    def checksum(self, path: str) -> str | None:
+        """A file system keeps none."""
+        return None
+
+    def create(self, path: str, data: bytes, *, metadata: Mapping[str, str] | None = None) -> ObjectStat:
+        """Make a new file; see `LocationKind.create`. Metadata is not kept."""
+        self._permit(Permission.CREATE)
+        with self._opened_root() as root, self._translated():
+            create_file(root, decode_path(path), data)
+        return self.stat(path)
+
+    def copy(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
+        """Copy a file to a free name; see `LocationKind.copy`."""
+        self._permit(Permission.CREATE)
+        with self._opened_root() as root, self._translated():
+            copy_file(root, decode_path(path), decode_path(target), expected)
+        return self.stat(target)
+
+    def move(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
+        """Give a file a free name; see `LocationKind.move`."""
+        self._permit(Permission.CHANGE)
+        with self._opened_root() as root, self._translated():
+            move_file(root, decode_path(path), decode_path(target), expected)
+        return self.stat(target)
+
+    def remove(self, path: str, *, expected: ObjectStat) -> None:
+        """Remove a file; see `LocationKind.remove`."""
+        self._permit(Permission.CHANGE)
+        with self._opened_root() as root, self._translated():
+            remove_file(root, decode_path(path), expected)
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def _permit(self, wanted: Permission) -> None:
+        granted = list(Permission)
+        if granted.index(self.options.permissions) < granted.index(wanted):
+            raise LocationReadOnlyError(
+                self.name,
+                f"Location {self.name!r} is opened to {self.options.permissions} only; open it with "
+                f"`deeplens locations set {self.name} --option permissions={wanted}`.",
+            )
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except FileExistsError as error:
+            raise ObjectExistsError("Something has this name already; it was left as it is.") from error
+        except OSError as error:
+            if error.errno in HOST_ERRORS:
+                raise self._unavailable(error) from error
+            raise unreadable(error) from error
 
     @contextmanager
     def _opened(self, path: str) -> Iterator[int]:
@@ -235,9 +293,8 @@ def _native_root(url: str) -> str:
     match = _FILE_URL.fullmatch(url)
     if match is not None:
         if (match[1] or "").lower() not in ("", "localhost"):
-            raise SettingsError(
-                f"URL {url!r} names another computer; write file:///PATH, or the path where it is mounted."
-            )
+            # Not repeated: where a computer is named a login may be, too.
+            raise SettingsError("The URL names another computer; write file:///PATH, or the path where it is mounted.")
         path = unquote(match[2], errors="surrogateescape")
     else:
         path = os.path.expanduser(url)  # noqa: PTH111 - Path would drop what abspath has to see
@@ -245,9 +302,3 @@ def _native_root(url: str) -> str:
         raise SettingsError(f"{url!r} names no folder; give a path or a file:// URL.")
     # '..' after a symbolic link is not the folder above in the text, so only the system can resolve it.
     return os.path.realpath(path) if ".." in path.split("/") else os.path.abspath(path)  # noqa: PTH100
-
-
-def _globs(name: str, value: object) -> tuple[str, ...]:
-    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    raise SettingsError(f"Location option {name!r} is {value!r}; it must be a list of globs, for example ['*.jpg'].")

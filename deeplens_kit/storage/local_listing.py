@@ -107,7 +107,9 @@ class TreeWalk:
         links = pl.Series(np.array(self._links, np.int64)).cast(pl.Int32)
         frame = pl.DataFrame([_encoded(self._paths), sizes, modified, link_ids, links], schema=_COLUMNS)
         tokens = pl.select(pl.format("{}-{}-{}", sizes, times, inodes)).to_series()
-        return LISTING.check(frame.with_columns(tokens.alias("change_token")))
+        # A file system lists no checksum of what files hold.
+        nothing = pl.lit(None, pl.String)
+        return LISTING.check(frame.with_columns(tokens.alias("change_token"), checksum=nothing, storage_class=nothing))
 
     def _folder(self, folder: str, flags: int) -> list[str]:
         """List one folder, given relative to the root with '/' at the end; return the folders to enter."""

@@ -24,7 +24,7 @@ from deeplens_kit.storage.base import ObjectStat
 from deeplens_kit.storage.local_listing import local_stat
 from deeplens_kit.storage.placeholders import refuse_placeholder
 
-__all__ = ["open_regular", "read_whole", "unreadable"]
+__all__ = ["open_regular", "read_blocks", "read_whole", "unreadable"]
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # O_NONBLOCK: opening a pipe does not wait for its writer; it changes nothing for regular files.
@@ -43,6 +43,7 @@ _KINDS = {
     errno.ENOENT: ObjectGoneError,
     errno.ENOTDIR: ObjectGoneError,
 }
+_BLOCK_BYTES = 2**20
 _NOT_REGULAR = "It is not a regular file."
 _CHANGED = "It changed while it was read, or since it was listed; it is taken up again by the next `deeplens index`."
 
@@ -106,6 +107,33 @@ def read_whole(file: int, *, expected: ObjectStat | None, max_bytes: int) -> byt
     if len(data) != before.st_size or _state(os.fstat(file)) != _state(before):
         raise ObjectChangedError(_CHANGED)
     return data
+
+
+def read_blocks(file: int, expected: ObjectStat) -> Iterator[bytes]:
+    """Read an open file block by block, and make sure at the end that it held still.
+
+    Args:
+        file: Handle of a regular file at its start.
+        expected: The state that the bytes must belong to.
+
+    Raises:
+        ObjectChangedError: Not in the expected state, or changed meanwhile.
+        ObjectUnreadableError: It cannot be read.
+    """
+    try:
+        before = os.fstat(file)
+        if local_stat(before).change_token != expected.change_token:
+            raise ObjectChangedError(_CHANGED)
+        count = 0
+        while data := os.read(file, _BLOCK_BYTES):
+            count += len(data)
+            if count > before.st_size:
+                break  # one that grows without end
+            yield data
+        if count != before.st_size or _state(os.fstat(file)) != _state(before):
+            raise ObjectChangedError(_CHANGED)
+    except OSError as error:
+        raise unreadable(error) from error
 
 
 def unreadable(error: OSError) -> ObjectUnreadableError:

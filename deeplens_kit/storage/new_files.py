@@ -11,12 +11,13 @@ import ctypes
 import errno
 import os
 import secrets
+from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
 from deeplens_kit.errors import ObjectError, StoreFullError
 
-__all__ = ["NewFiles"]
+__all__ = ["NewFiles", "rename_to_free_name"]
 
 _NEW_FILE_MODE = 0o666  # before the user's umask
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -44,6 +45,13 @@ class NewFiles:
         self.folder = folder
         self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
 
+    @classmethod
+    def at(cls, handle: int, folder: str) -> Self:
+        """The folder of an open handle, of which a copy is made; `folder` names it in messages."""
+        files = cls.__new__(cls)
+        files.folder, files._handle = folder, os.dup(handle)
+        return files
+
     def __enter__(self) -> Self:
         return self
 
@@ -62,12 +70,12 @@ class NewFiles:
             return True  # whatever it is, it is not free
         return True
 
-    def create(self, name: str, data: bytes, *, modified_ns: int | None = None) -> None:
+    def create(self, name: str, data: bytes | Iterable[bytes], *, modified_ns: int | None = None) -> None:
         """Make one file.
 
         Args:
             name: Native, without a folder.
-            data: What it holds.
+            data: What it holds, whole or part by part; where giving a part fails nothing is made.
             modified_ns: Its time of modification, nanoseconds since 1970; None for now.
 
         Raises:
@@ -92,10 +100,10 @@ class NewFiles:
             with contextlib.suppress(OSError):
                 os.unlink(temporary, dir_fd=self._handle)
 
-    def _write(self, temporary: str, data: bytes, modified_ns: int | None) -> None:
+    def _write(self, temporary: str, data: bytes | Iterable[bytes], modified_ns: int | None) -> None:
         descriptor = os.open(temporary, _FLAGS, _NEW_FILE_MODE, dir_fd=self._handle)
         with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+            stream.writelines([data] if isinstance(data, bytes) else data)
             stream.flush()
             if modified_ns is not None:
                 os.utime(stream.fileno(), ns=(modified_ns, modified_ns))
@@ -117,7 +125,7 @@ class NewFiles:
         """As `_name`, without hard links: in one step where the system can, so that a kill leaves nothing half."""
         folder = self._handle
         try:
-            _rename_to_free_name(folder, temporary, name)
+            rename_to_free_name(folder, temporary, folder, name)
         except OSError as error:
             if error.errno not in _NO_SUCH_RENAME:
                 raise
@@ -138,8 +146,14 @@ class NewFiles:
                 raise
 
 
-def _rename_to_free_name(folder: int, old: str, new: str) -> None:
-    """Rename within a folder, by one call of the system that fails where the new name is taken.
+def rename_to_free_name(folder: int, old: str, target: int, new: str) -> None:
+    """Rename, by one call of the system that fails where the new name is taken.
+
+    Args:
+        folder: Handle of the folder that has `old`.
+        old: A name in it.
+        target: Handle of the folder that gets it.
+        new: Its name there.
 
     Raises:
         FileExistsError: It is taken.
@@ -151,6 +165,6 @@ def _rename_to_free_name(folder: int, old: str, new: str) -> None:
         raise OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)) from None
     call.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_uint)
     call.restype = ctypes.c_int
-    if call(folder, os.fsencode(old), folder, os.fsencode(new), _RENAME_NOREPLACE) != 0:
+    if call(folder, os.fsencode(old), target, os.fsencode(new), _RENAME_NOREPLACE) != 0:
         number = ctypes.get_errno()
         raise OSError(number, os.strerror(number), new)

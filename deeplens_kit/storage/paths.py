@@ -11,7 +11,7 @@ import re
 
 from deeplens_kit.errors import ObjectUnreadableError
 
-__all__ = ["ESCAPE", "decode_path", "display_path", "encode_path"]
+__all__ = ["ESCAPE", "decode_path", "display_path", "encode_path", "new_path"]
 
 ESCAPE = "\ufdd0"
 """Starts an escape: one of the 66 noncharacters that Unicode keeps for internal use."""
@@ -47,6 +47,18 @@ def decode_path(path: str) -> str:
         ObjectUnreadableError: U+FDD0 without one of the endings that `encode_path` writes.
     """
     return _ESCAPED.sub(_unescape, path) if ESCAPE in path else path
+
+
+def new_path(path: str) -> str:
+    """The native path of an object that is to be made; whatever a storage makes of upward parts, they could leave it.
+
+    Raises:
+        ObjectUnreadableError: It holds empty, '.' or '..' parts or a NUL.
+    """
+    native = decode_path(path)
+    if any(part in ("", ".", "..") for part in native.split("/")) or "\0" in native:
+        raise ObjectUnreadableError("The path of a new object may hold no empty, '.' or '..' parts and no NUL.")
+    return native
 
 
 def display_path(path: str) -> str:

@@ -11,7 +11,7 @@ import stat
 
 from deeplens_kit.errors import PlaceholderError
 
-__all__ = ["names_placeholder", "refuse_placeholder"]
+__all__ = ["RECALLED_ATTRIBUTES", "names_placeholder", "refuse_placeholder"]
 
 # iCloud Drive before macOS 14 keeps `photo.jpg` as the hidden property list `.photo.jpg.icloud`.
 _ICLOUD = ".icloud"
@@ -21,7 +21,8 @@ _ENDED_BYTES = 1  # inclusive
 # File Provider of macOS (iCloud Drive, Dropbox, OneDrive, Google Drive): sys/stat.h, SF_DATALESS.
 _DATALESS = 0x40000000
 # Windows, by itself or through a share: OFFLINE, RECALL_ON_OPEN, RECALL_ON_DATA_ACCESS (winnt.h).
-_RECALLED = 0x1000 | 0x40000 | 0x400000
+RECALLED_ATTRIBUTES = 0x1000 | 0x40000 | 0x400000
+"""Attributes of Windows of a file whose bytes are elsewhere and come back when it is opened or read."""
 # Where Linux shows these attributes of a share and of a mounted NTFS: little-endian numbers.
 _ATTRIBUTES = ("user.cifs.dosattrib", "system.ntfs_attrib")
 
@@ -44,7 +45,7 @@ def refuse_placeholder(name: str, file: int) -> None:
     state = os.fstat(file)
     ended = name.endswith(_ENDINGS) and state.st_size <= _ENDED_BYTES
     flags = getattr(state, "st_flags", 0) & _DATALESS
-    if names_placeholder(name) or ended or flags or _windows_attributes(file, state) & _RECALLED:
+    if names_placeholder(name) or ended or flags or _windows_attributes(file, state) & RECALLED_ATTRIBUTES:
         raise PlaceholderError(
             "Its bytes are in the cloud and only its name is here; have the cloud client keep it on this device, or "
             "add the cloud storage itself as a location."

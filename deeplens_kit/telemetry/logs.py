@@ -37,8 +37,9 @@ _LEVELS: dict[str, int] = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
-# At debug level these write a line per byte code or file, which would drown ours.
-_TALKATIVE = ("numba", "PIL", "asyncio", "fsspec")
+# At debug level these write a line per byte code, file or request, which would drown ours; and the URL of a request may
+# end in a signature.
+_TALKATIVE = ("numba", "PIL", "asyncio", "fsspec", "azure", "google", "msal", "urllib3")
 
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")
@@ -114,6 +115,8 @@ def configure_logging(*, json: bool = False, level: LogLevel = "info", stream: I
     root.setLevel(_LEVELS[level])
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(_LEVELS[level], logging.WARNING))
+    # It tells of each connection that breaks, with a traceback; who asked for it is told by an error of ours.
+    logging.getLogger("paramiko").setLevel(logging.CRITICAL)
     logging.captureWarnings(True)
     _choice = _LoggingChoice(json, level)
 

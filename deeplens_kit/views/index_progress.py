@@ -31,6 +31,7 @@ _STAGES = {
     "resolution": "measuring resolution",
     "detail": "measuring detail",
     "convert": "converting",
+    "ingest": "taking in",
     "map": "laying out the map",
     "report": "making the report",
 }

@@ -15,7 +15,7 @@ from deeplens_kit.reporting.index_summary import IndexSummary
 from deeplens_kit.views.index_progress import progress_listener, say_signal
 
 if TYPE_CHECKING:
-    from deeplens_kit.pipeline import MatchReport, Throttle, Workspace
+    from deeplens_kit.pipeline import Budget, MatchReport, Throttle, Workspace
 
 __all__ = ["watched_index"]
 
@@ -29,6 +29,7 @@ def watched_index(
     accept_gone: bool,
     and_match: bool,
     throttle: Throttle | None,
+    budget: Budget | None,
     quiet: bool,
 ) -> IndexSummary:
     """Index locations and show how it goes; the arguments are those of `Workbench.index`."""
@@ -44,6 +45,7 @@ def watched_index(
             accept_gone=accept_gone,
             retry_failed=retry_failed,
             throttle=throttle,
+            budget=budget,
             matched=found.append,
         )
     return IndexSummary(reports, match=found[0] if found else None)

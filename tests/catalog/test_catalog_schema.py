@@ -111,6 +111,7 @@ _NEW_IN_5 = {
     "failures": [pa.field("decode_spec", _S)],
     "metadata": list(_schema("digest", "digest tags problems run_id", "maker_note", {"maker_note": pa.large_binary()})),
 }
+_NEW_IN_6 = {"objects": [pa.field("checksum", _S), pa.field("storage_class", _S)]}
 _SPEC_1 = (
     '{"columns": [], "kind": "vector", "metric": "cosine", "name": "tiny", "preprocessing": "plain/1", "size": 4, '
     '"source": "made for tests", "version": 1, "weights": ""}'
@@ -197,7 +198,10 @@ def old(tmp_path: Path) -> tuple[str, dict[str, list[dict[str, Any]]]]:
 
 def holds(catalog: Catalog, rows: dict[str, list[dict[str, Any]]]) -> None:
     """Every row of version 1 is there, with the new columns as they should be."""
-    objects = pl.DataFrame(rows["objects"], infer_schema_length=None).with_columns(link_count=pl.lit(1, pl.Int32))
+    unlisted = pl.lit(None, pl.String)
+    objects = pl.DataFrame(rows["objects"], infer_schema_length=None).with_columns(
+        link_count=pl.lit(1, pl.Int32), checksum=unlisted, storage_class=unlisted
+    )
     found = catalog.objects()
     assert_frame_equal(found, objects.select(found.columns), check_row_order=False, check_dtypes=False)
     pictures = catalog.pictures()
@@ -226,7 +230,7 @@ def test_version_1_opens_after_the_upgrade_with_every_row(
         Catalog.open(url)
     assert (caught.value.found, caught.value.expected, caught.value.newer) == ("1", str(SCHEMA_VERSION), False)
     copied, *migrated = Catalog.upgrade(url, tmp_path / "backups")
-    assert migrated == ["schema 1 to 2", "schema 2 to 3", "schema 3 to 4", "schema 4 to 5"]
+    assert migrated == ["schema 1 to 2", "schema 2 to 3", "schema 3 to 4", "schema 4 to 5", "schema 5 to 6"]
     catalog = Catalog.open(url)
     holds(catalog, rows)
     # Upserts fit the upgraded tables, by key and beside the old index.
@@ -252,7 +256,17 @@ def test_an_upgrade_that_died_is_run_again(
 ) -> None:
     url, rows = old
     migrations = dict(upgrade_module.MIGRATIONS)
-    for version, opened in ((1, 1), (1, 2), (2, 1), (2, 2), (2, 3), (2, 4), (3, 1), *((4, n) for n in range(1, 5))):
+    for version, opened in (
+        (1, 1),
+        (1, 2),
+        (2, 1),
+        (2, 2),
+        (2, 3),
+        (2, 4),
+        (3, 1),
+        *((4, n) for n in range(1, 5)),
+        (5, 1),
+    ):
 
         def half(open_table: Any, last: int = opened, whole: Any = migrations[version]) -> None:
             names: list[str] = []
@@ -272,7 +286,7 @@ def test_an_upgrade_that_died_is_run_again(
         with pytest.raises(WorkspaceSchemaError):
             Catalog.open(url)
     monkeypatch.undo()
-    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 4 to 5"
+    assert Catalog.upgrade(url, tmp_path / "backups")[-1] == "schema 5 to 6"
     holds(Catalog.open(url), rows)
 
 
@@ -284,8 +298,10 @@ def test_a_change_of_schema_needs_a_version_and_a_migration(table: TableSchema) 
         "failures": _FAILURES_1,
         "pairs": _PAIRS_1,
     }
-    later = (field for new in (_NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5) for field in new.get(table.name, []))
-    assert SCHEMA_VERSION == 5
+    later = (
+        field for new in (_NEW_IN_2, _NEW_IN_3, _NEW_IN_4, _NEW_IN_5, _NEW_IN_6) for field in new.get(table.name, [])
+    )
+    assert SCHEMA_VERSION == 6
     assert sorted(map(repr, arrow_schema(table))) == sorted(map(repr, [*first.get(table.name, []), *later])), (
         "raise SCHEMA_VERSION and migrate"
     )

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import typer
 from cli_process import ROOT, Deeplens, command, environment, in_process
+from leaks import assert_no_secret
 
 from deeplens_kit import __version__, errors, schemas
 from deeplens_kit.cli import choices
@@ -23,8 +26,9 @@ COMMANDS = [
     ("locations", "rename"), ("locations", "activate"), ("locations", "deactivate"), ("index",), ("status",),
     ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("explain",),
     ("upgrade",), ("catalog",), ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
+    ("prices",), ("prices", "example"), ("prices", "check"),
 ]  # fmt: skip
-ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",)}]
+ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",), ("prices",)}]
 # What a report says is in its files, and a schedule is texts.
 WITH_ROWS = [words for words in ANSWERING if words[0] != "report"]
 
@@ -41,8 +45,9 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     assert (done.code, done.err) == (0, "")
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
-        "init", "locations", "index", "status", "failures", "duplicates", "savings", "pairs", "search", "compare",
-        "explain", "metadata", "convert", "report", "serve", "upgrade", "catalog",
+        "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "prices",
+        "pairs", "search", "compare", "explain", "metadata", "tag", "collections", "convert", "report", "serve",
+        "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -77,7 +82,8 @@ def test_every_command_and_option_is_documented() -> None:
 
 def _commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:
     for name, command_ in group.commands.items():
-        options = {word for item in command_.params for word in item.opts if word.startswith("--")} - {"--help"}
+        words = [word for item in command_.params for word in (*item.opts, *item.secondary_opts)]
+        options = {word for word in words if word.startswith("--")} - {"--help"}
         if hasattr(command_, "commands"):
             yield from _commands(command_, f"{name} ")
         # A group with options of its own is a command too.
@@ -170,6 +176,32 @@ def test_a_defect_is_one_line_and_a_traceback_only_on_request(
     assert "Traceback" in done.err
     assert "in broken" in done.err
     assert "secret" not in done.err
+
+
+def test_a_credential_that_was_read_is_shown_by_no_error(
+    deeplens: Deeplens, indexed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deeplens_kit.pipeline import findings
+    from deeplens_kit.storage.credentials import resolve
+
+    monkeypatch.setenv("ZQ_CLI_PASSWORD", "zqc/hunter 22")
+    value = resolve("${ZQ_CLI_PASSWORD}")
+    login = base64.b64encode(f"anna:{value}".encode()).decode()
+    for error in (
+        errors.LocationUnavailableError("pics", f"The server refused {value!r} and {login}."),
+        ConnectionError(f"refused {value} at https://h/?q={quote(value)}"),
+        errors.CredentialMissingError("${A}", f"not {value}", "set it"),
+    ):
+
+        def failing(_: object, error: Exception = error) -> None:
+            raise error
+
+        monkeypatch.setattr(findings, "list_failures", failing)
+        for words in ((), ("--verbose",), ("--log-format", "json")):
+            done = deeplens(*words, "--workspace", indexed, "failures", "--json")
+            assert done.code in {EXIT_UNEXPECTED, 2, 4}
+            assert "***" in done.err
+            assert_no_secret([], [done.out, done.err], [value])
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ import pytest
 from cli_process import Deeplens, in_process
 
 from deeplens_kit.cli.tables import display_url
+from deeplens_kit.pipeline import Workspace
 
 
 @pytest.fixture
@@ -151,3 +153,60 @@ def test_postgresql_without_its_driver_names_the_extra(
     assert done.code == 2
     assert "postgres" in done.err
     assert done.err.count("\n") == 1
+
+
+def test_the_kinds_and_their_options_are_printed(deeplens: Deeplens) -> None:
+    told = deeplens("locations", "kinds")
+    assert (told.code, told.err) == (0, "")
+    for kind in ("s3", "az", "gs", "smb", "sftp", "ftp", "webdav", "postgresql", "sqlite", "zip", "tar", "nfs", "file"):
+        assert f"\n{kind} " in told.out, kind
+    options = deeplens("locations", "kinds", "s3", "--json").json["rows"]
+    secret = {row["option"] for row in options if row["secret"]}
+    assert {"secret_key", "session_token"} <= secret
+    assert "did you mean 'sftp'" in deeplens("locations", "kinds", "sfpt").err
+
+
+def test_options_are_changed_one_by_one_and_the_change_is_in_the_audit_trail(
+    deeplens: Deeplens, workspace: Path, tmp_path: Path
+) -> None:
+    on = ("--workspace", workspace)
+    words = ("--option", "exclude=*.tmp", "--inactive")
+    assert deeplens(*on, "locations", "add", "pics", tmp_path, *words).code == 0
+    done = deeplens(*on, "locations", "set", "pics", "--option", "permissions=create", "--option", "redundancy=2")
+    assert done.code == 0, done.err
+    (row,) = deeplens(*on, "locations", "list", "--json").json["rows"]
+    assert json.loads(row["options"]) == {"exclude": ["*.tmp"], "permissions": "create", "redundancy": 2}
+    assert not row["active"]
+    assert deeplens(*on, "locations", "set", "pics", "--default", "exclude", "--default", "redundancy").code == 0
+    (row,) = deeplens(*on, "locations", "list", "--json").json["rows"]
+    assert json.loads(row["options"]) == {"permissions": "create"}
+    for bad, says in (("permissions=wirte", "one of: read"), ("permisions=read", "did you mean 'permissions'")):
+        refused = deeplens(*on, "locations", "set", "pics", "--option", bad)
+        assert (refused.code, says in refused.err) == (2, True)
+    assert deeplens(*on, "locations", "set", "pics", "--default", "excludes").code == 2
+    with Workspace.open(workspace) as opened:
+        changes = [entry for entry in opened.ledger.audit_trail() if entry.action == "location.options"]
+    assert [entry.details["changed"] for entry in changes] == [["permissions", "redundancy"], ["exclude", "redundancy"]]
+    assert changes[0].details["permissions"] == "create"
+
+
+def test_an_estimate_reads_nothing_and_a_budget_is_size_or_money(
+    deeplens: Deeplens, workspace: Path, tmp_path: Path
+) -> None:
+    on = ("--workspace", workspace)
+    folder = tmp_path / "pics"
+    folder.mkdir()
+    (folder / "a.jpg").write_bytes(b"not a picture")
+    deeplens(*on, "locations", "add", "pics", folder)
+    told = deeplens(*on, "index", "--estimate")
+    assert told.code == 0, told.err
+    assert "1 file would be read, 0 B of them over networks; nothing was read." in told.out
+    (row,) = deeplens(*on, "index", "--estimate", "--json").json["rows"]
+    assert (row["to_read"], row["read_bytes"], row["money"]) == (1, 13, None)
+    assert "give one of them" in deeplens(*on, "index", "--estimate", "--budget", "1GB").err
+    assert "10GB, or money such as 5EUR" in deeplens(*on, "index", "--budget", "much").err
+    assert deeplens(*on, "index", "--budget", "1kB").code == 0
+    folder.rename(tmp_path / "elsewhere")
+    gone = deeplens(*on, "index", "--estimate")
+    assert (gone.code, "1 of 1 locations cannot be listed: pics" in gone.err) == (4, True)
+    assert "cannot be listed" in gone.out

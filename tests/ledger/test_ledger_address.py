@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import deeplens_kit
-from deeplens_kit.errors import SettingsError, WorkspaceError
+from deeplens_kit.errors import CredentialMissingError, SettingsError, WorkspaceError
 from deeplens_kit.ledger import Ledger
 from deeplens_kit.ledger.address import ledger_address, shown
 from deeplens_kit.ledger.mounts import file_system_of
@@ -102,8 +102,8 @@ def test_a_password_comes_from_the_environment_and_is_never_shown(monkeypatch: p
 
 
 def test_a_variable_that_is_not_set_is_named() -> None:
-    with pytest.raises(SettingsError, match=r"\$\{NOT_SET_ANYWHERE\}"):
-        ledger_address("postgresql://u:${NOT_SET_ANYWHERE}@h/d", environment={})
+    with pytest.raises(CredentialMissingError, match=r"\$\{NOT_SET_ANYWHERE\}"):
+        ledger_address("postgresql://u:${NOT_SET_ANYWHERE}@h/d")
 
 
 def test_an_installed_wheel_can_make_and_upgrade_a_ledger(tmp_path: Path) -> None:

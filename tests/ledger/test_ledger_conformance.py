@@ -9,6 +9,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,12 @@ from deeplens_kit.errors import (
     WorkspaceMissingError,
     WorkspaceSchemaError,
 )
-from deeplens_kit.ledger import SCHEMA_REVISION, Ledger, RunState, current_holder
+from deeplens_kit.ledger import SCHEMA_REVISION, Ledger, NoteChange, OutboxEvent, RunState, current_holder, notes
 from deeplens_kit.ledger.address import ledger_address
+from deeplens_kit.ledger.backup import back_up
 from deeplens_kit.ledger.engine import open_engine, writing
 from deeplens_kit.ledger.models import Base
+from deeplens_kit.ledger.outbox import KEPT_DAYS, put
 from deeplens_kit.ledger.schema import migrate, revision_of
 
 Maker = Callable[..., Ledger]
@@ -90,7 +93,7 @@ class LedgerConformance(ABC):
         with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
             Ledger.open(url)
         copied, migrated = Ledger.upgrade(url, tmp_path / "backups")
-        assert migrated == "schema 0001 to 0002"
+        assert migrated == "schema 0001 to 0004"
         assert copied.startswith("copied to ")
         rows = self.backed_up(Path(copied.removeprefix("copied to ")))
         assert [(row["location_id"], row["name"]) for row in rows] == [("ab12", "péle mêle")]
@@ -118,7 +121,7 @@ class LedgerConformance(ABC):
         with writing(engine).begin() as connection:
             assert revision_of(connection) == "0001"
             connection.execute(text("DROP TABLE leases"))
-        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0002"
+        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0004"
         engine.dispose()
 
     # --- Locations ---
@@ -174,7 +177,119 @@ class LedgerConformance(ABC):
             with pytest.raises(SettingsError) as caught:
                 ledger.add_location("a", "s3://b", {option: "hunter22"})
             assert "hunter22" not in str(caught.value)
-        ledger.add_location("a", "sftp://me:${SFTP_PASSWORD}@host/x", {"key": "${KEY}", "keyboard": "qwertz"})
+        for options in ({"connection_string": "AccountKey=hunter22;"}, {"dsn": "postgresql://u:hunter22@h/d"}):
+            with pytest.raises(
+                SettingsError, match=r"in clear; write a reference .*\$\{keyring:SERVICE/USER\}"
+            ) as caught:
+                ledger.add_location("a", "db://b", options)
+            assert "hunter22" not in str(caught.value)
+        with pytest.raises(SettingsError, match="no URL") as caught:
+            ledger.add_location("a", "sftp://me:hunter22\u2100@host/x", {})
+        assert "hunter22" not in str(caught.value)
+        with pytest.raises(UnknownNameError, match="provider of credentials"):
+            ledger.add_location("a", "s3://b", {"secret": "${keyrings:a/b}"})
+        assert ledger.locations() == []
+        references = {"key": "${KEY}", "password": "${file:/a/b.toml#c}", "connection_string": "AccountKey=${KEY};"}
+        ledger.add_location("a", "sftp://me:${keyring:sftp/me}@host/x", references | {"keyboard": "qwertz"})
+
+    # --- Collections and notes ---
+
+    def test_what_is_said_of_an_object_adds_up(self, ledger: Ledger) -> None:
+        place, digest = ledger.add_location("pics", "/a", {}), "d" * 64
+        first = NoteChange("Péle mêle 📷", ("sea", "cafe\u0301"), description="at noon", category="holiday")
+        said = ledger.annotate(place, "a/b.jpg", digest, first)
+        assert (said.collection, said.tags, said.description) == ("Péle mêle 📷", ("café", "sea"), "at noon")
+        change = NoteChange(add_tags=("sun",), remove_tags=("café",), description="", source="a scan")
+        said = ledger.annotate(place.location_id, "a/b.jpg", digest, change)
+        assert (said.tags, said.description, said.category, said.source) == (("sea", "sun"), "", "holiday", "a scan")
+        assert said.collection == "Péle mêle 📷"
+        assert ledger.notes() == ledger.notes([digest]) == [said]
+        assert ledger.notes(["e" * 64]) == ledger.notes([]) == []
+        assert (said.location_id, said.path, "@" in said.who) == (place.location_id, "a/b.jpg", True)
+        actions = [entry.action for entry in ledger.audit_trail()]
+        assert actions == ["location.added", "collection.added", "object.annotated", "object.annotated"]
+        assert ledger.audit_trail()[-1].details["tags_removed"] == ["café"]
+
+    def test_other_content_at_a_place_has_nothing_said_of_it(self, ledger: Ledger) -> None:
+        place = ledger.add_location("pics", "/a", {})
+        ledger.annotate(place, "a.jpg", "d" * 64, NoteChange(add_tags=("old",)))
+        assert ledger.annotate(place, "a.jpg", "e" * 64, NoteChange(category="new")).tags == ()
+        assert [note.digest for note in ledger.notes()] == ["e" * 64]
+
+    def test_a_note_moves_with_its_content(self, ledger: Ledger) -> None:
+        old, new, digest = ledger.add_location("old", "/a", {}), ledger.add_location("new", "/b", {}), "d" * 64
+        note = ledger.annotate(old, "a.jpg", digest, NoteChange("books", ("kept",)))
+        long_path = "f/" * 2000 + "a.jpg"
+        moved = ledger.annotate(new, long_path, digest, NoteChange(category="x"), moved_from=note)
+        assert (moved.collection, moved.tags, moved.category) == ("books", ("kept",), "x")
+        assert ledger.notes([digest]) == [moved]
+        ledger.annotate(old, "a.jpg", digest, NoteChange("books"))
+        assert [(item.name, item.pictures) for item in ledger.collections()] == [("books", 1)]
+
+    def test_a_collection_that_is_made_beside_us_is_used(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Whoever looked a moment ago has seen none."""
+        ledger.add_collection("pets")
+        place, find, seen = ledger.add_location("pics", "/a"), notes._find, list[str]()
+
+        def too_early(session: Any, name: str) -> Any:
+            seen.append(name)
+            return None if len(seen) == 1 else find(session, name)
+
+        monkeypatch.setattr(notes, "_find", too_early)
+        assert ledger.annotate(place, "a.jpg", "d" * 64, NoteChange("pets")).collection == "pets"
+        assert [(item.name, item.pictures) for item in ledger.collections()] == [("pets", 1)]
+
+    def test_collections_are_listed_with_their_pictures(self, ledger: Ledger) -> None:
+        place = ledger.add_location("pics", "/a", {})
+        made = ledger.add_collection("zoo", "animals")
+        for number in range(3):
+            ledger.annotate(place, f"{number}.jpg", f"{number}" * 64, NoteChange("arts" if number else "zoo"))
+        ledger.annotate(place, "1.jpg", "1" * 64, NoteChange(""))
+        found = ledger.collections()
+        assert [(item.name, item.description, item.pictures) for item in found] == [
+            ("arts", "", 1),
+            ("zoo", "animals", 1),
+        ]
+        assert found[1].created_at == made.created_at
+        with pytest.raises(SettingsError, match="already"):
+            ledger.add_collection("zoo")
+        assert ledger.notes([f"{number}" * 64 for number in range(2000)]) == ledger.notes()
+
+    @pytest.mark.parametrize("name", ["", " ", "two\nlines", " x", "x" * 201, "\ud800", "a\u202eb"])
+    def test_names_of_collections_and_tags_that_cannot_be_shown_are_refused(self, ledger: Ledger, name: str) -> None:
+        place = ledger.add_location("pics", "/a", {})
+        with pytest.raises(SettingsError, match="cannot name a collection"):
+            ledger.add_collection(name)
+        with pytest.raises(SettingsError, match="cannot name a tag"):
+            ledger.annotate(place, "a.jpg", "d" * 64, NoteChange("made", (name,)))
+        for source in ("x" * 10_001, "\0", "\ud800"):
+            with pytest.raises(SettingsError, match="source"):
+                ledger.annotate(place, "a.jpg", "d" * 64, NoteChange("made", source=source))
+        assert ledger.notes() == ledger.collections() == [], "a change that failed leaves nothing"
+
+    # --- What is to be told ---
+
+    def test_what_is_to_be_told_stands_until_it_was_taken(self, ledger: Ledger, tmp_path: Path) -> None:
+        assert (ledger.watched(), ledger.undelivered("copies")) == (None, [])
+        first, second = (OutboxEvent(f"{n}", "copies", "address", {"n": n}) for n in (1, 2))
+        ledger.record_watched(b"\0\xff", [first])
+        ledger.record_watched(None, [second, replace(first, payload={"n": 3})])
+        assert ledger.watched() == b"\0\xff"
+        assert [(event.event_id, event.payload) for event in ledger.undelivered("copies")] == [
+            ("1", {"n": 3}), ("2", {"n": 2}),
+        ]  # fmt: skip
+        assert ledger.begin_delivery("1")
+        ledger.end_delivery("1", "said 503, password=hunter2")
+        (failed, _) = ledger.undelivered("copies")
+        assert (failed.tries, failed.last_error) == (1, "said 503, password=***")
+        assert ledger.begin_delivery("1")
+        ledger.end_delivery("1")
+        assert [event.event_id for event in ledger.undelivered("copies")] == ["2"]
+        assert not ledger.begin_delivery("1"), "another process may have sent it"
+        with ledger._writing() as (session, now):
+            put(session, [], now + timedelta(days=KEPT_DAYS, seconds=5))
+        assert ledger.undelivered("copies") == []
+        back_up(ledger._engine, tmp_path / "copies", "x")
 
     # --- Runs ---
 
@@ -187,6 +302,9 @@ class LedgerConformance(ABC):
         assert done.finished_at is not None
         assert done.finished_at >= done.started_at
         everywhere = ledger.start_run("match", None, {})
+        masked = ledger.finish_run(run.run_id, "failed", {"objects": 3}, message="GET https://h/?sig=hunter22")
+        assert masked.message == "GET https://h/?sig=***"
+        done = ledger.finish_run(run.run_id, "failed", {"objects": 3}, message="no space")
         assert ledger.runs(location) == [done]
         assert ledger.runs() == [everywhere, done]
         with pytest.raises(SettingsError, match="finished, interrupted, failed"):

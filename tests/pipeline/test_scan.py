@@ -22,7 +22,7 @@ Row = tuple[str, str | None, int, str]  # and outcome
 
 def listing_of(entries: dict[str, Entry], problems: list[str] | None = None) -> Listing:
     frame = pl.DataFrame(
-        [(path, 1, token, None, link_id, count) for path, (token, link_id, count) in entries.items()],
+        [(path, 1, token, None, link_id, count, None, None) for path, (token, link_id, count) in entries.items()],
         schema=LISTING.polars,
         orient="row",
     )
@@ -33,7 +33,7 @@ def listing_of(entries: dict[str, Entry], problems: list[str] | None = None) -> 
 def rows_of(rows: dict[str, Row]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            (f"L/{path}", path, 1, token, link_id, count, outcome)
+            (f"L/{path}", path, 1, token, link_id, count, None, None, outcome)
             for path, (token, link_id, count, outcome) in rows.items()
         ],
         schema={name: OBJECTS.polars[name] for name in ROW_COLUMNS},
@@ -104,11 +104,21 @@ def test_a_comparison_is_exact(
         frame = getattr(found, name)
         assert sorted(frame["path"]) == sorted(kinds[name])
         assert LISTING.check(frame.select(LISTING.names)).height == frame.height
-        now = {path: (token, link, count) for path, _, token, _, link, count in frame.select(LISTING.names).iter_rows()}
+        now = {
+            path: (token, link, count) for path, _, token, _, link, count, *_ in frame.select(LISTING.names).iter_rows()
+        }
         assert now == {path: listed[path] for path in kinds[name]}  # what the storage says now, not the old row
     assert sorted(found.gone) == sorted(f"L/{path}" for path in kinds["gone"])
     assert sorted(found.unreachable) == sorted(f"L/{path}" for path in kinds["unreachable"])
     assert set(found.relinked["path"]) == relinked
+
+
+def test_an_unsettled_token_is_never_trusted_however_often_it_comes() -> None:
+    found = compare(
+        listing_of({"weak": ("5~", None, 1), "strong": ("5", None, 1)}),
+        rows_of({"weak": ("5~", None, 1, "indexed"), "strong": ("5", None, 1, "indexed")}),
+    )
+    assert (found.changed["path"].to_list(), found.unchanged["path"].to_list()) == (["weak"], ["strong"])
 
 
 @given(_LISTED, _HELD)

@@ -56,6 +56,12 @@ def test_a_wheel_brings_them_along(installed: Path, repository: Path) -> None:
         assert names <= {path.name for path in place.iterdir()}
 
 
+def test_a_wheel_brings_the_example_of_prices_along(installed: Path, repository: Path) -> None:
+    name = Path("data") / "prices.example.yaml"
+    assert bundled("data") / name.name == repository / name
+    assert (installed / "deeplens_kit" / "bundled" / name).read_bytes() == (repository / name).read_bytes()
+
+
 def test_a_wheel_brings_the_templates_along(installed: Path, repository: Path) -> None:
     ours = Path("deeplens_kit") / "reporting" / "templates"
     wanted = {path.relative_to(repository) for path in (repository / ours).rglob("*") if path.is_file()}

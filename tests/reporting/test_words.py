@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from deeplens_kit.features.orientations import ORIENTATIONS
 from deeplens_kit.reporting.words import (
     _SKIPPED_WORDS,
     format_bytes,
+    format_money,
     format_percent,
     format_seconds,
     orientation_words,
@@ -138,6 +140,19 @@ def test_orientation_words_describe_what_the_eye_sees(index: int, *, from_b: boo
         seen = [other if turn is None else other.transpose(turn)]
     assert this.tobytes() in [item.tobytes() for item in seen]
     assert this.size in [item.size for item in seen]
+
+
+@pytest.mark.parametrize(
+    ("money", "gained", "paid"),
+    [
+        ("0", "0.00", "0.00"), ("0.001", "< 0.01", "0.01"), ("1234.567", "1,234.56", "1,234.57"),
+        ("-0.001", "-0.01", "0.00"), ("5", "5.00", "5.00"),
+        ("12345678901234567890123456789.5", *["12,345,678,901,234,567,890,123,456,789.50"] * 2),
+    ],
+)  # fmt: skip
+def test_money_is_never_said_to_be_better_than_it_is(money: str, gained: str, paid: str) -> None:
+    assert format_money(Decimal(money)) == gained
+    assert format_money(Decimal(money), cost=True) == paid
 
 
 def test_what_was_left_out_in_words() -> None:

@@ -23,7 +23,7 @@ from skimage import data
 
 from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.search.addresses import is_public
-from deeplens_kit.search.link import LinkLimits, fetch, is_link
+from deeplens_kit.search.link import LinkLimits, fetch, is_link, shown_link
 
 LIMITS = LinkLimits(max_bytes=200_000, seconds=10.0, allow_private=True)
 STRICT = LinkLimits(max_bytes=200_000, seconds=10.0)
@@ -137,6 +137,23 @@ def test_a_redirect_to_what_is_no_address_is_refused(site: Site, target: str) ->
     site.answers["/old"] = redirect(target)
     with pytest.raises(LinkRefusedError, match="no valid address"):
         fetch(site.link("/old"), LIMITS)
+
+
+def test_a_link_that_is_no_text_is_refused() -> None:
+    with pytest.raises(LinkRefusedError, match="no text"):
+        fetch("http://127.0.0.1/caf\udce9.jpg", LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("link", "shown"),
+    [
+        ("https://anna:hunter22@example.org:8080/a b.jpg?key=hunter22#x", "https://example.org:8080/a b.jpg"),
+        ("http://[::1/a.jpg?hunter22", "http://…"),
+        ("http://example.org/\u202egpj.exe", "http://example.org/\N{REPLACEMENT CHARACTER}gpj.exe"),
+    ],
+)
+def test_a_link_is_shown_without_what_may_be_a_secret(link: str, shown: str) -> None:
+    assert shown_link(link) == shown
 
 
 def test_a_picture_in_pieces_is_loaded(site: Site) -> None:

@@ -54,6 +54,23 @@ def open_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
+def mount() -> Iterator[Callable[[Path], None]]:
+    """Make a folder at which a disk of one MiB is mounted."""
+    made: list[Path] = []
+
+    def mount_at(folder: Path) -> None:
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+        if shutil.which("mount") is None or subprocess.run(command, check=False, capture_output=True).returncode:
+            pytest.skip("this process may not mount: it needs root and CAP_SYS_ADMIN")
+        made.append(folder)
+
+    yield mount_at
+    for folder in made:
+        subprocess.run(["umount", "-l", str(folder)], check=False, capture_output=True)
+
+
+@pytest.fixture
 def bound_by_permissions() -> Runner:
     """Run statements on `location` where permission bits count (root gives its rights up first).
 

@@ -39,7 +39,7 @@ def system(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> N
     if request.param == "neither, old kernel":
         monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
     elif request.param == "neither, file system":
-        monkeypatch.setattr(new_files, "_rename_to_free_name", _invalid)
+        monkeypatch.setattr(new_files, "rename_to_free_name", _invalid)
 
 
 @pytest.mark.usefixtures("system")
@@ -79,7 +79,7 @@ def test_without_links_what_the_rename_meets_is_told(tmp_path: Path, monkeypatch
     with NewFiles(str(tmp_path)) as files:
         with pytest.raises(ObjectError, match=r"cannot be written.*too long"):
             files.create("x" * 300 + ".jpg", b"bytes")
-        monkeypatch.setattr(new_files, "_rename_to_free_name", _disk_full)
+        monkeypatch.setattr(new_files, "rename_to_free_name", _disk_full)
         with pytest.raises(StoreFullError, match="no space left"):
             files.create("a.jpg", b"bytes")
     assert os.listdir(tmp_path) == []

@@ -83,6 +83,8 @@ def test_talkative_libraries_stay_quiet_at_debug() -> None:
     stream = io.StringIO()
     configure_logging(json=True, level="debug", stream=stream)
     logging.getLogger("numba.core.byteflow").debug("a line per byte code")
+    logging.getLogger("urllib3.connectionpool").debug('"GET /pictures?sig=c2VjcmV0 HTTP/1.1" 200')
+    logging.getLogger("azure.core.pipeline.policies.http_logging_policy").info("a line per header")
     get_logger("deeplens").debug("ours")
     assert [line["event"] for line in _lines(stream)] == ["ours"]
 

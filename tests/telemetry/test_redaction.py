@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import time
 import urllib.parse
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplens_kit.telemetry import MASK, redact, redact_value, register_secret
+from deeplens_kit.telemetry.redaction import registered_secrets
 
 
 @pytest.mark.parametrize(
@@ -74,6 +76,26 @@ def test_a_secret_within_another_leaves_no_rest() -> None:
     register_secret("qwxhunter22")
     register_secret("qwxhunter22-and-more")
     assert redact("<qwxhunter22-and-more>") == f"<{MASK}>"
+
+
+@pytest.mark.parametrize("secret", ["qv9x", "qv9xy", "qv9xyz", "qv9/xyz+1", "qv9üxyz"])
+@pytest.mark.parametrize("user", ["", "a", "bo", "cyd"])
+def test_a_registered_value_is_masked_within_base64(secret: str, user: str) -> None:
+    register_secret(secret)
+    login = base64.b64encode(f"{user}:{secret}".encode()).decode()
+    # Of four letters too little is left beside their neighbours to tell them by.
+    if len(secret) > 4:
+        assert redact(f"got [{login}].") == f"got [{MASK}]."
+    assert redact(f"Authorization: Basic {login}") == f"Authorization: {MASK}"
+    assert redact(f"basic {login}") == f"basic {MASK}"
+
+
+def test_what_is_handed_to_a_worker_is_what_was_registered() -> None:
+    for _ in range(2):
+        register_secret("qy8/hunter 22")
+    assert [value for value in registered_secrets() if "qy8" in value] == ["qy8/hunter 22"]
+    for form in ("qy8%2Fhunter%2022", "qy8%2fhunter%2022", "qy8/hunter%2022", "qy8%2Fhunter+22"):
+        assert redact(f"<{form}>") == f"<{MASK}>"
 
 
 def test_a_long_line_costs_linear_time() -> None:

@@ -13,8 +13,14 @@ from sample_workspace import SampleWorkspace
 
 from deeplens_kit import Workbench
 from deeplens_kit.matching import Thresholds
+from deeplens_kit.workbench.locations import WorkbenchLocations
 
-_CALLS = sorted(name for name in vars(Workbench) if not name.startswith("_") and name != "close")
+_CALLS = sorted(
+    name
+    for part in (Workbench, WorkbenchLocations)
+    for name in vars(part)
+    if not name.startswith("_") and name != "close"
+)
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _OPTIONS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 

@@ -9,7 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from deeplens_kit.catalog.migrations import from_version_1, from_version_2, from_version_3, from_version_4
+from deeplens_kit.catalog.migrations import (
+    from_version_1,
+    from_version_2,
+    from_version_3,
+    from_version_4,
+    from_version_5,
+)
 
 __all__ = ["MIGRATIONS"]
 
@@ -18,4 +24,5 @@ MIGRATIONS: Mapping[int, Callable[[Callable[..., Any]], None]] = {
     2: from_version_2.migrate,
     3: from_version_3.migrate,
     4: from_version_4.migrate,
+    5: from_version_5.migrate,
 }

@@ -6,25 +6,25 @@ does what the command of its name does, with the same function behind it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from deeplens_kit import pipeline
 from deeplens_kit.pipeline.chosen_rule import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
+from deeplens_kit.workbench.locations import WorkbenchLocations
 
 if TYPE_CHECKING:
     import polars as pl
 
     from deeplens_kit.matching import Rule, Thresholds
-    from deeplens_kit.pipeline import Throttle, Workspace
+    from deeplens_kit.pipeline import Workspace
     from deeplens_kit.pipeline.findings import GroupsView
     from deeplens_kit.pipeline.mapping import PictureMap
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.thresholds import ThresholdLab
     from deeplens_kit.reporting.explanation_summary import ExplanationSummary
-    from deeplens_kit.reporting.index_summary import IndexSummary
     from deeplens_kit.schemas import Tier
     from deeplens_kit.search import SearchFilters
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["Workbench"]
 
 
-class Workbench:
+class Workbench(WorkbenchLocations):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
@@ -45,7 +45,7 @@ class Workbench:
     """
 
     def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+        super().__init__(workspace)
         self._searcher: Searcher | None = None
 
     @classmethod
@@ -84,101 +84,6 @@ class Workbench:
             ['laptop', 'share']
         """
         return cls(pipeline.Workspace.open(Path(path) if path else workspace_of_environment()))
-
-    @property
-    def locations(self) -> pl.DataFrame:
-        """Every location: location, kind, url, options (JSON), active, created_at, location_id.
-
-        Example:
-            >>> workbench.locations.select("location", "kind", "active").rows()
-            [('laptop', 'file', True), ('share', 'file', True)]
-        """
-        return pipeline.list_locations(self.workspace)
-
-    def add_location(self, name: str, folder: Path | str, **options: object) -> Self:
-        """Add a folder under a name. It is read, never written.
-
-        Args:
-            name: What to call it.
-            folder: A folder of this machine, or a URL.
-            options: Of its kind of storage; for folders `include` and `exclude` (lists of globs) and `hidden` (True).
-
-        Returns:
-            The workbench, so that calls can follow one another.
-
-        Raises:
-            LocationUnavailableError: It cannot be reached.
-            SettingsError: The name, the folder or an option is not allowed.
-
-        Example:
-            >>> new = Workbench.create(folder / "another-workspace")
-            >>> new.add_location("pictures", folder / "sample-library" / "share", exclude=["*.tmp"])
-            Workbench of another-workspace: 1 location (pictures)
-            Nothing is indexed yet; `index()` does it
-            >>> new.close()
-        """
-        pipeline.add_location(self.workspace, name, str(folder), options)
-        return self
-
-    def check_locations(self, names: str | Sequence[str] | None = None) -> pl.DataFrame:
-        """Ask locations whether they can be used: location, url, state ("ok" or why not), message.
-
-        Args:
-            names: One or several; all active ones by default.
-
-        Example:
-            >>> workbench.check_locations().select("location", "state").rows()
-            [('laptop', 'ok'), ('share', 'ok')]
-        """
-        return pipeline.check_locations(self.workspace, [names] if isinstance(names, str) else names)
-
-    def index(
-        self,
-        names: str | Sequence[str] | None = None,
-        *,
-        workers: int | None = None,
-        retry_failed: bool = False,
-        accept_gone: bool = False,
-        and_match: bool = True,
-        throttle: Throttle | None = None,
-        quiet: bool = False,
-    ) -> IndexSummary:
-        """Read what is new or changed at locations, and find what is alike, showing how it goes.
-
-        In a notebook the progress is a widget, on a terminal a bar. Interrupting the kernel (or Ctrl-C) commits what
-        was read and raises Interrupted; the next call goes on from there.
-
-        Args:
-            names: One location or several; all active ones by default.
-            workers: Threads that decode; None for the setting, 0 for all cores.
-            retry_failed: Read files again that failed, though they did not change.
-            accept_gone: Take at its word a location that lists nothing of what it held.
-            and_match: Find pairs afterwards.
-            throttle: What the run may take of the machine: `Throttle(niceness=10)`; None for the settings.
-            quiet: Show no lines of progress where neither a notebook nor a terminal is.
-
-        Raises:
-            LocationError: One cannot be listed; the others were indexed, `reports` on the error tells of them.
-            LeaseHeldError: Another run works on one; as above.
-            Interrupted: It was stopped; what was read is kept.
-
-        Example:
-            >>> summary = workbench.index(quiet=True)
-            >>> summary.frame.select("location", "read_files").rows()
-            [('laptop', 0), ('share', 0)]
-        """
-        from deeplens_kit.views.index_run import watched_index
-
-        return watched_index(
-            self.workspace,
-            [names] if isinstance(names, str) else names,
-            workers=workers,
-            retry_failed=retry_failed,
-            accept_gone=accept_gone,
-            and_match=and_match,
-            throttle=throttle,
-            quiet=quiet,
-        )
 
     def objects(self, *, private: bool = False) -> pl.DataFrame:
         """Every object with its location and its picture's facts; `private` adds where it was taken (GPS).

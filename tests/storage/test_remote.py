@@ -1,0 +1,187 @@
+"""What all kinds behind a network have in common, over a store in memory whose answers can be lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+
+from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectExistsError, ObjectGoneError
+from deeplens_kit.storage import remote
+from deeplens_kit.storage.listing import Entry
+from deeplens_kit.storage.options import RemoteOptions
+from deeplens_kit.storage.remote import RemoteLocation
+from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault
+from deeplens_kit.storage.store import Cursor, Page, Store
+
+
+class _Kept(Store):
+    """Objects by name: version and content. `after` is told each step that is asked for or done, and may lose it."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, tuple[int, bytes]] = {}
+        self.versions, self.lengths = 0, list[int | None]()
+        self.after: Callable[[str], None] = lambda step: None
+
+    def put(self, path: str, data: bytes) -> None:
+        self.versions += 1
+        self.objects[path] = self.versions, data
+
+    def page(self, cursor: Cursor | None) -> Page:
+        return Page([self.stat(path) for path in self.objects])
+
+    def stat(self, path: str) -> Entry:
+        version, data = self._found(path)
+        return Entry(path, len(data), str(version))
+
+    def read(self, path: str, start: int, length: int | None, token: str | None) -> bytes:
+        self.lengths.append(length)
+        return self._found(path)[1][start : None if length is None else start + length]
+
+    def create(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+        self.after("asked")
+        if path in self.objects:
+            raise KnownFault(FaultKind.EXISTS, "taken")
+        self.put(path, data)
+        self.after("create")
+
+    def copy(self, path: str, target: str, token: str) -> None:
+        self.create(target, self._found(path)[1], {})
+
+    def remove(self, path: str, token: str) -> None:
+        self._found(path)
+        del self.objects[path]
+        self.after("remove")
+
+    def fault_of(self, error: BaseException) -> Fault | None:
+        return Fault(FaultKind.PASSING, str(error)) if isinstance(error, OSError) else None
+
+    def _found(self, path: str) -> tuple[int, bytes]:
+        if path not in self.objects:
+            raise KnownFault(FaultKind.GONE, "gone")
+        return self.objects[path]
+
+
+class _Renaming(_Kept):
+    """One that renames by itself."""
+
+    def move(self, path: str, target: str, token: str) -> None:
+        self.after("asked")
+        if target in self.objects:
+            raise KnownFault(FaultKind.EXISTS, "taken")
+        self.put(target, self._found(path)[1])
+        del self.objects[path]
+        self.after("move")
+
+
+def _losing(store: _Kept, step: str, also: Callable[[], None] = lambda: None) -> None:
+    """Lose the answer to the first such step; `also` happens before it is tried again."""
+    lost: list[str] = []
+
+    def lose(done: str) -> None:
+        if done == step and not lost:
+            lost.append(done)
+            also()
+            raise ConnectionResetError("reset")
+
+    store.after = lose
+
+
+def _opened(store: Store, **options: Any) -> RemoteLocation:
+    given = RemoteOptions.of({"permissions": "change", "retry_wait_seconds": 0, **options})
+    return RemoteLocation("L", "pics", "kept://x", "kept://x/", given, store)
+
+
+@pytest.mark.parametrize("kind", [_Kept, _Renaming])
+@pytest.mark.parametrize("step", ["", "asked"])
+def test_nothing_is_moved_or_copied_onto_itself(kind: type[_Kept], step: str) -> None:
+    store = kind()
+    store.put("a.jpg", b"one")
+    location = _opened(store)
+    _losing(store, step)
+    for act in (location.move, location.copy):
+        with pytest.raises(ObjectExistsError):
+            act("a.jpg", "a.jpg", expected=location.stat("a.jpg"))
+    assert list(store.objects) == ["a.jpg"]
+
+
+def test_what_had_the_name_before_is_no_proof_that_a_move_went_well() -> None:
+    class Aliased(_Kept):
+        """Two names of one object, as where case makes no difference."""
+
+        def _found(self, path: str) -> tuple[int, bytes]:
+            return super()._found(path.lower())
+
+        def create(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
+            super().create(path.lower(), data, metadata)
+
+    store = Aliased()
+    store.put("a.jpg", b"one")
+    location = _opened(store)
+    _losing(store, "asked")
+    with pytest.raises(ObjectExistsError):
+        location.move("a.jpg", "A.JPG", expected=location.stat("a.jpg"))
+    assert list(store.objects) == ["a.jpg"]
+
+
+@pytest.mark.parametrize(("kind", "step"), [(_Renaming, "move"), (_Kept, "create"), (_Kept, "remove")])
+def test_a_move_whose_answer_was_lost_went_well(kind: type[_Kept], step: str) -> None:
+    store = kind()
+    store.put("a.jpg", b"one")
+    location = _opened(store)
+    _losing(store, step)
+    assert location.move("a.jpg", "b.jpg", expected=location.stat("a.jpg")).size_bytes == 3
+    assert list(store.objects) == ["b.jpg"]
+    assert location.retried == 1
+
+
+def test_what_is_gone_without_having_been_moved_is_told() -> None:
+    store = _Renaming()
+    store.put("a.jpg", b"one")
+    location = _opened(store)
+    state = location.stat("a.jpg")
+    _losing(store, "move", lambda: store.put("b.jpg", b"another"))
+    with pytest.raises(ObjectGoneError):
+        location.move("a.jpg", "b.jpg", expected=state)
+    with pytest.raises(ObjectGoneError):
+        location.move("gone.jpg", "c.jpg", expected=state)
+
+
+def test_a_successor_is_not_removed_by_another_try() -> None:
+    store = _Kept()
+    store.put("a.jpg", b"one")
+    location = _opened(store)
+    state = location.stat("a.jpg")
+    _losing(store, "remove", lambda: store.put("a.jpg", b"a successor"))
+    with pytest.raises(ObjectChangedError):
+        location.remove("a.jpg", expected=state)
+    assert location.read("a.jpg", max_bytes=99) == b"a successor"
+
+
+def test_a_name_that_was_taken_meanwhile_is_told_as_such() -> None:
+    for act in ("create", "copy"):
+        store = _Kept()
+        store.put("a.jpg", b"one")
+        location = _opened(store)
+        state = location.stat("a.jpg")
+        _losing(store, "create", lambda kept=store: kept.put("b.jpg", b"larger than one"))  # type: ignore[misc]
+        with pytest.raises(ObjectExistsError):
+            if act == "create":
+                location.create("b.jpg", b"one")
+            else:
+                location.copy("a.jpg", "b.jpg", expected=state)
+
+
+def test_what_is_compared_after_a_lost_answer_is_held_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(remote, "_COMPARED_BYTES", 4)
+    store = _Kept()
+    location = _opened(store)
+    _losing(store, "create")
+    state = location.create("a.jpg", b"0123456789")
+    _losing(store, "create")
+    location.copy("a.jpg", "b.jpg", expected=state)
+    assert location.retried == 2
+    assert max(length or 99 for length in store.lengths) == 4
+    with pytest.raises(LimitExceededError):
+        location.read("b.jpg", max_bytes=9)
