@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sqlite3
 import tarfile
 import zipfile
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import served_places
+from benchmarks.rescan import scandir_and_stat
 from benchmarks.served_places import TABLE
 from benchmarks.storage_place import StoragePlace, writer_into
 from tests.servers import azurite, fake_gcs, postgres, pyftpd, samba, seaweedfs, sshd, vsftpd, webdav
@@ -22,24 +22,11 @@ __all__ = ["PLACES"]
 _WEAK = "no times but minutes: each file is asked for its own besides"
 
 
-def _count_files(folder: str) -> int:
-    found, folders = 0, [folder]
-    while folders:
-        with os.scandir(folders.pop()) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append(entry.path)
-                else:
-                    entry.stat(follow_symlinks=False)
-                    found += 1
-    return found
-
-
 @contextmanager
 def _local(folder: Path) -> Iterator[StoragePlace]:
     root = folder / "pictures"
     root.mkdir(parents=True)
-    yield StoragePlace("local", lambda port: (str(root), {}), writer_into(root), lambda: _count_files(str(root)))
+    yield StoragePlace("local", lambda port: (str(root), {}), writer_into(root), lambda: scandir_and_stat(root))
 
 
 _SQLITE_PUT = "INSERT INTO pictures (name, data) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET data = excluded.data"

@@ -15,7 +15,7 @@ from typing import ClassVar
 from deeplens_kit.errors import LimitExceededError
 from deeplens_kit.storage.base import ListingProblem
 from deeplens_kit.storage.listing import Entry
-from deeplens_kit.storage.resilience import Fault
+from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault
 
 __all__ = ["MOST_CARRIED_BYTES", "Cursor", "Page", "Probe", "Store", "TreeStore", "limit_carried"]
 
@@ -130,11 +130,11 @@ class Store(ABC):
 
     def create(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         """Make a new object by exclusive create; the error for a name that is taken is an EXISTS fault."""
-        raise NotImplementedError
+        raise _only_read()
 
     def copy(self, path: str, target: str, token: str) -> None:
         """Copy to a free name, on the storage's side; what has to be carried through memory: see `limit_carried`."""
-        raise NotImplementedError
+        raise _only_read()
 
     def move(self, path: str, target: str, token: str) -> None:
         """Rename to a free name; by default a copy and a removal."""
@@ -143,7 +143,7 @@ class Store(ABC):
 
     def remove(self, path: str, token: str) -> None:
         """Remove an object in the state that `token` names, as far as the storage can make sure of it."""
-        raise NotImplementedError
+        raise _only_read()
 
     def renew(self) -> None:
         """Forget the connections and the credentials that they were made with: these may have been changed."""
@@ -151,6 +151,11 @@ class Store(ABC):
 
     def close(self) -> None:  # noqa: B027 - most libraries hold nothing that has to be given back
         """Give connections back."""
+
+
+def _only_read() -> KnownFault:
+    """What a kind says that takes nothing; nobody gets as far where `Store.writes` is asked before."""
+    return KnownFault(FaultKind.BROKEN, "this kind of storage can only be read")
 
 
 class TreeStore(Store):

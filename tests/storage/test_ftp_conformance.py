@@ -25,12 +25,10 @@ class _Ftp(FolderPlace):
 
 
 class _FtpConformance(ServedConformance):
+    """A subclass gives the fixture `server`."""
+
     writes = False
     same_size_overwrite_is_seen = False
-
-    @pytest.fixture
-    def server(self) -> FtpServer:
-        raise NotImplementedError
 
     @pytest.fixture
     def place(

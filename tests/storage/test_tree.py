@@ -25,7 +25,7 @@ def _folder(path: str, ids: Mapping[str, str], **rest: bool) -> Page:
 def test_a_folder_that_lies_in_itself_is_a_link_and_one_that_lies_beside_itself_is_listed_twice() -> None:
     pages = {
         "": Page([], ["a/", "b/"], folder_ids={"": "0", "a/": "1", "b/": "1"}),
-        "a/": _folder("a/", {"a/root/": "0", "a/self/": "1", "a/c/": "2"}),
+        "a/": _folder("a/", {"a/top/": "0", "a/self/": "1", "a/c/": "2"}),
         "b/": _folder("b/", {"b/self/": "1"}),
         "a/c/": _folder("a/c/", {"a/c/up/": "1", "a/c/again/": "2"}),
     }

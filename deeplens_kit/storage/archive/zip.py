@@ -27,6 +27,8 @@ __all__ = ["ZipArchive", "ZipLocation", "ZipStore"]
 _ENCRYPTED, _NAME_IS_UTF8 = 0x1, 0x800
 _TIMES = 0x5455
 _METHODS = {1: "shrink", 6: "implode", 9: "deflate64", 93: "zstd", 95: "xz", 96: "JPEG", 98: "PPMd", 99: "AES"}
+_READ = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA})
+_NOT_READ = 0x20 | 0x40  # general purpose flags: patches, strong encryption (APPNOTE.TXT 4.4.4)
 _DAMAGED = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, ValueError, struct.error)
 
 
@@ -40,7 +42,7 @@ class ZipArchive(Archive):
     def __init__(self, file: BinaryIO) -> None:
         try:
             self._zip = zipfile.ZipFile(file)
-        except (*_DAMAGED, NotImplementedError) as error:
+        except (*_DAMAGED, RuntimeError) as error:  # the latter of an archive that needs a newer zipfile
             raise KnownFault(FaultKind.LOCATION, _why(file, error)) from error
         self.members: Members[zipfile.ZipInfo] = Members()
         self._lock = threading.Lock()
@@ -61,12 +63,12 @@ class ZipArchive(Archive):
         info = member.where
         if info.flag_bits & _ENCRYPTED:
             raise KnownFault(FaultKind.FORBIDDEN, "it is encrypted with a password, which is not asked for")
-        try:
-            data = self._unpacked(member, start, length)
-        except NotImplementedError as error:
+        if info.compress_type not in _READ or info.flag_bits & _NOT_READ:
             method = _METHODS.get(info.compress_type, f"method {info.compress_type}")
             reason = f"its compression ({method}) is not read; pack it anew with deflate"
-            raise KnownFault(FaultKind.BROKEN, reason) from error
+            raise KnownFault(FaultKind.BROKEN, reason)
+        try:
+            data = self._unpacked(member, start, length)
         except _DAMAGED as error:
             raise KnownFault(FaultKind.BROKEN, f"it is damaged in the archive: {error}") from error
         except OSError as error:
