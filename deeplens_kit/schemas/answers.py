@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from deeplens_kit.schemas.base import Column, TableSchema
-from deeplens_kit.schemas.kinds import FLAG, FLOAT, INT, SHORT, TEXT, TIME
+from deeplens_kit.schemas.kinds import BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
 __all__ = [
     "COVERAGE",
@@ -15,6 +15,8 @@ __all__ = [
     "MAP_POINTS",
     "RELATED",
     "SCORE_TERMS",
+    "SEARCH_FACETS",
+    "SEARCH_PARTS",
     "SEARCH_PLACES",
     "SEARCH_RESULTS",
     "WITHHELD",
@@ -143,7 +145,12 @@ SEARCH_RESULTS = TableSchema(
     (
         Column("rank", SHORT, "1 for the best"),
         Column("digest", TEXT, "the picture"),
-        Column("score", FLOAT, "as of a stored pair, 0..1; 1 for equal bytes"),
+        Column(
+            "score",
+            FLOAT,
+            "0..1; by copies as of a stored pair, 1 for equal bytes; by likeness the weighted sum of calibrated parts; "
+            "by parts how well the part in common agrees; without terms the relevance of the words",
+        ),
         Column("tier", TEXT, "a Tier: bytes, copy or scene"),
         Column("pdq_distance", SHORT, "as in pairs", nullable=True),
         Column("phash_distance", SHORT, "as in pairs", nullable=True),
@@ -160,8 +167,45 @@ SEARCH_RESULTS = TableSchema(
         Column("format", TEXT, "as in pictures"),
         Column("taken_at", pl.Datetime("us"), "by the camera's clock, no zone", nullable=True),
         Column("camera", TEXT, "maker and model", nullable=True),
+        Column("relation", TEXT, "of the result to the picture asked for, of a search by parts", nullable=True),
+        Column(
+            "region_asked",
+            BOX,
+            "what both show in the picture asked for: left, top, right, bottom; 0..1",
+            nullable=True,
+        ),
+        Column("region_found", BOX, "the same in the result", nullable=True),
+        Column(
+            "saves_bytes",
+            INT,
+            "bytes that deduplicating it would free, as proposed in the groups that it is in; null: not grouped yet",
+            nullable=True,
+        ),
     ),
     key=("digest",),
+)
+
+SEARCH_PARTS = TableSchema(
+    "search_parts",
+    (
+        Column("digest", TEXT, "the picture, as in search_results"),
+        Column("term", SHORT, "number of the term in the query, from 0"),
+        Column("feature", TEXT, "the feature compared"),
+        Column("value", FLOAT, "as the metric has it: a cosine, a share of bits, a distance"),
+        Column("similarity", FLOAT, "the value calibrated, 0..1: means the same of every feature"),
+        Column("weight", FLOAT, "with which it counts; all absolute weights of a result sum to 1"),
+    ),
+    key=("digest", "term", "feature"),
+)
+
+SEARCH_FACETS = TableSchema(
+    "search_facets",
+    (
+        Column("facet", TEXT, "the filter: location, format, camera, collection, tag, year, tier ..."),
+        Column("value", TEXT, "what it may be set to"),
+        Column("pictures", INT, "pictures that have it among those that all other filters let through"),
+    ),
+    key=("facet", "value"),
 )
 
 SEARCH_PLACES = TableSchema(

@@ -13,16 +13,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deeplens_kit.search.filters import SearchFilters
     from deeplens_kit.search.library import Library
+    from deeplens_kit.search.query import ImageTerm, Query, SearchBy, TextTerm
     from deeplens_kit.search.ranking import QueryPicture, Ranking, rank
     from deeplens_kit.search.vector_shelf import VectorShelf
 
-__all__ = ["Library", "QueryPicture", "Ranking", "SearchFilters", "VectorShelf", "rank"]
+__all__ = [
+    "ImageTerm",
+    "Library",
+    "Query",
+    "QueryPicture",
+    "Ranking",
+    "SearchBy",
+    "SearchFilters",
+    "TextTerm",
+    "VectorShelf",
+    "rank",
+]
 
 _HOMES = {
+    "ImageTerm": "query",
     "Library": "library",
+    "Query": "query",
     "QueryPicture": "ranking",
     "Ranking": "ranking",
+    "SearchBy": "query",
     "SearchFilters": "filters",
+    "TextTerm": "query",
     "VectorShelf": "vector_shelf",
     "rank": "ranking",
 }

@@ -35,7 +35,7 @@ def results_of(rows: pl.DataFrame, library: Library, filters: SearchFilters) -> 
         rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
         objects=pl.Series(counts, dtype=pl.Int64),
     )
-    return SEARCH_RESULTS.check(found.select(SEARCH_RESULTS.names))
+    return SEARCH_RESULTS.check(SEARCH_RESULTS.filled(found).select(SEARCH_RESULTS.names))
 
 
 def places_found(rows: pl.DataFrame, library: Library) -> pl.DataFrame:

@@ -1,0 +1,171 @@
+"""What is asked: pictures, words, crops and their weights, how they are compared, and what may be found.
+
+Takes and holds values, refuses those that make no sense; must not read a file, follow a link or look at a picture. A
+query is frozen, so that it may be kept, shared between threads, and answered again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.search.filters import SearchFilters
+
+__all__ = ["LONGEST_LIMIT", "Box", "ImageTerm", "Query", "SearchBy", "TextTerm", "term_of"]
+
+Box: TypeAlias = tuple[float, float, float, float]
+"""Left, top, right, bottom of a part of an upright picture, shares 0..1."""
+
+LONGEST_LIMIT = 10_000
+"""Results of one answer at most, inclusive."""
+
+_MOST_TERMS = 16
+_LONGEST_TEXT = 1_000  # characters
+
+
+class SearchBy(StrEnum):
+    """What makes a picture a result.
+
+    Attributes:
+        COPIES: The evidence for a copy of one picture: have we got it? Scores and tiers are those of stored pairs.
+        LIKENESS: Features, each calibrated, weighted and added up: what is like it, where is such a thing?
+        PARTS: A part in common, seen by a closer look: where a crop or a part of a collage comes from, and which
+            collages, screenshots and frames hold a picture.
+    """
+
+    COPIES = "copies"
+    LIKENESS = "likeness"
+    PARTS = "parts"
+
+
+@dataclass(frozen=True, slots=True)
+class ImageTerm:
+    """A picture, or a part of one, that results are to be like, or unlike.
+
+    Attributes:
+        image: The bytes of a file, or a path; or a text, which is, in this order, a link (http, https), a data URI or
+            base64 of a file, the digest of an indexed picture, "location:path" of an indexed object, or a path.
+        weight: Its share among the terms; below 0: results are to be unlike it.
+        crop: The part that counts, of the upright picture; None for all of it.
+        name: What to call it in the answer; empty for what it is called where it comes from.
+    """
+
+    image: bytes | Path | str
+    weight: float = 1.0
+    crop: Box | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _check_weight(self.weight)
+        if self.crop is None:
+            return
+        object.__setattr__(self, "crop", tuple(float(side) for side in self.crop))
+        left, top, right, bottom = self.crop
+        if not (0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0):
+            raise SettingsError(
+                f"The crop is {self.crop}; left, top, right and bottom are shares from 0 to 1 of the upright picture, "
+                "left less than right and top less than bottom."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class TextTerm:
+    """Words for what a picture shows, understood by a model that knows both; "a red truck in snow".
+
+    Attributes:
+        text: As a caption would say it.
+        weight: As of `ImageTerm`.
+    """
+
+    text: str
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", " ".join(self.text.split()))
+        if not self.text:
+            raise SettingsError("There are no words to search for; say what the picture shows.")
+        if len(self.text) > _LONGEST_TEXT:
+            raise SettingsError(f"The words have {len(self.text):,} characters; at most {_LONGEST_TEXT:,} are read.")
+        _check_weight(self.weight)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question.
+
+    Attributes:
+        terms: Pictures and words. None: everything that the filters let through, by `words` or else by place.
+        by: What makes a picture a result; None: COPIES for one picture without weights, else LIKENESS.
+        weights: Feature and how much its likeness counts, at least 0, in pairs or as a mapping; none: those that the
+            terms can be compared by. Naming any makes the search one by LIKENESS.
+        words: Full text over paths, names, tags, descriptions and what files say of themselves; a filter, and where
+            there are no terms the order.
+        filters: What may be found; its `min_score` is the threshold.
+        limit: Results at most.
+        offset: Results left out before the first.
+        allow_private: Whether a link may lead to an address that is not public. Not for links of strangers.
+    """
+
+    terms: tuple[ImageTerm | TextTerm, ...] = ()
+    by: SearchBy | None = None
+    weights: tuple[tuple[str, float], ...] | Mapping[str, float] = ()
+    words: str = ""
+    filters: SearchFilters = field(default_factory=SearchFilters)
+    limit: int = 50
+    offset: int = 0
+    allow_private: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "terms", tuple(self.terms))
+        weights = tuple(sorted((name, float(weight)) for name, weight in dict(self.weights).items()))
+        object.__setattr__(self, "weights", weights)
+        object.__setattr__(self, "words", " ".join(self.words.split()))
+        if self.by is not None:
+            object.__setattr__(self, "by", SearchBy(self.by))
+        if len(self.terms) > _MOST_TERMS:
+            raise SettingsError(f"The query has {len(self.terms)} pictures and texts; at most {_MOST_TERMS} are mixed.")
+        if self.terms and all(term.weight <= 0 for term in self.terms):
+            raise SettingsError("Every weight is below 0; give one picture or text that results are to be like.")
+        if not self.terms and not self.words and self.filters == SearchFilters():
+            raise SettingsError("There is nothing to search for; give a picture, words, or a filter.")
+        for name, weight in weights:
+            if not (math.isfinite(weight) and weight >= 0):
+                raise SettingsError(f"The weight of {name!r} is {weight:g}; it must be 0 or more.")
+        if weights and not any(weight for _, weight in weights):
+            raise SettingsError("The weight of every feature is 0; give one that counts.")
+        if not 1 <= self.limit <= LONGEST_LIMIT:
+            raise SettingsError(f"The limit is {self.limit}; it must be from 1 to {LONGEST_LIMIT:,}.")
+        if self.offset < 0:
+            raise SettingsError(f"The offset is {self.offset}; it must be 0 or more.")
+        if self.by in (SearchBy.COPIES, SearchBy.PARTS) and not self._is_one_picture:
+            raise SettingsError(f"A search by {self.by} takes one picture, of weight 1 and without other terms.")
+        if self.by in (SearchBy.COPIES, SearchBy.PARTS) and weights:
+            raise SettingsError(f"A search by {self.by} weighs its evidence itself; leave the weights out.")
+
+    @property
+    def resolved_by(self) -> SearchBy:
+        """`by`, or what it is where none was said."""
+        if self.by is not None:
+            return self.by
+        return SearchBy.COPIES if self._is_one_picture and not self.weights else SearchBy.LIKENESS
+
+    @property
+    def _is_one_picture(self) -> bool:
+        return len(self.terms) == 1 and isinstance(self.terms[0], ImageTerm) and self.terms[0].weight > 0
+
+
+def term_of(what: ImageTerm | TextTerm | bytes | Path | str) -> ImageTerm | TextTerm:
+    """A term as it is, anything else as a picture."""
+    return what if isinstance(what, ImageTerm | TextTerm) else ImageTerm(what)
+
+
+def _check_weight(weight: float) -> None:
+    if not math.isfinite(weight) or weight == 0:
+        raise SettingsError(
+            f"The weight of a picture or text is {weight:g}; it must not be 0, and below 0 means unlike."
+        )
