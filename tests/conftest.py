@@ -14,7 +14,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ["tests.servers.fixtures", "tests.leak_guard"]
+pytest_plugins = ["tests.servers.fixtures", "tests.leak_guard", "tests.features.tiny_clip", "tests.features.tiny_cnn"]
 
 # Machines of CI are slow and shared: a deadline per example would fail for reasons that are not the code's.
 settings.register_profile("deeplens", deadline=None, derandomize=bool(os.environ.get("CI")))
@@ -22,10 +22,18 @@ settings.load_profile("deeplens")
 
 
 @pytest.fixture(autouse=True)
-def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever runs the tests may have a workspace of their own, which no test may touch."""
+def _no_settings_of_the_user(monkeypatch: pytest.MonkeyPatch, _model_cache: Path) -> None:
+    """Whoever runs the tests may have a workspace and models of their own, which no test may touch."""
     for name in ("DEEPLENS_WORKSPACE",):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("DEEPLENS_MODEL_CACHE", str(_model_cache))
+
+
+@pytest.fixture(scope="session")
+def _model_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One for all processes of a run: what is exported there is exported once."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "model_cache"
 
 
 @pytest.fixture(autouse=True)

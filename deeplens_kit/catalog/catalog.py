@@ -13,7 +13,9 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from deeplens_kit.catalog.batch import CatalogBatch
 from deeplens_kit.catalog.faults import translated
@@ -152,6 +154,33 @@ class Catalog(CatalogReader):
         rows = arrow_table(PAIRS.check(pairs), table.schema)
         with translated("write to", self.url):
             table.overwrite(rows, {FINGERPRINT: fingerprint})
+
+    def add_features(
+        self,
+        features: pl.DataFrame,
+        vectors: Mapping[FeatureSpec, tuple[list[str], NDArray[np.float16]]],
+        run_id: str,
+    ) -> None:
+        """Commit features that pictures of the catalog get later; digests without a picture are passed over.
+
+        The vectors are written first: a picture that says that it has a feature has it.
+
+        Args:
+            features: Columns digest and features (texts): the keys that each picture has afterwards.
+            vectors: As of `CatalogBatch`.
+            run_id: The run that writes them.
+
+        Raises:
+            TypeError: Vectors do not fit their feature.
+            WorkspaceError: The store refused.
+            StoreFullError: No space is left; what was committed before is kept.
+        """
+        batch = CatalogBatch(vectors=vectors, run_id=run_id).checked()
+        with translated("write to", self.url), writing_lock(self.url, alone=False):
+            for spec, (digests, matrix) in batch.vectors.items():
+                if digests:
+                    self._vector_table(spec).upsert(vector_table(spec, digests, matrix, batch.run_id))
+        self._set_on_pictures(features.select("digest", pl.col("features").cast(pl.String)))
 
     def set_effective_pixels(self, measured: pl.DataFrame) -> None:
         """Set what was measured on pictures; digests without a picture are passed over.

@@ -30,6 +30,8 @@ INDEX_FROM_ROWS = 10_000
 # Lance joins the rows of one merge with the table in a pool of 300 MB that cannot spill; 100,000 rows of `objects`
 # filled it.
 ROWS_PER_MERGE = 20_000
+# Rows of metadata have a few thousand letters each.
+ROWS_PER_PART = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +112,16 @@ class LanceTable:
         """
         return self.dataset().to_table(columns=list(columns), filter=where, scan_in_order=False)
 
+    def parts(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.Table]:
+        """The rows of `read` in parts of at most ROWS_PER_PART."""
+        import pyarrow as pa
+
+        scanner = self.dataset().scanner(
+            columns=list(columns), filter=where, batch_size=ROWS_PER_PART, batch_readahead=1, scan_in_order=False
+        )
+        for batch in scanner.to_batches():
+            yield pa.Table.from_batches([batch])
+
     def overwrite(self, rows: pa.Table, metadata: Mapping[str, str]) -> None:
         """Replace all rows and the schema's metadata at once; readers see the old ones or the new ones."""
         import lance
@@ -120,6 +132,12 @@ class LanceTable:
             mode="overwrite",
             storage_options=dict(self.storage_options) or None,
         )
+
+    def content_id(self) -> str:
+        """The latest version and the names of its files, as one text."""
+        dataset = self.dataset()
+        files = sorted(str(file.path) for part in dataset.get_fragments() for file in part.data_files())
+        return " ".join([str(dataset.version), *files])
 
     def metadata(self) -> dict[str, str]:
         """Metadata of the latest schema."""

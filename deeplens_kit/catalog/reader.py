@@ -6,7 +6,8 @@ failure to which no object leads is not there for them. Must not write.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ FINGERPRINT = "fingerprint"
 _MEASURED_LATER = ("effective_pixels", "samples")
 # More keys than this in a condition take Lance longer to plan than it takes to read the column.
 _KEYS_IN_CONDITION = 500
+# Fewer rows than this share of a table are taken by their numbers; more are found in a scan of it.
+_TAKEN_SHARE = 0.2
+_BLOCKS_AHEAD = 2
 
 
 class CatalogReader:
@@ -81,18 +85,27 @@ class CatalogReader:
             rows = self._frame("objects", OBJECTS.names, where)
         return rows.row(0, named=True) if rows.height else None
 
-    def pictures(self, digests: Sequence[str] | None = None, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def pictures(
+        self,
+        digests: Sequence[str] | None = None,
+        columns: Sequence[str] | None = None,
+        *,
+        unreferenced: bool = False,
+    ) -> pl.DataFrame:
         """Pictures that an object has, in no particular order.
 
         Args:
             digests: Only these; those that do not exist are passed over.
             columns: Only these columns of PICTURES, in this order.
+            unreferenced: Also those that no object has, for a caller that holds them against objects itself.
 
         Raises:
             UnknownNameError: A column that PICTURES does not have.
         """
         wanted = _columns(PICTURES, columns)
         with translated("read", self.url):
+            if unreferenced and digests is None:
+                return self._frame("pictures", wanted)
             keep = self._referenced(digests)
             where = one_of("digest", keep) if digests is not None else None
             rows = self._frame("pictures", list(dict.fromkeys([*wanted, "digest"])), where)
@@ -110,6 +123,19 @@ class CatalogReader:
             rows = self._frame("metadata", METADATA.names, where)
         return rows.filter(pl.col("digest").is_in(keep.implode()))
 
+    def metadata_tags(self, digests: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """Digest and tags of METADATA in parts of bounded size, as `metadata` has them: private, to be masked."""
+        with translated("read", self.url):
+            keep = self._referenced(digests)
+            where = one_of("digest", keep) if digests is not None else None
+            for part in self._tables["metadata"].parts(["digest", "tags"], where):
+                yield _to_frame(part).filter(pl.col("digest").is_in(keep.implode()))
+
+    def metadata_runs(self) -> pl.DataFrame:
+        """Digest and run_id of every row of METADATA, also of pictures that no object has, in no particular order."""
+        with translated("read", self.url):
+            return self._frame("metadata", ["digest", "run_id"])
+
     def failures(self, location_id: str | None = None) -> pl.DataFrame:
         """Failures that stand, FAILURES, in no particular order.
 
@@ -118,10 +144,17 @@ class CatalogReader:
         with translated("read", self.url):
             return self._shown(self._frame("failures", FAILURES.names, _of_location(location_id)))
 
-    def pairs(self) -> pl.DataFrame:
-        """The pairs as they were last replaced, PAIRS, in no particular order."""
+    def pairs(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+        """The pairs as they were last replaced, in no particular order.
+
+        Args:
+            columns: Only these columns of PAIRS, in this order.
+
+        Raises:
+            UnknownNameError: A column that PAIRS does not have.
+        """
         with translated("read", self.url):
-            return self._frame("pairs", PAIRS.names)
+            return self._frame("pairs", _columns(PAIRS, columns))
 
     def pairs_fingerprint(self) -> str | None:
         """What the pairs were made from, as given to `replace_pairs`; None where that was never called."""
@@ -157,6 +190,31 @@ class CatalogReader:
         row_of = dict(zip(names, rows_kept, strict=True))
         wanted = [digest for digest in dict.fromkeys(digests) if digest in row_of]
         return wanted, matrix[[row_of[digest] for digest in wanted]]
+
+    def vector_blocks(
+        self, spec: FeatureSpec, digests: Sequence[str] | None = None, *, rows_per_block: int = 16_384
+    ) -> tuple[pl.Series, Iterator[tuple[pl.Series, NDArray[np.float16]]]]:
+        """The same as `vectors`, in blocks: never more of them are in memory than a few blocks have.
+
+        Args:
+            spec: The feature.
+            digests: Only these; those without a vector are passed over. All of them by default.
+            rows_per_block: Vectors in a block at most.
+
+        Returns:
+            Digests of the pictures that have the vector, each once, and blocks of digests (m) with float16
+            (m, `spec.size`), in no particular order: what the catalog holds now, whatever is written meanwhile.
+        """
+        with translated("read", self.url):
+            table = self._vector_tables().get(spec.table)
+            if table is None:
+                return pl.Series("digest", [], pl.String), iter(())
+            dataset = table.dataset()
+            keep = self._referenced(digests)
+            rows = dataset.to_table(columns=["digest"], scan_in_order=True)
+        found = pl.Series("digest", rows["digest"], pl.String)
+        wanted = found.is_in(keep.implode()).arg_true()
+        return found.gather(wanted), self._blocks(dataset, spec, found, wanted.to_numpy(), rows_per_block)
 
     def digest(self, location_names: Mapping[str, str] | None = None) -> str:
         """One digest of all rows; see `table_digests`."""
@@ -203,6 +261,25 @@ class CatalogReader:
             objects, pictures = (int(self._tables[name].dataset().version) for name in ("objects", "pictures"))
         return objects, pictures
 
+    def content_fingerprint(self, tables: Sequence[str] = ("objects", "pictures")) -> str:
+        """Names what tables hold now: equal only for the same rows of the same catalog.
+
+        Made of the names of their files, which are drawn at random, and of their versions; no row is read.
+        """
+        with translated("read", self.url):
+            said = [self._tables[name].content_id() for name in tables]
+        return hashlib.sha256("\n".join(said).encode()).hexdigest()
+
+    def count_pictures(self) -> int:
+        """Rows of pictures, those too that no object has any more; none of them is read."""
+        with translated("read", self.url):
+            return int(self._tables["pictures"].dataset().count_rows())
+
+    def pairs_version(self) -> int:
+        """Commits that the table of pairs has seen; as cheap as `versions`."""
+        with translated("read", self.url):
+            return int(self._tables["pairs"].dataset().version)
+
     # --- For the writing half ------------------------------------------------------------
 
     @cached_property
@@ -235,6 +312,27 @@ class CatalogReader:
         found = self._frame("objects", ["digest"], where)["digest"].unique()
         return found if asked is None else found.filter(found.is_in(asked.implode()))
 
+    def _blocks(
+        self, dataset: Any, spec: FeatureSpec, digests: pl.Series, wanted: NDArray[np.integer], rows_per_block: int
+    ) -> Iterator[tuple[pl.Series, NDArray[np.float16]]]:
+        """Rows of a vector table by number, rising; `digests` are all of its rows."""
+        with translated("read", self.url):
+            if len(wanted) < _TAKEN_SHARE * len(digests):
+                for first in range(0, len(wanted), rows_per_block):
+                    rows = wanted[first : first + rows_per_block]
+                    yield digests.gather(rows), _matrix(dataset.take(rows.tolist(), columns=["vector"]), spec)
+                return
+            first = 0
+            batches = dataset.to_batches(
+                columns=["vector"], batch_size=rows_per_block, batch_readahead=_BLOCKS_AHEAD, scan_in_order=True
+            )
+            for batch in batches:
+                low, high = np.searchsorted(wanted, [first, first + batch.num_rows])
+                rows = wanted[low:high]
+                if len(rows):
+                    yield digests.gather(rows), _matrix(batch, spec)[rows - first]
+                first += batch.num_rows
+
     def _shown(self, failures: pl.DataFrame) -> pl.DataFrame:
         """Failures that stand: of folders and listings, of objects not indexed, of features of those indexed."""
         outcomes = self._frame("objects", ["object_id", "outcome"], one_of("object_id", failures["object_id"]))
@@ -242,6 +340,13 @@ class CatalogReader:
         stands = (pl.col("outcome") != Outcome.INDEXED) | (pl.col("stage") == "features")
         joined = failures.join(outcomes, on="object_id", how="left")
         return joined.filter(of_listing | stands.fill_null(False)).select(FAILURES.names)
+
+
+def _matrix(rows: pa.Table | pa.RecordBatch, spec: FeatureSpec) -> NDArray[np.float16]:
+    """The column `vector` as float16 (n, `spec.size`)."""
+    column = rows["vector"]
+    column = column.combine_chunks() if hasattr(column, "combine_chunks") else column
+    return np.asarray(column.flatten().to_numpy(zero_copy_only=True)).reshape(-1, spec.size)
 
 
 def _to_frame(rows: pa.Table) -> pl.DataFrame:

@@ -24,16 +24,19 @@ from deeplens_kit.cli import (
     ingest_command,
     location_commands,
     metadata_command,
+    models_command,
     notes_commands,
     prices_command,
     report_commands,
     search_command,
+    searches_commands,
     serve_command,
     status_commands,
     watch_command,
     workspace_commands,
 )
 from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, Invocation
+from deeplens_kit.cli.search_terms import OrderedCommand
 from deeplens_kit.errors import Interrupted
 
 __all__ = ["PipeClosed", "app"]
@@ -57,11 +60,13 @@ _ORDER = (
     "prices",
     "pairs",
     "search",
+    "searches",
     "compare",
     "explain",
     "metadata",
     "tag",
     "collections",
+    "models",
     "convert",
     "report",
     "serve",
@@ -183,12 +188,32 @@ def _prices(context: typer.Context) -> None:
         _help(context)
 
 
+models = _group("models")
+
+
+@models.callback()
+def _models(context: typer.Context) -> None:
+    """Say which models there are, get one, and see whether it is right here."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
 report = _group("report")
 
 
 @report.callback()
 def _report(context: typer.Context) -> None:
     """Make a report now, or what makes it recur."""
+    if context.invoked_subcommand is None:
+        _help(context)
+
+
+searches = _group("searches")
+
+
+@searches.callback()
+def _searches(context: typer.Context) -> None:
+    """Searches that were saved, and what was searched for."""
     if context.invoked_subcommand is None:
         _help(context)
 
@@ -267,12 +292,30 @@ _add(
     "deeplens prices check",
     "deeplens prices check new-prices.yaml --json",
 )  # fmt: skip
+app.command(
+    "search",
+    cls=OrderedCommand,
+    epilog=_examples(
+        "deeplens search --image picture.jpg",
+        "deeplens search --image https://example.org/picture.jpg --tier bytes --tier copy",
+        "deeplens search --text 'a red lorry in snow' --where 'format=JPEG size>=500kB' --html lorries.html",
+        "deeplens search --like share:photos/cover.png --weight 0.7 --text 'at night' --weight 0.3 --save night",
+        "deeplens search --image collage.png --crop 0%,0%,50%,50% --by parts --json",
+    ),
+)(search_command.search)
+app.add_typer(searches)
+_add(searches, searches_commands.list_all, "list", "deeplens searches list", "deeplens searches list --json")
+_add(searches, searches_commands.show, "show", "deeplens searches show night")
 _add(
-    app, search_command.search, "search",
-    "deeplens search --image picture.jpg",
-    "deeplens search --image https://example.org/picture.jpg --tier bytes --tier copy",
-    "deeplens search --image share:photos/cover.png --format PNG --json",
-)  # fmt: skip
+    searches,
+    searches_commands.run,
+    "run",
+    "deeplens searches run night",
+    "deeplens searches run night --html night.html",
+)
+_add(searches, searches_commands.remove, "remove", "deeplens searches remove night")
+_add(searches, searches_commands.history, "history", "deeplens searches history --limit 50")
+_add(searches, searches_commands.clear_history, "clear-history", "deeplens searches clear-history")
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
 _add(
     app, explain_command.explain, "explain",
@@ -301,6 +344,10 @@ collections.callback(epilog=_examples("deeplens collections", "deeplens collecti
 )
 app.add_typer(collections)
 _add(collections, notes_commands.add_collection, "add", "deeplens collections add holiday --description 'By the sea'")
+app.add_typer(models)
+_add(models, models_command.list_all, "list", "deeplens models list", "deeplens models list --json")
+_add(models, models_command.pull, "pull", "deeplens models pull sscd_torch")
+_add(models, models_command.check, "check", "deeplens models check", "deeplens models check sscd_small")
 _add(app, serve_command.serve, "serve", "deeplens serve", "deeplens serve --port 0 --no-open")
 app.add_typer(report)
 _add(

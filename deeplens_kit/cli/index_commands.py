@@ -150,6 +150,8 @@ def _run(
                     matched=found.append,
                     **options,
                 )
+                if not no_match:
+                    pipeline.prepare_search(workspace, stop, listener)
             except DeepLensError as error:
                 # One bad location does not hide what was done at the others.
                 reports = list(getattr(error, "reports", ()))

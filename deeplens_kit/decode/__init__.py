@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from deeplens_kit.decode.samples import SAMPLES_VERSION, native_samples
     from deeplens_kit.decode.signature import FORMATS, describe, sniff
     from deeplens_kit.decode.tags import PictureDates, PictureTags, Tag, mask_tags, shown_value
-    from deeplens_kit.decode.thumbnails import THUMBNAIL_SIDES_PX, ThumbnailCache, encode_thumbnail
+    from deeplens_kit.decode.thumbnails import THUMBNAIL_SIDES_PX, ThumbnailCache, decode_thumbnail, encode_thumbnail
 
 __all__ = [
     "DECODE_SPEC",
@@ -51,6 +51,7 @@ __all__ = [
     "decode_luma",
     "decode_picture",
     "decode_preview",
+    "decode_thumbnail",
     "describe",
     "effective_pixels",
     "encode_thumbnail",
@@ -85,6 +86,7 @@ _MODULES = {
     "decode_preview": "picture",
     "describe": "signature",
     "effective_pixels": "detail",
+    "decode_thumbnail": "thumbnails",
     "encode_thumbnail": "thumbnails",
     "mask_tags": "tags",
     "native_samples": "samples",

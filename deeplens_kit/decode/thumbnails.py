@@ -1,7 +1,8 @@
 """Thumbnails for people: encoding, and a cache of files by content digest.
 
 Takes upright RGB samples, gives WebP bytes; the cache must not be relied on: any file of it may be deleted at any
-time, and what is damaged counts as missing. Features never read these files.
+time, and what is damaged counts as missing. Features that are added later may be computed from these files, where
+their models say so; evidence for a copy never is.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from PIL import Image
 from deeplens_kit.decode.picture import DECODE_SPEC, fitted
 from deeplens_kit.errors import SettingsError, StoreFullError
 
-__all__ = ["THUMBNAIL_SIDES_PX", "ThumbnailCache", "encode_thumbnail"]
+__all__ = ["THUMBNAIL_SIDES_PX", "ThumbnailCache", "decode_thumbnail", "encode_thumbnail"]
 
 THUMBNAIL_SIDES_PX = (150, 300, 600)
 """Long sides that are cached: lists, pages, a closer look."""
@@ -56,6 +57,15 @@ def encode_thumbnail(
     stream = io.BytesIO()
     image.save(stream, "WEBP", quality=quality, method=method)
     return stream.getvalue()
+
+
+def decode_thumbnail(content: bytes) -> NDArray[np.uint8] | None:
+    """Samples (height, width, 3) uint8 of a thumbnail that was kept; None where it is damaged."""
+    try:
+        with Image.open(io.BytesIO(content), formats=("WEBP",)) as image:
+            return np.asarray(image.convert("RGB"))
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 class ThumbnailCache:

@@ -7,14 +7,14 @@ files, keep anything between batches, or let the numbers of a picture depend on 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.schemas import FeatureSpec
 
-__all__ = ["Columns", "Extractor", "Thumbnail", "require_thumbnails"]
+__all__ = ["Columns", "Extractor", "TextExtractor", "Thumbnail", "require_thumbnails"]
 
 Thumbnail: TypeAlias = NDArray[np.uint8]
 """Upright sRGB samples, (height, width, 3) uint8, long side at most 384 px, shortest side at least 1 px."""
@@ -42,6 +42,25 @@ class Extractor(Protocol):
         Returns:
             One array per name in `spec.columns`, first axis len(thumbnails); a vector feature, which has no
             columns, gives {"vector": (n, spec.size) float16, L2-normalised}.
+        """
+        ...
+
+
+@runtime_checkable
+class TextExtractor(Extractor, Protocol):
+    """Computes a vector feature of pictures, and of words in the same space. Safe to call from several threads."""
+
+    def embed_texts(self, texts: Sequence[str]) -> NDArray[np.float16]:
+        """Embed each text.
+
+        Args:
+            texts: May be none.
+
+        Returns:
+            (n, spec.size) float16, L2-normalised: the cosine with the vector of a picture tells how well it fits.
+
+        Raises:
+            ModelUnavailableError: What texts need beyond pictures is not installed.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0: what a picture shows, for maps of alike things; run by PyTorch, not enabled by default.
+"""EfficientNet-Lite0: what a picture shows, for maps of alike things; not enabled by default.
 
 Takes thumbnails and gives L2-normalised vectors: the last feature maps of a network that was trained to name a
 thousand kinds of things, averaged over the picture. Two photographs of two cats are near each other, so it must never
@@ -14,15 +14,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
+from deeplens_kit.errors import ModelUnavailableError
 from deeplens_kit.features.base import Columns, Thumbnail, require_thumbnails
-from deeplens_kit.features.sscd import unit_vectors
+from deeplens_kit.features.onnx_export import Network, example_thumbnail, fingerprint, tower_of
+from deeplens_kit.features.torch_runtime import corrupt
+from deeplens_kit.features.towers import Tower, unit_rows
 from deeplens_kit.features.weights import WeightsFile, sha256_of
 from deeplens_kit.schemas import FeatureSpec
 
-__all__ = ["FEATURE", "FILE_NAME", "EfficientNetLite0", "efficientnet_lite0_extractor"]
+__all__ = ["FEATURE", "FILE_NAME", "EfficientNetLite0", "efficientnet_lite0_extractor", "network_of"]
 
 FEATURE = "efficientnet_lite0"
 FILE_NAME = "efficientnet-lite0-57934424.pth"
@@ -48,18 +51,15 @@ _LEVELS = np.float32(255.0)
 
 @dataclass(frozen=True, slots=True)
 class EfficientNetLite0:
-    """Gives {"vector": (n, 1280) float16}; one module in evaluation mode, shared by all threads."""
+    """Gives {"vector": (n, 1280) float16}; one network, shared by all threads."""
 
     spec: FeatureSpec
-    module: Any
+    tower: Tower
 
     def extract(self, thumbnails: Sequence[Thumbnail]) -> Columns:
-        """Embed each thumbnail, one at a time, so that none depends on the others."""
+        """Embed each thumbnail; none depends on the others."""
         require_thumbnails(thumbnails)
-        rows = np.empty((len(thumbnails), DIMENSIONS), dtype=np.float32)
-        for index, pixels in enumerate(thumbnails):
-            rows[index] = _embed(self.module, pixels)
-        return {"vector": unit_vectors(rows)}
+        return {"vector": unit_rows(self.tower, [_prepared(pixels) for pixels in thumbnails])}
 
 
 def efficientnet_lite0_extractor(model_dir: str) -> EfficientNetLite0:
@@ -109,9 +109,16 @@ def _weights(model_dir: str) -> WeightsFile:
     return WeightsFile(path, sha256_of(path))
 
 
-# A module in evaluation mode is safe to share between threads and runs; the name of the weights holds their checksum.
+# A network is safe to share between threads and runs; the name of the weights holds their checksum.
 @lru_cache(maxsize=2)
-def _loaded(weights: WeightsFile) -> Any:
+def _loaded(weights: WeightsFile) -> Tower:
+    key = fingerprint(_ARCHITECTURE, weights.sha256, _PREPROCESSING)
+    tower, _ = tower_of(FEATURE, FEATURE, key, lambda: network_of(weights))
+    return tower
+
+
+def network_of(weights: WeightsFile) -> Network:
+    """The network in PyTorch, to be exported or run; errors as of `efficientnet_lite0_extractor`."""
     try:
         import torch
         from efficientnet_lite_pytorch import EfficientNet
@@ -120,24 +127,26 @@ def _loaded(weights: WeightsFile) -> Any:
             f"Feature {FEATURE!r} is left out: {error.name or 'torch'} is not installed; {_INSTALL}."
         ) from error
     torch.set_num_threads(1)  # the pipeline's threads are the parallelism
+
+    class Averaged(torch.nn.Module):
+        def __init__(self, network: Any) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, batch: Any) -> Any:
+            return self.network.extract_features(batch).mean(dim=(2, 3))
+
     module: Any = EfficientNet.from_name(_ARCHITECTURE)
     try:
         # `weights_only`: a pickle that holds anything but tensors is refused, never run.
         module.load_state_dict(torch.load(str(weights.path), map_location="cpu", weights_only=True))
     except Exception as error:  # torch and pickle raise classes that share no base
-        raise ModelCorruptError(
-            f"{str(weights.path)!r} does not hold the weights of {_ARCHITECTURE} "
-            f"({(str(error).strip() or type(error).__name__).splitlines()[0][:120]}); replace the file."
-        ) from error
-    return module.eval().requires_grad_(False)
+        raise corrupt(weights.path, _ARCHITECTURE, error) from error
+    return Network(Averaged(module).eval().requires_grad_(False), _prepared(example_thumbnail()), {})
 
 
-def _embed(module: Any, pixels: Thumbnail) -> Any:
-    import torch
-
+def _prepared(pixels: Thumbnail) -> NDArray[np.float32]:
     # Cropped first: no strip of one pixel becomes a picture of millions.
     fitted = ImageOps.fit(Image.fromarray(pixels), (SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
     scaled = (np.asarray(fitted, dtype=np.float32) / _LEVELS - _MEAN) / _DEVIATION
-    with torch.inference_mode():
-        maps = module.extract_features(torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1))[None]))
-        return maps.mean(dim=(2, 3))[0].numpy()
+    return np.ascontiguousarray(scaled.transpose(2, 0, 1), dtype=np.float32)

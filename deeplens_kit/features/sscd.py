@@ -16,8 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
+from deeplens_kit.errors import ModelCorruptError
 from deeplens_kit.features.base import Columns, Thumbnail, require_thumbnails
+from deeplens_kit.features.onnx_session import first_words, onnx_session
 from deeplens_kit.features.weights import WeightsFile, find_weights
 from deeplens_kit.schemas import FeatureSpec
 
@@ -117,25 +118,7 @@ def unit_vectors(rows: NDArray[np.float32]) -> NDArray[np.float16]:
 # A session is safe to share between threads and runs; the name of the weights holds their checksum.
 @lru_cache(maxsize=4)
 def _session(model: OnnxModel, weights: WeightsFile) -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelUnavailableError(
-            f"Feature {model.feature!r} is left out: onnxruntime is not installed; "
-            "install deeplens-kit with the extra `cpu` (or `gpu`)."
-        ) from error
-    options = onnxruntime.SessionOptions()
-    # The pipeline's threads are the parallelism; threads of the runtime's own would only wait for one another.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        session = onnxruntime.InferenceSession(str(weights.path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime raises classes of its own that share no base
-        raise ModelCorruptError(
-            f"{str(weights.path)!r} cannot be loaded as the ONNX model of {model.feature!r} "
-            f"({str(error).splitlines()[0][:120]}); replace the file."
-        ) from error
+    session = onnx_session(model.feature, weights.path)
     _require_shape(model, weights, session)
     return session
 
@@ -148,8 +131,8 @@ def _require_shape(model: OnnxModel, weights: WeightsFile, session: Any) -> None
     probe = np.full((1, SIDE_PX, SIDE_PX, 3), 128, dtype=np.uint8)
     try:
         shape = session.run(None, {_INPUT: probe})[0].shape
-    except Exception as error:  # as above
-        raise _wrong_model(model, weights, f"it fails on one picture ({str(error).splitlines()[0][:120]})") from error
+    except Exception as error:  # the runtime raises classes of its own that share no base
+        raise _wrong_model(model, weights, f"it fails on one picture ({first_words(error)})") from error
     if shape != (1, DIMENSIONS):
         raise _wrong_model(model, weights, f"one picture gives {shape}")
 

@@ -15,6 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,7 +51,14 @@ class WeightsFile:
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """Weights that can be fetched: what they must be, byte for byte."""
+    """Weights that can be fetched: what they must be, byte for byte, as far as their publisher says.
+
+    Attributes:
+        url: Where they are.
+        file_name: Their name on this machine.
+        size_bytes: 0 where it is not known.
+        sha256: As many hexadecimal digits of it as are known, from the first on.
+    """
 
     url: str
     file_name: str
@@ -117,10 +125,20 @@ def download(
     model_dir: str,
     *,
     cache_dir: Path | None = None,
+    progress: Callable[[int], object] | None = None,
     idle_timeout_seconds: float = IDLE_TIMEOUT_SECONDS,
     total_timeout_seconds: float = TOTAL_TIMEOUT_SECONDS,
 ) -> WeightsFile:
     """Give weights from the user's folder or the cache, else fetch them into the cache; always checked.
+
+    Args:
+        feature: The feature that needs them, for the error.
+        what: What to fetch.
+        model_dir: The user's folder; empty where there is none.
+        cache_dir: Where fetched weights are kept; by default the user's cache folder.
+        progress: Told how many bytes have come, now and then.
+        idle_timeout_seconds: A server that sends nothing for this long is given up.
+        total_timeout_seconds: A download that lasts longer is given up.
 
     Raises:
         ModelUnavailableError: They are nowhere on this machine and cannot be fetched.
@@ -144,10 +162,10 @@ def download(
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as stream:
-            _fetch(what, stream, idle_timeout_seconds, time.monotonic() + total_timeout_seconds)
+            _fetch(what, stream, idle_timeout_seconds, time.monotonic() + total_timeout_seconds, progress)
             stream.flush()
             os.fsync(stream.fileno())
-        _checked(temporary, what, shown=what.url)
+        fetched = _checked(temporary, what, shown=what.url)
         temporary.replace(target)
     except (OSError, http.client.HTTPException) as error:
         raise ModelUnavailableError(
@@ -156,10 +174,16 @@ def download(
         ) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return WeightsFile(target, what.sha256)
+    return WeightsFile(target, fetched.sha256)
 
 
-def _fetch(what: Download, stream: object, idle_timeout_seconds: float, deadline: float) -> None:
+def _fetch(
+    what: Download,
+    stream: object,
+    idle_timeout_seconds: float,
+    deadline: float,
+    progress: Callable[[int], object] | None,
+) -> None:
     request = urllib.request.Request(what.url, headers={"User-Agent": "deeplens", "Accept-Encoding": "identity"})
     received = 0
     with urllib.request.urlopen(request, timeout=idle_timeout_seconds) as response:
@@ -167,21 +191,26 @@ def _fetch(what: Download, stream: object, idle_timeout_seconds: float, deadline
         while block := response.read1(_BLOCK_BYTES):
             stream.write(block)  # type: ignore[attr-defined]
             received += len(block)
-            if received > what.size_bytes:
+            if progress is not None:
+                progress(received)
+            if 0 < what.size_bytes < received:
                 raise ModelCorruptError(
                     f"{what.url} sends more than the {what.size_bytes:,} bytes that {what.file_name} has; "
                     "nothing was kept, fetch the file by other means."
                 )
             if time.monotonic() > deadline:
                 raise TimeoutError("the download takes too long")
+        if response.length:  # of what it said that it would send
+            raise ConnectionError("the server sent only a part")
 
 
 def _checked(path: Path, what: Download, shown: str = "") -> WeightsFile:
     size, digest = path.stat().st_size, sha256_of(path)
-    if (size, digest) != (what.size_bytes, what.sha256):
+    if what.size_bytes not in {0, size} or not digest.startswith(what.sha256):
+        should_be = f"{what.size_bytes:,} bytes with " if what.size_bytes else ""
         raise ModelCorruptError(
             f"{shown or str(path)!r} is not {what.file_name}: {size:,} bytes with SHA-256 {digest[:16]}..., should be "
-            f"{what.size_bytes:,} bytes with {what.sha256[:16]}...; "
+            f"{should_be}{what.sha256[:16]}...; "
             + ("nothing was kept, try again." if shown else "remove the file, and it is fetched again.")
         )
     return WeightsFile(path, digest)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
         OutboxEvent,
         Run,
         RunState,
+        SavedSearch,
+        SearchRecord,
     )
 
 __all__ = [
@@ -38,6 +40,8 @@ __all__ = [
     "OutboxEvent",
     "Run",
     "RunState",
+    "SavedSearch",
+    "SearchRecord",
     "current_holder",
     "refuse_secrets",
 ]
@@ -54,6 +58,8 @@ _HOMES = {
     "OutboxEvent": "values",
     "Run": "values",
     "RunState": "values",
+    "SavedSearch": "values",
+    "SearchRecord": "values",
     "current_holder": "holder",
     "refuse_secrets": "locations",
 }

@@ -8,27 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
-from deeplens_kit.errors import SettingsError, WorkspaceError
+from deeplens_kit.errors import WorkspaceError
 from deeplens_kit.ledger import locations as location_rows
 from deeplens_kit.ledger import notes as note_rows
 from deeplens_kit.ledger import outbox as outbox_rows
 from deeplens_kit.ledger import runs as run_rows
 from deeplens_kit.ledger.address import ledger_address, shown
 from deeplens_kit.ledger.backup import back_up
-from deeplens_kit.ledger.engine import database_now, open_engine, writing
+from deeplens_kit.ledger.engine import open_engine, writing
 from deeplens_kit.ledger.faults import translated
 from deeplens_kit.ledger.holder import current_holder, current_person
 from deeplens_kit.ledger.lease import Lease, take
-from deeplens_kit.ledger.models import AuditRow
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
+from deeplens_kit.ledger.search_records import SearchRecords
 from deeplens_kit.ledger.values import (
     AuditEntry,
     Collection,
@@ -46,7 +45,7 @@ __all__ = ["STALE_SECONDS", "Ledger"]
 STALE_SECONDS = 60.0
 
 
-class Ledger:
+class Ledger(SearchRecords):
     """What people and jobs did; safe to share between threads. Use as a context manager, or `close` it.
 
     Made by `create` or `open`.
@@ -58,8 +57,7 @@ class Ledger:
     schema_version = SCHEMA_REVISION
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-        self._place = shown(engine.url)
+        super().__init__(engine, shown(engine.url))
 
     def __repr__(self) -> str:
         return f"Ledger({self._place!r})"
@@ -201,8 +199,7 @@ class Ledger:
     def audit_trail(self) -> list[AuditEntry]:
         """Every change, the oldest first."""
         with self._reading() as session:
-            rows = session.scalars(select(AuditRow).order_by(AuditRow.audit_id))
-            return [AuditEntry(row.at, row.who, row.action, dict(row.details)) for row in rows]
+            return location_rows.trail(session)
 
     # --- Collections and notes ---------------------------------------------------------------------------
 
@@ -250,6 +247,11 @@ class Ledger:
         """What was said of objects with these contents, wherever they lie now; of all by default."""
         with self._reading() as session:
             return note_rows.listed(session, digests)
+
+    def notes_version(self) -> tuple[int, ...]:
+        """Equal values mean that no note or collection changed in between; under a millisecond."""
+        with self._reading() as session:
+            return note_rows.version(session)
 
     # --- What is to be told ------------------------------------------------------------------------------
 
@@ -320,11 +322,8 @@ class Ledger:
             SettingsError: The state is no end.
             UnknownNameError: There is no such run.
         """
-        ends = [item.value for item in RunState if item is not RunState.RUNNING]
-        if state not in ends:
-            raise SettingsError(f"A run cannot end as {str(state)!r}; allowed are {', '.join(ends)}.")
         with self._writing() as (session, now):
-            return run_rows.finish(session, run_id, RunState(state), figures or {}, message, now)
+            return run_rows.finish(session, run_id, state, figures or {}, message, now)
 
     def runs(self, location: Location | str | None = None) -> list[Run]:
         """Runs, the latest first; of all locations, or of one (or its id)."""
@@ -386,14 +385,3 @@ class Ledger:
     def _found(self, session: Session, location: Location | str) -> Location:
         name = location if isinstance(location, str) else location.location_id
         return location_rows.frozen(location_rows.find_any(session, name))
-
-    @contextmanager
-    def _reading(self) -> Iterator[Session]:
-        with translated("read", self._place), Session(self._engine) as session, session.begin():
-            yield session
-
-    @contextmanager
-    def _writing(self) -> Iterator[tuple[Session, datetime]]:
-        """A transaction that writes, and its time."""
-        with translated("write to", self._place), Session(writing(self._engine)) as session, session.begin():
-            yield session, database_now(session.connection())

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKey, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, LargeBinary, String, Text, TypeDecorator
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
@@ -21,6 +21,8 @@ __all__ = [
     "NoteRow",
     "OutboxRow",
     "RunRow",
+    "SavedSearchRow",
+    "SearchRecordRow",
     "UtcTime",
     "WatchedRow",
 ]
@@ -158,3 +160,30 @@ class WatchedRow(Base):
     name: Mapped[str] = mapped_column(String(50), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcTime)
     content: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class SavedSearchRow(Base):
+    """A search that somebody saved."""
+
+    __tablename__ = "saved_searches"
+
+    search_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(200), unique=True)
+    query: Mapped[dict[str, Any]] = mapped_column(JSON)
+    description: Mapped[str] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class SearchRecordRow(Base):
+    """What was searched for once."""
+
+    __tablename__ = "search_history"
+
+    record_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(Text)
+    query: Mapped[dict[str, Any]] = mapped_column(JSON)
+    by: Mapped[str] = mapped_column(String(50))
+    results: Mapped[int]
+    seconds: Mapped[float] = mapped_column(Double)

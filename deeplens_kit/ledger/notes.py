@@ -18,16 +18,18 @@ from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger.locations import audit
-from deeplens_kit.ledger.models import CollectionRow, NoteRow
+from deeplens_kit.ledger.models import AuditRow, CollectionRow, NoteRow
 from deeplens_kit.ledger.values import Collection, Location, NoteChange, ObjectNote
 
-__all__ = ["add_collection", "annotate", "check_change", "check_name", "collections", "listed"]
+__all__ = ["add_collection", "annotate", "check_change", "check_name", "collections", "listed", "version"]
 
 _LONGEST_NAME = 200
 _LONGEST_TEXT = 10_000
 _MOST_TAGS = 100
 # More digests than this in a condition are slower than reading all notes, and SQLite takes no more than 32,766.
 _MOST_ASKED = 1_000
+# Transactions that commit in another order than they began: the last so many are looked at.
+_LATEST = 64
 
 
 def check_name(what: str, name: str) -> str:
@@ -138,6 +140,12 @@ def listed(session: Session, digests: Iterable[str] | None) -> list[ObjectNote]:
     rows = [row for row in session.scalars(query) if wanted is None or row.digest in wanted]
     names = _names(session)
     return [_frozen(row, names) for row in sorted(rows, key=lambda row: (row.location_id, row.path))]
+
+
+def version(session: Session) -> tuple[int, ...]:
+    """What changes with every change of a note or collection, and with others of the audit trail; read in no time."""
+    # No column of the notes tells it without reading all of them; each change has its line in the trail.
+    return tuple(session.scalars(select(AuditRow.audit_id).order_by(AuditRow.audit_id.desc()).limit(_LATEST)))
 
 
 def _find(session: Session, name: str) -> CollectionRow | None:

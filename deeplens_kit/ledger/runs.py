@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from deeplens_kit.errors import UnknownNameError
+from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger.holder import is_alive
 from deeplens_kit.ledger.models import LeaseRow, RunRow
 from deeplens_kit.ledger.values import Run, RunState
@@ -46,17 +46,21 @@ def start(
 
 
 def finish(
-    session: Session, run_id: str, state: RunState, figures: Mapping[str, object], message: str, now: datetime
+    session: Session, run_id: str, state: RunState | str, figures: Mapping[str, object], message: str, now: datetime
 ) -> Run:
     """Record the end of a run.
 
     Raises:
+        SettingsError: The state is no end.
         UnknownNameError: There is no such run.
     """
+    ends = [item.value for item in RunState if item is not RunState.RUNNING]
+    if state not in ends:
+        raise SettingsError(f"A run cannot end as {str(state)!r}; allowed are {', '.join(ends)}.")
     row = session.get(RunRow, run_id)
     if row is None:
         raise UnknownNameError("run", run_id, session.scalars(select(RunRow.run_id)))
-    row.state, row.figures, row.message, row.finished_at = state.value, dict(figures), redact(message), now
+    row.state, row.figures, row.message, row.finished_at = RunState(state).value, dict(figures), redact(message), now
     return frozen(row)
 
 

@@ -11,7 +11,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["AuditEntry", "Collection", "Location", "NoteChange", "ObjectNote", "OutboxEvent", "Run", "RunState"]
+__all__ = [
+    "AuditEntry",
+    "Collection",
+    "Location",
+    "NoteChange",
+    "ObjectNote",
+    "OutboxEvent",
+    "Run",
+    "RunState",
+    "SavedSearch",
+    "SearchRecord",
+]
 
 
 class RunState(StrEnum):
@@ -176,3 +187,45 @@ class OutboxEvent:
     payload: Mapping[str, Any]
     tries: int = 0
     last_error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSearch:
+    """A search that somebody saved.
+
+    Attributes:
+        name: Unique.
+        query: The question, as JSON can hold it.
+        description: What it is for; may be empty.
+        who: Who saved it last, as "user@host".
+        at: When, UTC.
+    """
+
+    name: str
+    query: Mapping[str, Any]
+    description: str
+    who: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SearchRecord:
+    """What was searched for once.
+
+    Attributes:
+        record_id: Goes up with each search.
+        at: UTC.
+        who: As "user@host".
+        query: The question, as JSON can hold it; without bytes or secrets.
+        by: What made a picture a result.
+        results: How many were found.
+        seconds: How long it took.
+    """
+
+    record_id: int
+    at: datetime
+    who: str
+    query: Mapping[str, Any]
+    by: str
+    results: int
+    seconds: float

@@ -37,11 +37,22 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.notify import Delivery, Notifier
     from deeplens_kit.pipeline.noting import NotedFile, annotate_file, note_of_file
     from deeplens_kit.pipeline.picture_list import list_pictures
+    from deeplens_kit.pipeline.preparing import prepare_search
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.price_check import PriceCheck, check_prices
     from deeplens_kit.pipeline.price_file import PRICES_FILE, read_price_book, workspace_prices
     from deeplens_kit.pipeline.priced_savings import savings_of_groups
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+    from deeplens_kit.pipeline.query_previews import query_preview
+    from deeplens_kit.pipeline.saved_searches import (
+        clear_search_history,
+        list_saved_searches,
+        record_search,
+        remove_saved_search,
+        save_search,
+        saved_query,
+        search_history,
+    )
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.spending import Budget
     from deeplens_kit.pipeline.standing import caveats, last_runs, of_active_locations, run_caveats
@@ -93,6 +104,7 @@ __all__ = [
     "change_location",
     "check_locations",
     "check_prices",
+    "clear_search_history",
     "compare_files",
     "convert_files",
     "coverage",
@@ -109,13 +121,21 @@ __all__ = [
     "list_objects",
     "list_pairs",
     "list_pictures",
+    "list_saved_searches",
     "map_pictures",
     "match",
     "note_of_file",
     "of_active_locations",
+    "prepare_search",
+    "query_preview",
     "read_price_book",
+    "record_search",
+    "remove_saved_search",
     "run_caveats",
+    "save_search",
+    "saved_query",
     "savings_of_groups",
+    "search_history",
     "summarise_savings",
     "thumbnail",
     "watch",
@@ -123,8 +143,8 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Budget": "spending",
     "PRICES_FILE": "price_file",
+    "Budget": "spending",
     "Comparison": "compare",
     "Conversion": "converting",
     "Delivery": "notify",
@@ -141,8 +161,8 @@ _HOMES = {
     "MatchReport": "graph",
     "NewDuplicate": "new_duplicates",
     "NewDuplicates": "new_duplicates",
-    "Notifier": "notify",
     "NotedFile": "noting",
+    "Notifier": "notify",
     "PictureMap": "mapping",
     "PlaceFound": "ingest_known",
     "PriceCheck": "price_check",
@@ -151,6 +171,7 @@ _HOMES = {
     "ScoreLine": "compare",
     "SearchAnswer": "searching",
     "Searcher": "searching",
+    "prepare_search": "preparing",
     "ThresholdLab": "thresholds",
     "ThresholdOutcome": "thresholds",
     "Throttle": "throttle",
@@ -165,6 +186,7 @@ _HOMES = {
     "change_location": "locations",
     "check_locations": "workspace",
     "check_prices": "price_check",
+    "clear_search_history": "saved_searches",
     "compare_files": "compare",
     "convert_files": "converting",
     "coverage": "findings",
@@ -181,13 +203,20 @@ _HOMES = {
     "list_objects": "findings",
     "list_pairs": "findings",
     "list_pictures": "picture_list",
+    "list_saved_searches": "saved_searches",
     "map_pictures": "mapping",
     "match": "graph",
     "note_of_file": "noting",
     "of_active_locations": "standing",
+    "query_preview": "query_previews",
     "read_price_book": "price_file",
+    "record_search": "saved_searches",
+    "remove_saved_search": "saved_searches",
     "run_caveats": "standing",
+    "save_search": "saved_searches",
+    "saved_query": "saved_searches",
     "savings_of_groups": "priced_savings",
+    "search_history": "saved_searches",
     "summarise_savings": "findings",
     "thumbnail": "previews",
     "watch": "watching",

@@ -27,7 +27,7 @@ from deeplens_kit.schemas import PICTURES, FeatureSpec
 from deeplens_kit.settings import DecodeSettings
 from deeplens_kit.telemetry import span
 
-__all__ = ["Analysed", "AnalysisFailure", "Toolbox", "analyse"]
+__all__ = ["Analysed", "AnalysisFailure", "Toolbox", "analyse", "plain_values"]
 
 _FEATURE_COLUMNS = (
     "phash",
@@ -151,7 +151,7 @@ def _features(
         elif extractor.spec.kind == "regions":
             vectors[extractor.spec] = _of_those_with_some(digests, computed["regions"])
         else:
-            columns.update((name, _plain(values)) for name, values in computed.items())
+            columns.update((name, plain_values(values)) for name, values in computed.items())
     return columns, vectors
 
 
@@ -160,7 +160,7 @@ def _of_those_with_some(digests: list[str], rows: NDArray[np.float16]) -> tuple[
     return [digests[row] for row in some], rows[some]
 
 
-def _plain(values: NDArray[np.generic]) -> list[object]:
+def plain_values(values: NDArray[np.generic]) -> list[object]:
     """Values of a column as polars takes them; a row of bytes is one binary value."""
     if values.ndim == 2:
         return [row.tobytes() for row in values]

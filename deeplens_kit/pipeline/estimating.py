@@ -17,6 +17,7 @@ import polars as pl
 from deeplens_kit.errors import CredentialMissingError, Interrupted, LocationError
 from deeplens_kit.features import available
 from deeplens_kit.ledger import Location, Run, RunState
+from deeplens_kit.pipeline.adding_features import additions, stored
 from deeplens_kit.pipeline.analysis import Toolbox
 from deeplens_kit.pipeline.graph import GRAPH_INPUTS
 from deeplens_kit.pipeline.identifying import KnownContents
@@ -28,6 +29,7 @@ from deeplens_kit.pipeline.scan import ROW_COLUMNS, scan
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import LocationPrices, cost_of_reading
 from deeplens_kit.savings.costs import exact
+from deeplens_kit.schemas import Outcome
 
 __all__ = ["LocationEstimate", "estimate"]
 
@@ -117,7 +119,9 @@ def estimate(
             raise Interrupted("Stopped; nothing was read or written.")
         try:
             lacking = complete.len() < pictures.height
-            tasks, found = _listed(workspace, location, complete, retry, progress, lacking=lacking)
+            tasks, found = _listed(
+                workspace, location, complete, retry, progress, toolbox, pictures if lacking else None
+            )
         except (LocationError, CredentialMissingError) as error:
             rows.append(LocationEstimate(location.name, problem=str(error)))
             continue
@@ -132,10 +136,13 @@ def _listed(
     complete: pl.Series,
     retry: frozenset[str] | None,
     progress: ProgressListener | None,
-    *,
-    lacking: bool,
+    toolbox: Toolbox,
+    lacking: pl.DataFrame | None,
 ) -> tuple[list[ReadTask], int]:
-    """The tasks of a run at a location, and the objects that it lists."""
+    """The tasks of a run at a location, and the objects that it lists.
+
+    Of the pictures `lacking` some may lack a feature; None where none does.
+    """
     meter = ProgressMeter(progress, location.name, "scan", None)
     held = workspace.catalog.objects(location.location_id, columns=[*ROW_COLUMNS, "digest"])
     with contextlib.closing(workspace.kind_of(location)) as storage:
@@ -149,7 +156,11 @@ def _listed(
     meter.advance(found.found)
     meter.finish()
     failures = workspace.catalog.failures(location.location_id)
-    tasks = read_tasks(found, complete, failures, workspace.settings.decode, retry, lacking=lacking)
+    if lacking is not None:
+        indexed = found.unchanged.filter(pl.col("outcome") == Outcome.INDEXED)["digest"]
+        wanted = additions(workspace, lacking, toolbox, indexed)
+        complete = pl.concat([complete, pl.Series("digest", stored(workspace.thumbnails, wanted), pl.String)])
+    tasks = read_tasks(found, complete, failures, workspace.settings.decode, retry, lacking=lacking is not None)
     return tasks, found.found
 
 

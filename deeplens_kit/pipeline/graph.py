@@ -25,6 +25,7 @@ from deeplens_kit.matching import (
     graph_floor,
     mark_pixels,
 )
+from deeplens_kit.matching.evidence import VECTOR_COLUMNS
 from deeplens_kit.pipeline.confirming import Confirming
 from deeplens_kit.pipeline.look_names import RESOLUTIONS, VERDICTS
 from deeplens_kit.pipeline.looks import PictureLooks
@@ -218,6 +219,13 @@ def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
         held_look_bytes=usual.held_look_bytes,
     )
     digest = hashlib.sha256(repr((_GRAPH_VERSION, VERDICTS, SAMPLES_VERSION, floors)).encode())
+    if aside := _no_evidence(workspace):
+        # What pictures are alike in makes no pair: a feature that is added for searching leaves the pairs as they are.
+        kept = {
+            features: ",".join(key for key in features.split(",") if key not in aside)
+            for features in pictures["features"].unique()
+        }
+        pictures = pictures.with_columns(pl.col("features").replace_strict(kept, return_dtype=pl.String))
     # Nearly all pictures have the same features: by them first, so that the long texts are hashed once.
     for (features, decode_spec), group in sorted(pictures.group_by("features", "decode_spec")):
         digest.update(f"\n{features} {decode_spec}\n".encode())
@@ -226,9 +234,15 @@ def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:
 
 
 def _vector_specs(workspace: Workspace, pictures: pl.DataFrame) -> list[FeatureSpec]:
-    """Vector features that the pictures have, whether or not their model is installed now."""
-    present = {key for keys in pictures["features"].unique() for key in keys.split(",")}
+    """Vector features of evidence that the pictures have, whether or not their model is installed now."""
+    present = {key for keys in pictures["features"].unique() for key in keys.split(",")} - _no_evidence(workspace)
     return [spec for spec in workspace.catalog.vector_specs() if spec.key in present]
+
+
+def _no_evidence(workspace: Workspace) -> set[str]:
+    """Keys of stored vectors that matching has no column for."""
+    stored = workspace.catalog.vector_specs()
+    return {spec.key for spec in stored if spec.kind == "vector" and spec.name not in VECTOR_COLUMNS}
 
 
 def _measure_detail(

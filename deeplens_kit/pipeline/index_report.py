@@ -45,6 +45,7 @@ class IndexReport:
         indexed: Read objects that are pictures.
         pictures: Distinct pictures analysed.
         failures: Read objects that are not, with a row each in `failures`.
+        from_thumbnails: Known pictures that got features from their stored thumbnails; not read for that.
         identified: Objects whose content is known by the checksum that the storage lists; not read.
         left: Objects that the budget did not reach; the next run goes on with them.
         left_bytes: Bytes of those.
@@ -72,6 +73,7 @@ class IndexReport:
     pictures: int = 0
     failures: int = 0
     problems: int = 0
+    from_thumbnails: int = 0
     identified: int = 0
     left: int = 0
     left_bytes: int = 0

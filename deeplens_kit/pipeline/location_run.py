@@ -17,6 +17,7 @@ import polars as pl
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.features import available
 from deeplens_kit.ledger import Lease, Location
+from deeplens_kit.pipeline.adding_features import add_features, additions
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure, Toolbox, analyse
 from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.graph import GRAPH_INPUTS
@@ -39,6 +40,7 @@ from deeplens_kit.pipeline.scan import ROW_COLUMNS, ScanResult, scan
 from deeplens_kit.pipeline.throttle import RateLimit, step_back
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.pipeline.writing import BatchWriter
+from deeplens_kit.schemas import Outcome
 from deeplens_kit.storage import LocationKind, ObjectStat
 from deeplens_kit.telemetry import bound_context, get_logger, span
 
@@ -116,6 +118,7 @@ class _Run:
         self._found: ScanResult | None = None
         self._writer: BatchWriter | None = None
         self._missing: Mapping[str, str] = {}
+        self._from_thumbnails = 0
         self.untouched: pl.DataFrame | None = None
 
     def carry_out(self) -> None:
@@ -135,6 +138,8 @@ class _Run:
         )
         pictures = workspace.catalog.pictures(columns=GRAPH_INPUTS)
         complete = complete_pictures(pictures, toolbox)
+        if complete.len() < pictures.height:
+            complete = pl.concat([complete, self._add_features(found, pictures, toolbox)])
         failures = workspace.catalog.failures(location.location_id)
         tasks = read_tasks(
             found,
@@ -162,12 +167,35 @@ class _Run:
         finally:
             # Also after an error: what is settled is whole, so it is kept.
             writer.commit()
+        written = bool(tasks or self._from_thumbnails)
         if not self._stop.is_set():
             assert writer.waiting == 0, f"{writer.waiting} objects wait for pictures that nobody analyses"
             self._lease.check()
-            _take_out(workspace, found, written=bool(tasks))
-        if not (tasks or found.gone):
+            _take_out(workspace, found, written=written)
+        if not (written or found.gone):
             self.untouched = pictures
+
+    def _add_features(self, found: ScanResult, pictures: pl.DataFrame, toolbox: Toolbox) -> pl.Series:
+        """Give pictures of unchanged objects the features that their thumbnails suffice for; digests of these."""
+        indexed = found.unchanged.filter(pl.col("outcome") == Outcome.INDEXED)["digest"]
+        wanted = additions(self._workspace, pictures, toolbox, indexed)
+        if not wanted:
+            return pictures["digest"].clear()
+        meter = ProgressMeter(
+            self._progress, self._location.name, "features", sum(len(item.digests) for item in wanted)
+        )
+        added = add_features(
+            self._workspace,
+            wanted,
+            workers=self._options.workers,
+            run_id=self._run_id,
+            before_commit=self._lease.check,
+            meter=meter,
+            stop=self._stop,
+        )
+        meter.finish()
+        self._from_thumbnails = added.len()
+        return added
 
     def _measured(self) -> dict[str, dict[str, object]]:
         """What matching measured of pictures, by digest: analysing them again changes none of it."""
@@ -293,6 +321,7 @@ class _Run:
             run_id=self._run_id,
             state=state,
             missing_features=self._missing,
+            from_thumbnails=self._from_thumbnails,
             seconds=time.monotonic() - self._began,
         )
         if (found := self._found) is not None:

@@ -115,8 +115,8 @@ def _spec_of(workspace: Workspace, feature: str, pictures: pl.DataFrame) -> Feat
     # A region's vector is no picture's.
     stored = [spec for spec in workspace.catalog.vector_specs() if spec.kind == "vector"]
     named = [spec for spec in stored if spec.name == feature]
-    if not named and feature not in vector_names():
-        raise UnknownNameError("feature with vectors", feature, {spec.name for spec in stored} or vector_names())
+    if not named and feature not in (vectors := vector_names(workspace.settings.features)):
+        raise UnknownNameError("feature with vectors", feature, {spec.name for spec in stored} or vectors)
     held = [(pictures.filter(_has(spec)).height, spec.key, spec) for spec in named]
     best = max(held, key=lambda item: item[:2], default=None)
     return best[2] if best and best[0] else None

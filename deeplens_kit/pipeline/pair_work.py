@@ -21,7 +21,7 @@ from deeplens_kit.pipeline.throttle import step_back
 from deeplens_kit.schemas import PAIRS
 from deeplens_kit.telemetry import get_logger, span
 
-__all__ = ["PairWork"]
+__all__ = ["PairWork", "failures_of_a_comparison"]
 
 _log = get_logger(__name__)
 
@@ -127,7 +127,7 @@ class PairWork:
             return [(batch.height, self._told_of(batch)) for batch in batches]
 
     def _told_of(self, batch: pl.DataFrame) -> pl.DataFrame:
-        failures = _failures_of_a_comparison()
+        failures = failures_of_a_comparison()
         try:
             return self._work(batch)
         except failures:
@@ -162,7 +162,7 @@ class PairWork:
         return [rows]
 
 
-def _failures_of_a_comparison() -> tuple[type[Exception], ...]:
+def failures_of_a_comparison() -> tuple[type[Exception], ...]:
     """What numpy and OpenCV raise where two pictures are too odd or too large for a comparison."""
     # Imported here: OpenCV is loaded where pixels are compared.
     import cv2

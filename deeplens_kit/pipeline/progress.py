@@ -22,7 +22,7 @@ class ProgressSnapshot:
 
     Attributes:
         location: Name of the location, empty for work over all of them.
-        stage: What is being done: "scan", "index", "match", "verify", "samples", "resolution", "detail",
+        stage: What is being done: "scan", "features", "index", "match", "verify", "samples", "resolution", "detail",
             "convert" or "ingest".
         done: Items finished, failed ones included.
         total: Items in all, None while it is not known.

@@ -1,8 +1,8 @@
 """What a person gives to search for, as a picture with its features.
 
-Takes bytes, a file, a link, a digest or the place of an indexed object; gives the picture's features, out of the
-library where it has them, else computed now. Must not write: a picture that is searched for is not indexed. Whatever
-cannot be searched for is a QueryError that says what it is.
+Takes bytes, a file, a link, a data URI, base64, a digest or the place of an indexed object; gives the picture's
+features, out of the library where it has them, else computed now. Must not write: a picture that is searched for is
+not indexed. Whatever cannot be searched for is a QueryError that says what it is.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import DeepLensError, ObjectError, QueryError
 from deeplens_kit.pipeline.analysis import Toolbox, analyse
+from deeplens_kit.pipeline.query_text import file_of_text
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.search import Library, QueryPicture
 from deeplens_kit.search.link import LinkLimits, fetch, is_link
@@ -25,14 +26,14 @@ from deeplens_kit.settings import DecodeSettings
 from deeplens_kit.storage import digest_content, encode_path, open_location
 from deeplens_kit.storage.paths import ESCAPE
 
-__all__ = ["Asked", "Sought", "features_of", "sought"]
+__all__ = ["Asked", "Sought", "facts_said", "features_of", "sought"]
 
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 _SHOWN_DIGITS = 12
 _LONGEST_SHOWN = 200  # characters of a name in a message
 # A picture for a web page is far smaller; whoever has larger ones downloads them first.
 _LINK_BYTES = 64 * 2**20
-_FACTS = ("width_px", "height_px", "format", "size_bytes")
+_FACTS = ("digest", "width_px", "height_px", "format", "size_bytes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +44,13 @@ class Sought:
         name: How it is called in the answer.
         content: Its bytes; None where only its place in the library is known.
         position: Its place in the library; None where the library does not have it.
+        digest: SHA-256 of its bytes.
     """
 
     name: str
     content: Content | None
     position: int | None
+    digest: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,9 @@ def sought(
     name: str | None = None,
     allow_private: bool = False,
 ) -> Sought:
-    """Recognise what was given: bytes, a file, else a text that is a link, a digest, "location:path" or a file.
+    """Recognise what was given: bytes, a file, else a text.
+
+    A text is, in this order, a link, a data URI or base64 of a file, a digest, "location:path" or a file.
 
     Raises:
         QueryError: It is none of these, or cannot be read; LinkRefusedError for a link that is not followed.
@@ -87,15 +92,18 @@ def sought(
         )
     text = image.strip()
     if not text:
-        raise QueryError("There is nothing to search for; give a file, a link, a digest or location:path.")
+        raise QueryError("There is nothing to search for; give a file, a link, base64, a digest or location:path.")
     if is_link(text):
         limits = LinkLimits(max_bytes=min(decode.max_bytes, _LINK_BYTES), allow_private=allow_private)
         found = fetch(text, limits)
         return _of_bytes(found.data, name or found.name, library, decode)
+    written = file_of_text(text, decode.max_bytes)
+    if written is not None:
+        return _of_bytes(written, name or "picture", library, decode)
     if _DIGEST.fullmatch(text):
         position = library.position(text.lower())
         if position is not None:
-            return Sought(name or f"picture {text[:_SHOWN_DIGITS].lower()}", None, position)
+            return Sought(name or f"picture {text[:_SHOWN_DIGITS].lower()}", None, position, text.lower())
     elif ":" in text:
         found_object = _of_object(text, name, library)
         if found_object is not None:
@@ -128,8 +136,12 @@ def _asked(
     name: str, facts: Mapping[str, object], vectors: Mapping[str, NDArray[np.floating]], *, is_indexed: bool
 ) -> Asked:
     digest = str(facts["digest"])
-    said = {"name": name, "digest": digest, **{fact: facts[fact] for fact in _FACTS}, "is_indexed": is_indexed}
-    return Asked(QueryPicture(digest, facts, vectors), said)
+    return Asked(QueryPicture(digest, facts, vectors), facts_said(name, facts, is_indexed=is_indexed))
+
+
+def facts_said(name: str, facts: Mapping[str, object], *, is_indexed: bool) -> dict[str, object]:
+    """`Asked.facts` of a row of `pictures`; what it lacks is null."""
+    return {"name": name, **{fact: facts.get(fact) for fact in _FACTS}, "is_indexed": is_indexed}
 
 
 def _of_bytes(data: bytes, name: str, library: Library, decode: DecodeSettings) -> Sought:
@@ -138,7 +150,8 @@ def _of_bytes(data: bytes, name: str, library: Library, decode: DecodeSettings) 
     if len(data) > decode.max_bytes:
         raise _too_large(name, len(data), decode.max_bytes)
     content = Content(data, digest_content(data))
-    return Sought(name, content, library.position(content.digests.sha256))
+    digest = content.digests.sha256
+    return Sought(name, content, library.position(digest), digest)
 
 
 def _of_file(path: Path, name: str | None, library: Library, decode: DecodeSettings) -> Sought:
@@ -199,7 +212,7 @@ def _of_object(text: str, name: str | None, library: Library) -> Sought | None:
         for path in dict.fromkeys((spelt, spelt.replace(f"{ESCAPE}00", ESCAPE))):
             digests = paths.filter(paths["path"] == path)["digest"]
             if len(digests):
-                return Sought(name or f"{text[:at]}:{path}", None, library.position(digests[0]))
+                return Sought(name or f"{text[:at]}:{path}", None, library.position(digests[0]), digests[0])
     if known and not os.path.exists(text):  # noqa: PTH110 - says no to what is no path at all
         raise QueryError(
             f"No indexed picture is at {_shortened(text)!r}; `deeplens status` says what is indexed, "

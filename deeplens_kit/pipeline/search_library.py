@@ -6,18 +6,29 @@ vectors that are new are read; frames, which are small, are read again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 
+import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
+from deeplens_kit.decode import FORMATS
 from deeplens_kit.features import available
 from deeplens_kit.matching.evidence import VECTOR_COLUMNS
-from deeplens_kit.pipeline.findings import indexed_files
-from deeplens_kit.pipeline.search_cache import CACHED_FROM_VECTORS, SearchCache
+from deeplens_kit.pipeline.duplicate_facts import DuplicateFrames
+from deeplens_kit.pipeline.findings import indexed_places
+from deeplens_kit.pipeline.held_features import HeldFeatures
+from deeplens_kit.pipeline.library_snapshot import KEPT_FROM_PICTURES, LibrarySnapshot, snapshot_name
+from deeplens_kit.pipeline.search_cache import Generations, SearchCache
+from deeplens_kit.pipeline.search_notes import notes_of_places
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import FeatureSpec
-from deeplens_kit.search import Library, VectorShelf
+from deeplens_kit.search import Library, SearchFilters, VectorShelf
+from deeplens_kit.search.hash_shelf import HashName, HashShelf
 from deeplens_kit.search.library import PICTURE_COLUMNS, PLACE_COLUMNS
 from deeplens_kit.telemetry import get_logger, span
 
@@ -25,8 +36,8 @@ __all__ = ["Held", "HeldState", "held_state", "load_held"]
 
 _log = get_logger(__name__)
 
-# Vectors that came or went since an index was kept, as a share of it; beyond, one is made of those there are.
-_STALE_SHARE = 0.2
+# While an index run commits, the library changes every few seconds: what is written then is of no use to anybody.
+_KEPT_EVERY_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +47,20 @@ class HeldState:
     Attributes:
         versions: Of the catalog, see `CatalogReader.versions`.
         locations: Id, name and address of each active location.
+        pairs: Of the pairs that groups are made of, see `CatalogReader.pairs_version`.
+        notes: Of what people say, see `Ledger.notes_version`.
+        generations: Of the indices of vectors.
     """
 
     versions: tuple[int, int]
     locations: tuple[tuple[str, str, str], ...]
+    pairs: int
+    notes: tuple[int, ...]
+    generations: Generations = ()
+
+    def has_pictures_of(self, other: HeldState) -> bool:
+        """Whether pictures and places are the same; notes, groups and indices may differ."""
+        return (self.versions, self.locations) == (other.versions, other.locations)
 
 
 @dataclass(frozen=True)
@@ -49,30 +70,61 @@ class Held:
     Attributes:
         state: What it was read from.
         library: The pictures.
+        duplicates: What is proposed for them, made when it is first asked for.
+        collections: Names of all collections.
         current: Whether every picture has all vectors that pictures here have.
         missing: What it lacks, a sentence each.
+        features: Of these pictures, those that only some searches look at.
+        content: Fingerprint of the pictures and places in the catalog: a catalog that was made anew may have the
+            versions of the one before.
+        loaded_at: When it was read, on the monotonic clock.
     """
 
     state: HeldState
     library: Library
+    duplicates: DuplicateFrames
+    collections: tuple[str, ...]
     current: bool
     missing: tuple[str, ...]
+    features: HeldFeatures
+    content: str = ""
+    loaded_at: float = field(default_factory=time.monotonic)
 
     @property
     def locations(self) -> tuple[str, ...]:
         """Names of the active locations."""
         return tuple(name for _, name, _ in self.state.locations)
 
+    def require_known(self, filters: SearchFilters) -> None:
+        """Refuse names in filters that nothing can have.
+
+        Raises:
+            UnknownNameError: No such location, format, camera, collection or tag; the nearest is suggested.
+        """
+        filters.require_known(
+            self.locations,
+            FORMATS,
+            cameras=self.library.picture_facts.cameras.names if filters.cameras else None,
+            collections=self.collections,
+            tags=self.library.note_facts.tags.names if filters.tags else None,
+        )
+
     @cached_property
     def facets(self) -> pl.DataFrame:
         """Pictures by location and format."""
         return self.library.facets()
 
+    def shelves(self) -> dict[str, VectorShelf]:
+        """The vectors that have been read, by `FeatureSpec.key`."""
+        return {item.shelf.key: item.shelf for item in self.library.vectors} | self.features.shelves()
+
 
 def held_state(workspace: Workspace) -> HeldState:
-    """What the stores say of themselves, without reading a row: about a millisecond on a local disk."""
+    """What the stores say of themselves, without reading a picture: about two milliseconds on a local disk."""
     locations = tuple((item.location_id, item.name, item.url) for item in workspace.ledger.locations())
-    return HeldState(workspace.catalog.versions(), locations)
+    catalog, ledger = workspace.catalog, workspace.ledger
+    generations = SearchCache(workspace.settings.cache_dir).generations()
+    return HeldState(catalog.versions(), locations, catalog.pairs_version(), ledger.notes_version(), generations)
 
 
 def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> Held:
@@ -83,12 +135,16 @@ def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> He
         state: As it was before the reading began: what changes meanwhile is read again by the next search.
         before: What was held until now; its vectors need not be read again.
     """
+    if before is not None and state.has_pictures_of(before.state):
+        return _said_anew(workspace, state, before)
+    duplicates = DuplicateFrames(workspace)
     with span("search.load"):
-        places = indexed_files(workspace).select(PLACE_COLUMNS)
-        pictures = workspace.catalog.pictures(columns=PICTURE_COLUMNS)
-        digests = places["digest"].unique().sort()
-        shelves = {name: _shelf(workspace, spec, before, digests) for name, spec in _specs(workspace).items()}
-        library = Library.of(pictures, places, shelves)
+        content = workspace.catalog.content_fingerprint()
+        library = _pictures(workspace, state, content, before)
+        library, features = _with_features(workspace, library, before)
+        notes = notes_of_places(workspace, library.places)
+        library = library.changed(notes=notes, duplicates=duplicates.frame)
+        state = _state_with(state, library, workspace)
     lacking = {vectors.name: vectors.absent for vectors in library.vectors if vectors.absent}
     missing = [
         f"{count:,} of {len(library):,} pictures have no vector of {name} and were compared by hashes alone; run "
@@ -100,23 +156,75 @@ def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> He
         missing.append(f"The pictures have no vectors, so only hashes were compared: {_why_none(workspace)}.")
     _log.info("search library loaded", pictures=len(library), places=library.places.height)
     enabled = any(name in VECTOR_COLUMNS for name in workspace.settings.features.enabled)
-    return Held(state, library, not lacking and not (without and enabled), tuple(missing))
+    current = not lacking and not (without and enabled)
+    return Held(state, library, duplicates, _collections(workspace), current, tuple(missing), features, content)
+
+
+def _said_anew(workspace: Workspace, state: HeldState, before: Held) -> Held:
+    """The same pictures where only notes, groups or indices have changed, so that no picture is read again."""
+    library, duplicates = before.library, before.duplicates
+    if state.notes != before.state.notes:
+        library = library.changed(notes=notes_of_places(workspace, library.places))
+    if state.pairs != before.state.pairs:
+        duplicates = DuplicateFrames(workspace)
+        library = library.changed(duplicates=duplicates.frame)
+    features = before.features
+    if state.generations != before.state.generations:
+        library, features = _with_features(workspace, library, before)
+        state = _state_with(state, library, workspace)
+    return replace(
+        before,
+        state=state,
+        library=library,
+        duplicates=duplicates,
+        collections=_collections(workspace),
+        features=features,
+    )
+
+
+def _collections(workspace: Workspace) -> tuple[str, ...]:
+    return tuple(collection.name for collection in workspace.ledger.collections())
+
+
+def _pictures(workspace: Workspace, state: HeldState, content: str, before: Held | None) -> Library:
+    """The library without its vectors: from its snapshot, else from the catalog."""
+    snapshots = LibrarySnapshot(workspace.settings.cache_dir)
+    name = snapshot_name(content, state.locations)
+    kept = snapshots.load(name)
+    if kept is not None:
+        return kept
+    places = indexed_places(workspace, PLACE_COLUMNS)
+    pictures = workspace.catalog.pictures(columns=PICTURE_COLUMNS, unreferenced=True)
+    library = Library.of(pictures, places, {})
+    lately = before is not None and time.monotonic() - before.loaded_at < _KEPT_EVERY_SECONDS
+    # A commit in between is in the rows and not in the name.
+    if len(library) >= KEPT_FROM_PICTURES and not lately and held_state(workspace) == state:
+        # Beside the first answer; the process stays until it is written.
+        threading.Thread(target=snapshots.keep, args=(name, library), name="deeplens-library").start()
+    return library
 
 
 def _specs(workspace: Workspace) -> dict[str, FeatureSpec]:
-    """The copy-detection vectors that the catalog holds, by feature; of several versions the one that is installed."""
-    specs: dict[str, list[FeatureSpec]] = {}
+    """The vectors that the catalog holds, by feature, those of copies first; of several versions the one installed."""
+    specs: dict[str, list[FeatureSpec]] = {name: [] for name in VECTOR_COLUMNS}
     for spec in workspace.catalog.vector_specs():
-        if spec.name in VECTOR_COLUMNS:
+        if spec.kind == "vector":
             specs.setdefault(spec.name, []).append(spec)
     chosen = {}
-    for name in VECTOR_COLUMNS:
-        versions = specs.get(name, [])
+    for name, versions in specs.items():
         if len(versions) > 1:
             versions.sort(key=lambda spec: spec.key == _installed_key(workspace, name))
         if versions:
             chosen[name] = versions[-1]
     return chosen
+
+
+def _hashes(workspace: Workspace, library: Library, name: HashName) -> HashShelf:
+    """A hash of the library's pictures."""
+    if name not in library.pictures.columns:
+        read = workspace.catalog.pictures(columns=["digest", name])
+        return HashShelf.of(name, library.pictures.select("digest").join(read, on="digest", how="left")[name])
+    return HashShelf.of(name, library.pictures[name])
 
 
 def _installed_key(workspace: Workspace, name: str) -> str | None:
@@ -125,27 +233,28 @@ def _installed_key(workspace: Workspace, name: str) -> str | None:
     return found[name].spec.key if name in found else None
 
 
-def _shelf(workspace: Workspace, spec: FeatureSpec, before: Held | None, digests: pl.Series) -> VectorShelf:
+def _with_features(workspace: Workspace, library: Library, before: Held | None) -> tuple[Library, HeldFeatures]:
+    """The library with the vectors that copies are found by, and all else that it can be compared by."""
+    specs = _specs(workspace)
+    # Not the library of before itself, which would keep all those before it.
+    read = partial(_shelf, workspace, packed=library.packed, known=before.shelves() if before is not None else {})
+    found = library.with_vectors({name: read(spec) for name, spec in specs.items() if name in VECTOR_COLUMNS})
+    return found, HeldFeatures(found, specs, read, partial(_hashes, workspace, found))
+
+
+def _shelf(
+    workspace: Workspace, spec: FeatureSpec, *, packed: NDArray[np.uint8], known: Mapping[str, VectorShelf]
+) -> VectorShelf:
     """The vectors of a feature: those held or kept, and beside them those of pictures that are new."""
-    cache = SearchCache(workspace.settings.cache_dir)
-    known = (
-        next((item.shelf for item in before.library.vectors if item.shelf.key == spec.key), None) if before else None
-    )
-    shelf = known or cache.load(spec.key)
-    if shelf is not None:
-        new = digests.filter(~digests.is_in(shelf.digests.implode()))
-        # A running search takes all that comes; a new one starts afresh where much has come or gone.
-        if known is not None or _is_near(shelf, digests, len(new)):
-            return shelf.extended(*workspace.catalog.vectors(spec, new.to_list())) if len(new) else shelf
-    made = VectorShelf.of(spec.key, *workspace.catalog.vectors(spec))
-    if len(made) >= CACHED_FROM_VECTORS:
-        cache.keep(made)
-    return made
+    return SearchCache(workspace.settings.cache_dir).shelf(workspace.catalog, spec, packed, known.get(spec.key))
 
 
-def _is_near(shelf: VectorShelf, digests: pl.Series, new: int) -> bool:
-    gone = len(shelf) - (len(digests) - new)
-    return max(new, gone) <= _STALE_SHARE * len(shelf)
+def _state_with(state: HeldState, library: Library, workspace: Workspace) -> HeldState:
+    """The state with the indices that were made for it, so that these count as no change."""
+    used = {(shelf.key, shelf.stored.base) for shelf in (item.shelf for item in library.vectors) if shelf.stored}
+    there = SearchCache(workspace.settings.cache_dir).generations()
+    known = dict(state.generations) | {key: base for key, base in there if (key, base) in used}
+    return replace(state, generations=tuple(sorted(known.items())))
 
 
 def _why_none(workspace: Workspace) -> str:

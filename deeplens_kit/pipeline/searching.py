@@ -1,65 +1,48 @@
-"""Search by image: which stored pictures are like this one, and where are they?
+"""Search: which stored pictures are copies of this one, or like these pictures and words, and where are they?
 
-Takes an open workspace and a picture, gives ranked results with every place; must not write but into the cache. What
-is searched is read from the catalog once and held; before each search the catalog is asked whether it has changed,
-also by another process, and what is new is read then.
+Takes an open workspace and a query, gives ranked results with every place; must not write but into the cache. What is
+searched is read from the catalog once and held; before each search the catalog is asked whether it has changed, also
+by another process, and what is new is read then.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
-from deeplens_kit.decode import FORMATS
-from deeplens_kit.errors import SettingsError
-from deeplens_kit.features import available
 from deeplens_kit.matching import STRICT
-from deeplens_kit.pipeline.analysis import Toolbox
-from deeplens_kit.pipeline.query_picture import Asked, features_of, sought
+from deeplens_kit.pipeline.answer_cache import AnswerCache
+from deeplens_kit.pipeline.calibrating import Calibrations
+from deeplens_kit.pipeline.progress import ProgressListener
+from deeplens_kit.pipeline.query_plan import plan_likeness
+from deeplens_kit.pipeline.query_terms import read_terms
+from deeplens_kit.pipeline.query_tools import CopyTools, ExtractorShelf, copy_tools
+from deeplens_kit.pipeline.resolved_query import ResolvedQuery, fingerprint_of
+from deeplens_kit.pipeline.search_answer import SearchAnswer
 from deeplens_kit.pipeline.search_library import Held, held_state, load_held
+from deeplens_kit.pipeline.search_rows import found_by
+from deeplens_kit.pipeline.search_savings import SearchSavings
+from deeplens_kit.pipeline.text_search import TextSearch
 from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.schemas import SEARCH_FACETS
 from deeplens_kit.search import QueryPicture, SearchFilters, rank
+from deeplens_kit.search.facets import FACETS, FACETS_AT_ONCE, count_facets
+from deeplens_kit.search.query import ImageTerm, Query, SearchBy
 from deeplens_kit.search.results import places_found, results_of
+
+if TYPE_CHECKING:
+    from deeplens_kit.pipeline.part_search import PartSearch
 
 __all__ = ["SearchAnswer", "Searcher"]
 
 _ALL = SearchFilters()
-# Measures that the rules look at: always computed for a query, they cost two milliseconds together.
-_HASHES = ("clarity", "phash", "pdq")
-_LONGEST_LIMIT = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class SearchAnswer:
-    """What was found.
-
-    Attributes:
-        results: SEARCH_RESULTS, the best first.
-        places: SEARCH_PLACES: every object of the result pictures, also at locations that were not asked for.
-        query: name, digest, width_px, height_px, format, size_bytes, is_indexed.
-        searched: Pictures that were compared: those that the filters on facts let through.
-        found: Results before the limit; where not `found_all`, at least so many.
-        found_all: Whether `found` is all; else the search ended when the best were certain.
-        current: False where pictures lack vectors that others have, so that they were found by hashes alone.
-        missing: What could not be used, with the reason, a sentence each.
-        seconds: How long it took.
-    """
-
-    results: pl.DataFrame
-    places: pl.DataFrame
-    query: Mapping[str, object]
-    searched: int
-    found: int
-    found_all: bool
-    current: bool
-    missing: tuple[str, ...]
-    seconds: float
 
 
 class Searcher:
@@ -67,13 +50,20 @@ class Searcher:
 
     Args:
         workspace: An open workspace; it has to stay open.
+        once: For one search: nothing is made beside it that only later ones would have.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
-        self._workspace = workspace
+    def __init__(self, workspace: Workspace, *, once: bool = False) -> None:
+        self._workspace, self._once = workspace, once
         self._lock = threading.Lock()
         self._held: Held | None = None
-        self._ready: _Tools | None = None
+        self._ready: CopyTools | None = None
+        self._extractors = ExtractorShelf(workspace)
+        self._calibrations = Calibrations(workspace)
+        self._savings = SearchSavings(beside=not once)
+        self._texts = TextSearch(workspace)
+        self._answers = AnswerCache(workspace)
+        self._parts: PartSearch | None = None
 
     def warm(self) -> None:
         """Load pictures, indices and models now, so that the first search is as fast as the others."""
@@ -87,55 +77,119 @@ class Searcher:
             QueryPicture("", facts, vectors), held.library, _ALL, 1, rule=STRICT, floors=self._workspace.settings.match
         )
         results_of(ranking.rows.head(1), held.library, _ALL)
+        self._savings.known(held.duplicates, held.library.places.height)
 
     def search(
         self,
-        image: bytes | Path | str,
+        query: Query | bytes | Path | str,
         *,
-        filters: SearchFilters = _ALL,
-        limit: int = 50,
+        filters: SearchFilters | None = None,
+        limit: int | None = None,
         name: str | None = None,
         allow_private: bool = False,
     ) -> SearchAnswer:
-        """Find the stored pictures most like a picture.
+        """Find the stored pictures that a query asks for.
 
         Args:
-            image: The bytes of a picture; the path of a file; or a text, which is, in this order, a link (http,
-                https), the digest of an indexed picture, "location:path" of an indexed object, or a path.
-            filters: What may be found; applied before the limit.
-            limit: Results at most.
-            name: What to call the picture in the answer.
+            query: A query; or a picture, of which copies are searched for: its bytes, its path, or a text, see
+                `ImageTerm`.
+            filters: In place of those of the query.
+            limit: Results at most, in place of the query's.
+            name: What to call a picture that has no name of its own.
             allow_private: Whether a link may lead to an address that is not public. Not for links of strangers.
 
         Raises:
-            QueryError: The picture cannot be used; LinkRefusedError for a link that is not followed.
-            UnknownNameError: A filter names a location or format that does not exist.
+            QueryError: A picture or text cannot be used; LinkRefusedError for a link that is not followed.
+            UnknownNameError: A filter names a location or format that does not exist, or a weight a feature.
             SettingsError: The limit is not allowed.
         """
         started = time.perf_counter()
-        if not 1 <= limit <= _LONGEST_LIMIT:
-            raise SettingsError(f"The limit is {limit}; it must be from 1 to {_LONGEST_LIMIT:,}.")
+        asked = query if isinstance(query, Query) else Query((ImageTerm(query),), SearchBy.COPIES)
+        if filters is not None:
+            asked = replace(asked, filters=filters)
+        if limit is not None:
+            asked = replace(asked, limit=limit)
+        if allow_private:
+            asked = replace(asked, allow_private=True)
+        resolved = self.resolve(asked, name=name)
+        held = resolved.held
+        key = self._answers.key(resolved.fingerprint, (held.content, held.state), resolved.said)
+        kept = self._answers.get(key, SearchAnswer)
+        if kept is not None:
+            return replace(kept, seconds=time.perf_counter() - started, cached=True)
+        answer = self.answer(resolved)
+        # One that says that something is not known yet would say so still when it is.
+        if answer.is_final:
+            self._answers.put(key, answer)
+        return replace(answer, seconds=time.perf_counter() - started)
+
+    def resolve(self, query: Query, *, name: str | None = None) -> ResolvedQuery:
+        """Read what a query names and settle what it is answered by; nothing is decoded or searched yet.
+
+        Args:
+            query: The query.
+            name: As for `search`.
+
+        Raises:
+            As `search`.
+        """
         # 1. What is searched, as it is now.
         held = self._fresh()
-        filters.require_known(held.locations, FORMATS)
-        # 2. The picture and its features.
-        tools = self._tools(held)
-        given = sought(image, held.library, tools.toolbox.decode, name=name, allow_private=allow_private)
-        asked = features_of(given, held.library, tools.toolbox)
-        # 3. The most alike, and where they lie.
-        ranking = rank(asked.picture, held.library, filters, limit, rule=STRICT, floors=self._workspace.settings.match)
-        best = ranking.rows.head(limit)
+        held.require_known(query.filters)
+        # 2. The pictures and words, and what they are compared by.
+        terms = read_terms(query, held.library, self._workspace, name=name)
+        by = query.resolved_by if terms else None
+        if by is SearchBy.LIKENESS:
+            parts, notes = plan_likeness(query, terms, held, self._extractors, self._calibrations)
+        else:
+            parts, notes = (), ()
+        tools = self._tools(held) if by in (SearchBy.COPIES, SearchBy.PARTS) else None
+        marks = [f"{part.key} {part.calibration.calibration_id}" for part in parts]
+        if tools is not None:
+            marks += sorted(extractor.spec.key for extractor in tools.toolbox.extractors)
+            marks += [repr(STRICT), repr(self._workspace.settings.match)]
+        return ResolvedQuery(query, by, held, terms, parts, tools, notes, fingerprint_of(query, by, terms, marks))
+
+    def answer(self, resolved: ResolvedQuery) -> SearchAnswer:
+        """Answer a query that `resolve` gave.
+
+        Raises:
+            QueryError: A picture cannot be decoded.
+        """
+        started = time.perf_counter()
+        query, library = resolved.query, resolved.held.library
+        found = found_by(resolved, self._workspace, self._extractors, self._part_search, self._texts)
+        best = found.rows.slice(query.offset, query.limit)
+        grouped = self._savings.known(resolved.held.duplicates, library.places.height)
+        facets = self._facets(resolved, found.words) if query.facets else SEARCH_FACETS.empty()
+        keepers = () if grouped is None else grouped.keepers
+        results = results_of(best, library, query.filters, first_rank=query.offset + 1, keepers=keepers)
+        if grouped is not None:
+            results = results.with_columns(saves_bytes=grouped.of(results["digest"]))
         return SearchAnswer(
-            results=results_of(best, held.library, filters),
-            places=places_found(best, held.library),
-            query=asked.facts,
-            searched=ranking.compared,
-            found=ranking.rows.height,
-            found_all=ranking.is_whole,
-            current=held.current,
-            missing=self._missing(held, asked, tools),
+            results=results,
+            places=places_found(best, library),
+            query=found.query,
+            searched=found.compared,
+            found=found.rows.height,
+            found_all=found.found_all,
+            current=found.current,
+            missing=(*found.missing, *self._unknown_savings(results, known=grouped is not None)),
             seconds=time.perf_counter() - started,
+            parts=found.parts(best["position"]),
+            facets=facets,
+            by=resolved.by,
+            offset=query.offset,
+            terms=tuple(term.facts for term in resolved.terms),
+            is_final=found.is_final and (grouped is not None or (results.is_empty() and not query.facets)),
         )
+
+    @staticmethod
+    def _facets(resolved: ResolvedQuery, words: NDArray[np.bool_] | None) -> pl.DataFrame:
+        held = resolved.held
+        # Making the groups of a million pictures for a count would keep the answer waiting for seconds.
+        names = FACETS if held.duplicates.is_made else FACETS_AT_ONCE
+        return count_facets(held.library, words, resolved.query.filters, names=names)
 
     def facets(self) -> pl.DataFrame:
         """What the filters can choose: location, format, pictures (Int64), sorted."""
@@ -153,39 +207,39 @@ class Searcher:
                 self._held = load_held(self._workspace, state, self._held)
             return self._held
 
-    def _tools(self, held: Held) -> _Tools:
+    def _tools(self, held: Held) -> CopyTools:
         """Extractors of the hashes, and of the vectors that the library has."""
         keys = {vectors.name: vectors.shelf.key for vectors in held.library.vectors}
         with self._lock:
             # A search that began before a change may still ask for those of before.
             if self._ready is None or self._ready.keys != keys:
-                self._ready = _tools_for(self._workspace, keys)
+                self._ready = copy_tools(self._workspace, keys)
             return self._ready
 
-    def _missing(self, held: Held, asked: Asked, tools: _Tools) -> tuple[str, ...]:
-        lines = list(held.missing)
-        for vectors in held.library.vectors:
-            if vectors.name not in asked.picture.vectors:
-                why = tools.unavailable.get(vectors.name, "the picture has no vector of it; run `deeplens index`")
-                lines.append(f"{vectors.name} was not used: {why.rstrip('.')}.")
-        return tuple(lines)
+    def _part_search(self) -> PartSearch:
+        """What looks for parts in common, made when it is first asked for: other searches do without."""
+        from deeplens_kit.pipeline.part_search import PartSearch
 
+        with self._lock:
+            if self._parts is None:
+                self._parts = PartSearch(self._workspace)
+            return self._parts
 
-@dataclass(frozen=True, slots=True)
-class _Tools:
-    """Extractors for a library with these vectors (feature -> key), and why others cannot be used."""
+    def prepare(self, stop: threading.Event, progress: ProgressListener | None = None) -> None:
+        """Make all that is kept in the cache for searches, so that the first one need not: indices, groups, words.
 
-    keys: Mapping[str, str]
-    toolbox: Toolbox
-    unavailable: Mapping[str, str]
+        Args:
+            stop: Set it to end after what is being made.
+            progress: Told how far it is.
+        """
+        held = self._fresh()
+        if not stop.is_set():
+            held.duplicates.frame()
+        if not stop.is_set():
+            self._texts.index(held.library, progress)
 
-
-def _tools_for(workspace: Workspace, keys: Mapping[str, str]) -> _Tools:
-    found = available(replace(workspace.settings.features, enabled=(*_HASHES, *keys)))
-    usable, unavailable = [], dict(found.missing)
-    for name, extractor in found.extractors.items():
-        if keys.get(name, extractor.spec.key) == extractor.spec.key:
-            usable.append(extractor)
-        else:
-            unavailable[name] = "the pictures were indexed with another version of the model; run `deeplens index`"
-    return _Tools(keys, Toolbox(tuple(usable), workspace.settings.decode, thumbnails=None), unavailable)
+    def _unknown_savings(self, results: pl.DataFrame, *, known: bool) -> tuple[str, ...]:
+        if known or results.is_empty():
+            return ()
+        why = "run `deeplens index`" if self._once else "the groups are being made; search again"
+        return (f"What deduplicating a result would save is not known yet: {why}.",)

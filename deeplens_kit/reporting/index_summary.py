@@ -42,6 +42,7 @@ COUNTS = (
     "pictures",
     "failures",
     "problems",
+    "from_thumbnails",
     "identified",
     "left",
     "left_bytes",
@@ -137,7 +138,10 @@ class IndexSummary:
             return []
         totals = self.totals
         read = f"{plural(totals['read_files'], 'file')} read ({format_bytes(totals['read_bytes'])})"
-        lines = [f"{read}, {plural(totals['pictures'], 'new picture')}."]
+        lines = [f"{read}, {plural(totals['pictures'], 'picture')} analysed."]
+        if totals["from_thumbnails"]:
+            got = plural(totals["from_thumbnails"], "known picture")
+            lines.append(f"{got} got new features from the stored thumbnails; not read.")
         if totals["identified"]:
             lines.append(
                 f"{plural(totals['identified'], 'file')} known by the checksum that the storage lists; not read."

@@ -12,13 +12,16 @@ from deeplens_kit.schemas.answers import (
     MAP_POINTS,
     RELATED,
     SCORE_TERMS,
+    SEARCH_DUPLICATES,
     SEARCH_FACETS,
+    SEARCH_NOTES,
     SEARCH_PARTS,
     SEARCH_PLACES,
     SEARCH_RESULTS,
     WITHHELD,
 )
 from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier, tier_strength
+from deeplens_kit.schemas.records import SAVED_SEARCHES, SEARCH_HISTORY
 from deeplens_kit.schemas.stored import FAILURES, LISTING, METADATA, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
@@ -34,8 +37,12 @@ __all__ = [
     "PAIRS",
     "PICTURES",
     "RELATED",
+    "SAVED_SEARCHES",
     "SCORE_TERMS",
+    "SEARCH_DUPLICATES",
     "SEARCH_FACETS",
+    "SEARCH_HISTORY",
+    "SEARCH_NOTES",
     "SEARCH_PARTS",
     "SEARCH_PLACES",
     "SEARCH_RESULTS",

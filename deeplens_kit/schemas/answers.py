@@ -15,7 +15,9 @@ __all__ = [
     "MAP_POINTS",
     "RELATED",
     "SCORE_TERMS",
+    "SEARCH_DUPLICATES",
     "SEARCH_FACETS",
+    "SEARCH_NOTES",
     "SEARCH_PARTS",
     "SEARCH_PLACES",
     "SEARCH_RESULTS",
@@ -159,7 +161,9 @@ SEARCH_RESULTS = TableSchema(
         Column("sscd", FLOAT, "cosine, -1..1", nullable=True),
         Column("why", TEXT, "the evidence in a sentence"),
         Column("objects", INT, "places at the locations asked for"),
-        Column("location", TEXT, "name of the location of the first of these places"),
+        Column(
+            "location", TEXT, "name of the location of the file that stays when copies go, else of the first of these"
+        ),
         Column("path", TEXT, "its path, as in objects"),
         Column("size_bytes", INT, "bytes of one object"),
         Column("width_px", SHORT, "upright"),
@@ -193,7 +197,11 @@ SEARCH_PARTS = TableSchema(
         Column("feature", TEXT, "the feature compared"),
         Column("value", FLOAT, "as the metric has it: a cosine, a share of bits, a distance"),
         Column("similarity", FLOAT, "the value calibrated, 0..1: means the same of every feature"),
-        Column("weight", FLOAT, "with which it counts; all absolute weights of a result sum to 1"),
+        Column(
+            "weight",
+            FLOAT,
+            "with which it counts, below 0: against it; all absolute weights of a query sum to 1",
+        ),
     ),
     key=("digest", "term", "feature"),
 )
@@ -206,6 +214,32 @@ SEARCH_FACETS = TableSchema(
         Column("pictures", INT, "pictures that have it among those that all other filters let through"),
     ),
     key=("facet", "value"),
+)
+
+SEARCH_NOTES = TableSchema(
+    "search_notes",
+    (
+        Column("object_id", TEXT, "the object of which it is said, where it lies now"),
+        Column("collection", TEXT, "name of its collection; empty for none"),
+        Column("tags", pl.List(pl.String()), "sorted"),
+        Column("description", TEXT, "free text; empty for none"),
+        Column("category", TEXT, "the same"),
+        Column("source", TEXT, "the same"),
+    ),
+    key=("object_id",),
+)
+
+SEARCH_DUPLICATES = TableSchema(
+    "search_duplicates",
+    (
+        Column("digest", TEXT, "a picture of at least one proposed group"),
+        Column("is_keeper", FLAG, "one of its objects is the keeper of a group"),
+        Column("tier", TEXT, "the strongest Tier with which it could go, or another could in its favour"),
+        Column("tiers", pl.List(pl.String()), "all of these tiers, the strongest first"),
+        Column("saves_bytes", INT, "bytes that the proposed removals of its groups would free"),
+        Column("keeper_object_id", TEXT, "the object that stays of the group with the strongest tier"),
+    ),
+    key=("digest",),
 )
 
 SEARCH_PLACES = TableSchema(

@@ -141,7 +141,7 @@ class FeatureSpec:
     kind: Literal["hash", "vector", "regions", "measure"]
     size: int
     columns: tuple[str, ...]
-    metric: Literal["hamming", "cosine", "none"]
+    metric: Literal["hamming", "cosine", "euclidean", "none"]
     preprocessing: str
     weights: str
     source: str

@@ -17,12 +17,16 @@ from deeplens_kit.features import dihedral_pdq, dihedral_phash
 from deeplens_kit.matching.evidence import PDQ_BYTES
 from deeplens_kit.matching.neighbours.base import hash_words
 
-__all__ = ["HASHES", "HashName", "HashShelf", "Nearest"]
+__all__ = ["HASHES", "HASH_BITS", "HashName", "HashShelf", "Nearest"]
 
-HashName: TypeAlias = Literal["pdq", "phash"]
+HashName: TypeAlias = Literal["pdq", "phash", "dhash", "ahash", "whash"]
 
 HASHES: tuple[HashName, ...] = ("pdq", "phash")
-"""The hashes that are searched, columns of `pictures`; the one that says more first."""
+"""The hashes by which copies are searched, columns of `pictures`; the one that says more first."""
+
+HASH_BITS: dict[HashName, int] = {"pdq": 8 * PDQ_BYTES, "phash": 64, "dhash": 64, "ahash": 64, "whash": 64}
+"""All hashes that pictures can be compared by, with their bits. PDQ and pHash are compared in eight orientations, the
+others as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,35 @@ class HashShelf:
         """Whether every picture has the hash."""
         return len(self.positions) == self.count
 
+    @property
+    def bits(self) -> int:
+        """Of one hash."""
+        return HASH_BITS[self.name]
+
+    def value(self, row: int) -> bytes | int:
+        """The hash of a row as in the column of `pictures`."""
+        if self.name == "pdq":
+            return bytes(self.words[row].tobytes())
+        return int(self.words[row, 0])
+
+    def distances(self, value: object, positions: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Bits in which pictures differ from a hash, in the orientation where they are fewest; NaN without a hash.
+
+        Args:
+            value: As for `nearest`.
+            positions: int64 (m,).
+        """
+        from deeplens_kit.search.hash_kernels import least_distances
+
+        found = np.full(len(positions), np.nan)
+        variants = _variants(self.name, value)
+        if variants is None or not len(self.positions):
+            return found
+        rows = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
+        has = self.positions[rows] == positions
+        found[has] = least_distances(np.ascontiguousarray(self.words[rows[has]].T), variants)
+        return found
+
     def nearest(self, value: object, radius: int, k: int, wanted: NDArray[np.bool_] | None) -> Nearest:
         """The `k` nearest of the wanted pictures within `radius` bits (inclusive) in any of eight orientations.
 
@@ -82,7 +115,7 @@ class HashShelf:
         variants = _variants(self.name, value)
         if variants is None or not len(self.positions):
             return Nearest(np.zeros(0, np.int64), None)
-        distances = least_distances(self.words, variants)
+        distances = least_distances(np.ascontiguousarray(self.words.T), variants)
         near = distances <= radius
         if wanted is not None:
             near &= wanted if self.is_whole else wanted[self.positions]
@@ -97,8 +130,11 @@ class HashShelf:
 
 def _words(name: HashName, values: pl.Series) -> NDArray[np.uint64]:
     if name == "pdq":
-        return hash_words(np.frombuffer(b"".join(values), np.uint8).reshape(-1, PDQ_BYTES))
-    return hash_words(values.cast(pl.UInt64).to_numpy())
+        rows = hash_words(np.frombuffer(b"".join(values), np.uint8).reshape(-1, PDQ_BYTES))
+    else:
+        rows = hash_words(values.cast(pl.UInt64).to_numpy())
+    # (n, w) to look at, with the words of one place side by side, as they are compared.
+    return np.asfortranarray(rows)
 
 
 def _variants(name: HashName, value: object) -> NDArray[np.uint64] | None:
@@ -107,4 +143,6 @@ def _variants(name: HashName, value: object) -> NDArray[np.uint64] | None:
         return hash_words(dihedral_pdq(np.frombuffer(value, np.uint8)[None]))[:, 0]
     if name == "phash" and isinstance(value, int):
         return hash_words(dihedral_phash(np.array([value], np.uint64)))[:, 0]
+    if name != "pdq" and isinstance(value, int):
+        return hash_words(np.array([value], np.uint64))
     return None

@@ -6,21 +6,29 @@ changes: when the catalog does, another one is made, and a search under way ends
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching import CONTEXT_COLUMNS
-from deeplens_kit.schemas import SEARCH_PLACES
+from deeplens_kit.schemas import SEARCH_DUPLICATES, SEARCH_NOTES, SEARCH_PLACES
+from deeplens_kit.search.facts import Codes, PictureFacts, PlaceFacts
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.hash_shelf import HASHES, HashShelf
-from deeplens_kit.search.vector_shelf import VectorShelf
+from deeplens_kit.search.narrowing import pictures_within, places_within
+from deeplens_kit.search.note_facts import DuplicateFacts, NoteFacts
+from deeplens_kit.search.ordering import LEADING_DIGITS, ordered
+from deeplens_kit.search.vectors.digests import digest_bytes
+from deeplens_kit.search.vectors.shelf import VectorShelf
 
-__all__ = ["PICTURE_COLUMNS", "PLACE_COLUMNS", "Library", "LibraryVectors"]
+__all__ = ["PICTURE_COLUMNS", "PLACE_COLUMNS", "Library", "LibraryVectors", "laid_against"]
 
 PICTURE_COLUMNS = tuple(
     dict.fromkeys(
@@ -34,24 +42,25 @@ PICTURE_COLUMNS = tuple(
             "height_px",
             "format",
             "taken_at",
+            "dated_at",
             "camera",
         )
     )
 )
 """Columns of `pictures` that a search looks at or gives."""
 
-_LEADING_DIGITS, _ONE = 15, np.uint64(1)
-
 PLACE_COLUMNS = tuple(SEARCH_PLACES.names)
 
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
-@dataclass(frozen=True, slots=True, eq=False)
+
+@dataclass(frozen=True, eq=False)
 class LibraryVectors:
     """The vectors of one feature of the library's pictures.
 
     Attributes:
         name: The feature.
-        shelf: Vectors by row; some rows may be of pictures that the library does not have.
+        shelf: Vectors by row; rows of pictures that the library does not have are never found.
         position_of_row: int64, -1 where the library has no such picture.
         row_of_position: int64, -1 where the picture has no vector.
     """
@@ -75,12 +84,15 @@ class LibraryVectors:
         self, query: NDArray[np.floating], k: int, floor: float, wanted: NDArray[np.bool_] | None
     ) -> tuple[NDArray[np.int64], float | None]:
         """As `VectorShelf.nearest`, by positions of pictures; `wanted` too is by position."""
-        known = self.position_of_row >= 0
-        mask: NDArray[np.bool_] | None = known & wanted[self.position_of_row] if wanted is not None else known
-        if mask is not None and mask.all():
-            mask = None
+        # Rows that no picture has are masked by the shelf.
+        mask = wanted if wanted is None or self._in_step else wanted[self.position_of_row]
         rows, beyond = self.shelf.nearest(query, k, floor, mask)
         return self.position_of_row[rows], beyond
+
+    @cached_property
+    def _in_step(self) -> bool:
+        """Whether rows are positions."""
+        return np.array_equal(self.position_of_row, np.arange(len(self.row_of_position)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,31 +102,96 @@ class Library:
     Attributes:
         pictures: PICTURE_COLUMNS, sorted by digest.
         places: SEARCH_PLACES of these pictures, by picture, location and path.
+        keys: uint64 (n,), how each digest begins, see `ordering.leading`; rising.
+        starts: int64 (n + 1,), where the places of each picture begin in `places`, and after the last where they end.
         vectors: One for each feature that has vectors, the one that is searched first.
+        notes: SEARCH_NOTES; those of objects that are not among the places are passed over.
+        duplicates: Gives SEARCH_DUPLICATES; called once, when a filter or facet first needs it.
     """
 
     pictures: pl.DataFrame
     places: pl.DataFrame
+    keys: NDArray[np.uint64]
+    starts: NDArray[np.int64]
     vectors: tuple[LibraryVectors, ...]
+    notes: pl.DataFrame = field(default_factory=SEARCH_NOTES.empty)
+    duplicates: Callable[[], pl.DataFrame] = SEARCH_DUPLICATES.empty
 
     @classmethod
-    def of(cls, pictures: pl.DataFrame, places: pl.DataFrame, shelves: Mapping[str, VectorShelf]) -> Library:
+    def of(
+        cls,
+        pictures: pl.DataFrame,
+        places: pl.DataFrame,
+        shelves: Mapping[str, VectorShelf],
+        *,
+        notes: pl.DataFrame | None = None,
+        duplicates: Callable[[], pl.DataFrame] = SEARCH_DUPLICATES.empty,
+    ) -> Library:
         """Put frames and vectors in order; places without a picture, and pictures without a place, are left out.
 
         Args:
             pictures: PICTURE_COLUMNS; what was never computed may be missing.
             places: SEARCH_PLACES.
             shelves: By feature.
+            notes: SEARCH_NOTES; None for none.
+            duplicates: Gives SEARCH_DUPLICATES.
         """
-        digests = places["digest"].unique()
-        known = pictures.filter(pl.col("digest").is_in(digests.implode())).sort("digest")
-        listed = places.filter(pl.col("digest").is_in(known["digest"].implode()))
-        ordered = SEARCH_PLACES.check(listed.select(PLACE_COLUMNS)).sort("digest", "location", "path")
-        found = tuple(_laid_against(name, shelf, known["digest"]) for name, shelf in shelves.items())
-        return cls(known, ordered, found)
+        found = ordered(pictures, places, PLACE_COLUMNS)
+        library = cls(
+            found.pictures,
+            SEARCH_PLACES.check(found.places),
+            found.keys,
+            found.starts,
+            (),
+            SEARCH_NOTES.empty() if notes is None else SEARCH_NOTES.check(notes),
+            duplicates,
+        )
+        return library.with_vectors(shelves)
+
+    @classmethod
+    def of_arrays(cls, pictures: pl.DataFrame, places: pl.DataFrame, arrays: Mapping[str, NDArray[Any]]) -> Library:
+        """The library of frames that are in order, and of what `to_arrays` gave; without vectors, notes and groups.
+
+        Raises:
+            KeyError: An array is missing.
+            ValueError: An array does not fit the frames.
+        """
+        library = cls(pictures, SEARCH_PLACES.check(places), arrays["keys"], arrays["starts"], ())
+        count = pictures.height
+        if len(library.keys) != count or len(library.starts) != count + 1 or library.starts[-1] != places.height:
+            raise ValueError(f"{len(library.keys)} keys for {count} pictures and {places.height} places")
+        found = [name for name in HASHES if f"{name}_words" in arrays]
+        hashes = tuple(HashShelf(name, arrays[f"{name}_words"], arrays[f"{name}_positions"], count) for name in found)
+        # As computed properties would hold them, had they been asked for.
+        vars(library).update(hashes=hashes, packed=arrays["packed"])
+        for facts, column in _coded(library):
+            vars(facts)[column] = Codes(arrays[f"{column}_names"].tolist(), arrays[f"{column}_codes"])
+        return library
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """What is derived from the frames and takes time; `of_arrays` takes it back."""
+        arrays: dict[str, NDArray[Any]] = {"keys": self.keys, "starts": self.starts, "packed": self.packed}
+        for shelf in self.hashes:
+            arrays |= {f"{shelf.name}_words": shelf.words, f"{shelf.name}_positions": shelf.positions}
+        for facts, column in _coded(self):
+            codes: Codes = getattr(facts, column)
+            arrays |= {f"{column}_names": np.array(codes.names, dtype=np.str_), f"{column}_codes": codes.values}
+        return arrays
+
+    def with_vectors(self, shelves: Mapping[str, VectorShelf]) -> Library:
+        """The same pictures with these vectors, by feature; what was computed of the rest is kept."""
+        twin = copy(self)
+        found = tuple(laid_against(name, shelf, self.packed) for name, shelf in shelves.items())
+        object.__setattr__(twin, "vectors", found)
+        return twin
 
     def __len__(self) -> int:
         return self.pictures.height
+
+    @cached_property
+    def packed(self) -> NDArray[np.uint8]:
+        """The digests as bytes, uint8 (n, 32)."""
+        return digest_bytes(self.pictures["digest"])
 
     @cached_property
     def hashes(self) -> tuple[HashShelf, ...]:
@@ -124,50 +201,64 @@ class Library:
         return tuple(shelf for shelf in shelves if shelf is first or not (first and first.is_whole))
 
     @cached_property
-    def starts(self) -> NDArray[np.int64]:
-        """Where the places of each picture begin in `places`, and after the last where they end: int64 (n + 1,)."""
-        runs = self.places["digest"].rle().struct.field("len").to_numpy() if self.places.height else np.zeros(0)
-        return np.concatenate([[0], np.cumsum(runs)]).astype(np.int64)
+    def picture_facts(self) -> PictureFacts:
+        """Columns that filters on pictures look at."""
+        return PictureFacts(self.pictures)
 
     @cached_property
+    def place_facts(self) -> PlaceFacts:
+        """Columns that filters on places look at."""
+        return PlaceFacts(self.places, self.starts)
+
+    @cached_property
+    def note_facts(self) -> NoteFacts:
+        """What people say of the objects."""
+        return NoteFacts.of(self.notes, self.places, self.place_facts.picture_of_place)
+
+    @cached_property
+    def duplicate_facts(self) -> DuplicateFacts:
+        """What is proposed for the pictures; the first time groups are made, which takes seconds for a million."""
+        return DuplicateFacts.of(self.duplicates(), self.pictures["digest"])
+
+    @property
     def locations(self) -> list[str]:
         """Names of the locations that hold a picture, sorted."""
-        return self.places["location"].unique().sort().to_list()
+        return self.place_facts.locations.names
+
+    def changed(
+        self, *, notes: pl.DataFrame | None = None, duplicates: Callable[[], pl.DataFrame] | None = None
+    ) -> Library:
+        """The same pictures with other notes or groups; what was computed of the rest is kept.
+
+        Args:
+            notes: SEARCH_NOTES in place of those of before.
+            duplicates: Gives SEARCH_DUPLICATES in place of those of before.
+        """
+        twin = copy(self)
+        for name, value, column in (("notes", notes, "note_facts"), ("duplicates", duplicates, "duplicate_facts")):
+            if value is not None:
+                vars(twin).pop(column, None)
+                object.__setattr__(twin, name, value)
+        return twin
 
     def position(self, digest: str) -> int | None:
         """Where a picture is; None where the library does not have it."""
-        try:
-            key = np.uint64(int(digest[:_LEADING_DIGITS], base=16))
-        except ValueError:
+        if not _DIGEST.fullmatch(digest):
             return None
-        first, last = np.searchsorted(self._leading_digits, np.array([key, key + _ONE]))
-        for at in range(int(first), int(last)):
+        key = np.uint64(int(digest[:LEADING_DIGITS], base=16))
+        first, last = (int(np.searchsorted(self.keys, key, side)) for side in ("left", "right"))
+        for at in range(first, last):
             if self.pictures["digest"][at] == digest:
                 return at
         return None
 
     def wanted(self, filters: SearchFilters) -> NDArray[np.bool_] | None:
         """Which pictures the filters on facts let through, bool (n,); None for all of them."""
-        conditions = []
-        if filters.formats:
-            conditions.append(np.isin(self._format_codes, _codes(self._formats, filters.formats)))
-        if filters.min_bytes:
-            conditions.append(self._size_bytes >= filters.min_bytes)
-        if filters.max_bytes is not None:
-            conditions.append(self._size_bytes <= filters.max_bytes)
-        if filters.min_side_px:
-            conditions.append(self._short_side >= filters.min_side_px)
-        if filters.locations:
-            found = np.zeros(len(self), bool)
-            found[self._picture_of_place[self.places_within(filters)]] = True
-            conditions.append(found)
-        return np.logical_and.reduce(conditions) if conditions else None
+        return pictures_within(self, filters)
 
-    def places_within(self, filters: SearchFilters) -> NDArray[np.bool_]:
-        """Which places lie at the locations asked for, bool by row of `places`."""
-        if not filters.locations:
-            return np.ones(self.places.height, bool)
-        return np.isin(self._location_codes, _codes(self.locations, filters.locations))
+    def places_within(self, filters: SearchFilters, rows: NDArray[np.int64] | None = None) -> NDArray[np.bool_]:
+        """Which places the filters on places let through, bool by row of `places`, or of those `rows` alone."""
+        return places_within(self, filters, rows)
 
     def places_of(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
         """Rows of `places` of the pictures, picture by picture in the order given."""
@@ -187,57 +278,15 @@ class Library:
             .sort("location", "format")
         )
 
-    # --- What filters are compared with --------------------------------------------------------------------
 
-    @cached_property
-    def _leading_digits(self) -> NDArray[np.uint64]:
-        return _leading(self.pictures["digest"])
-
-    @cached_property
-    def _formats(self) -> list[str]:
-        return self.pictures["format"].unique().sort().to_list()
-
-    @cached_property
-    def _format_codes(self) -> NDArray[np.int64]:
-        return _coded(self.pictures["format"], self._formats)
-
-    @cached_property
-    def _location_codes(self) -> NDArray[np.int64]:
-        return _coded(self.places["location"], self.locations)
-
-    @cached_property
-    def _picture_of_place(self) -> NDArray[np.int64]:
-        return np.repeat(np.arange(len(self)), np.diff(self.starts))
-
-    @cached_property
-    def _size_bytes(self) -> NDArray[np.int64]:
-        return self.pictures["size_bytes"].to_numpy()
-
-    @cached_property
-    def _short_side(self) -> NDArray[np.int64]:
-        return self.pictures.select(pl.min_horizontal("width_px", "height_px")).to_series().to_numpy()
+def _coded(library: Library) -> list[tuple[PictureFacts | PlaceFacts, str]]:
+    """Columns of names whose codes take time."""
+    return [(library.picture_facts, "formats"), (library.picture_facts, "cameras"), (library.place_facts, "locations")]
 
 
-def _leading(digests: pl.Series) -> NDArray[np.uint64]:
-    """The first 60 bits of digests as numbers, which are in their order: a thousand times faster to search in."""
-    numbers = digests.str.head(_LEADING_DIGITS).str.to_integer(base=16, strict=False).fill_null(0)
-    return numbers.cast(pl.UInt64).to_numpy()
-
-
-def _coded(values: pl.Series, names: Sequence[str]) -> NDArray[np.int64]:
-    """Each value as its place among `names`."""
-    return values.replace_strict(names, range(len(names)), return_dtype=pl.Int64).to_numpy()
-
-
-def _codes(names: Sequence[str], wanted: Sequence[str]) -> list[int]:
-    """The places among `names` of those wanted."""
-    return [code for code, name in enumerate(names) if name in wanted]
-
-
-def _laid_against(name: str, shelf: VectorShelf, digests: pl.Series) -> LibraryVectors:
-    known = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), eager=True)})
-    rows = pl.DataFrame({"digest": shelf.digests, "row": pl.int_range(len(shelf), eager=True)}).join(known, on="digest")
-    position_of_row, row_of_position = np.full(len(shelf), -1, np.int64), np.full(len(digests), -1, np.int64)
-    position_of_row[rows["row"].to_numpy()] = rows["position"].to_numpy()
-    row_of_position[rows["position"].to_numpy()] = rows["row"].to_numpy()
-    return LibraryVectors(name, shelf, position_of_row, row_of_position)
+def laid_against(name: str, shelf: VectorShelf, packed: NDArray[np.uint8]) -> LibraryVectors:
+    """Vectors by row, told where the pictures are that they are of; `packed` are the digests of a library."""
+    row_of_position, position_of_row = shelf.rows_of(packed), np.full(len(shelf), -1, np.int64)
+    has = np.flatnonzero(row_of_position >= 0)
+    position_of_row[row_of_position[has]] = has
+    return LibraryVectors(name, shelf.only(position_of_row >= 0), position_of_row, row_of_position)

@@ -6,14 +6,13 @@ query is frozen, so that it may be kept, shared between threads, and answered ag
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import TypeAlias
 
-from deeplens_kit.errors import SettingsError
+from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.search.filters import SearchFilters
 
 __all__ = ["LONGEST_LIMIT", "Box", "ImageTerm", "Query", "SearchBy", "TextTerm", "term_of"]
@@ -24,6 +23,10 @@ Box: TypeAlias = tuple[float, float, float, float]
 LONGEST_LIMIT = 10_000
 """Results of one answer at most, inclusive."""
 
+# More pictures than a library has; ranks are numbers of 32 bits.
+_GREATEST_OFFSET = 1_000_000_000
+# Weights are shares of their sum, which must stay a number.
+_GREATEST_WEIGHT = 1_000_000
 _MOST_TERMS = 16
 _LONGEST_TEXT = 1_000  # characters
 
@@ -65,8 +68,7 @@ class ImageTerm:
         if self.crop is None:
             return
         object.__setattr__(self, "crop", tuple(float(side) for side in self.crop))
-        left, top, right, bottom = self.crop
-        if not (0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0):
+        if not _is_part(self.crop):
             raise SettingsError(
                 f"The crop is {self.crop}; left, top, right and bottom are shares from 0 to 1 of the upright picture, "
                 "left less than right and top less than bottom."
@@ -100,7 +102,8 @@ class Query:
 
     Attributes:
         terms: Pictures and words. None: everything that the filters let through, by `words` or else by place.
-        by: What makes a picture a result; None: COPIES for one picture without weights, else LIKENESS.
+        by: What makes a picture a result; None: COPIES for one picture without weights, PARTS for a part of one, else
+            LIKENESS.
         weights: Feature and how much its likeness counts, at least 0, in pairs or as a mapping; none: those that the
             terms can be compared by. Naming any makes the search one by LIKENESS.
         words: Full text over paths, names, tags, descriptions and what files say of themselves; a filter, and where
@@ -108,6 +111,7 @@ class Query:
         filters: What may be found; its `min_score` is the threshold.
         limit: Results at most.
         offset: Results left out before the first.
+        facets: Whether to count what each filter could be set to.
         allow_private: Whether a link may lead to an address that is not public. Not for links of strangers.
     """
 
@@ -118,6 +122,7 @@ class Query:
     filters: SearchFilters = field(default_factory=SearchFilters)
     limit: int = 50
     offset: int = 0
+    facets: bool = False
     allow_private: bool = False
 
     def __post_init__(self) -> None:
@@ -126,7 +131,7 @@ class Query:
         object.__setattr__(self, "weights", weights)
         object.__setattr__(self, "words", " ".join(self.words.split()))
         if self.by is not None:
-            object.__setattr__(self, "by", SearchBy(self.by))
+            object.__setattr__(self, "by", _kind(self.by))
         if len(self.terms) > _MOST_TERMS:
             raise SettingsError(f"The query has {len(self.terms)} pictures and texts; at most {_MOST_TERMS} are mixed.")
         if self.terms and all(term.weight <= 0 for term in self.terms):
@@ -134,14 +139,16 @@ class Query:
         if not self.terms and not self.words and self.filters == SearchFilters():
             raise SettingsError("There is nothing to search for; give a picture, words, or a filter.")
         for name, weight in weights:
-            if not (math.isfinite(weight) and weight >= 0):
-                raise SettingsError(f"The weight of {name!r} is {weight:g}; it must be 0 or more.")
+            if not 0 <= weight <= _GREATEST_WEIGHT:
+                raise SettingsError(
+                    f"The weight of {name!r} is {weight:g}; it must be 0 or more, up to {_GREATEST_WEIGHT:,}."
+                )
         if weights and not any(weight for _, weight in weights):
             raise SettingsError("The weight of every feature is 0; give one that counts.")
         if not 1 <= self.limit <= LONGEST_LIMIT:
             raise SettingsError(f"The limit is {self.limit}; it must be from 1 to {LONGEST_LIMIT:,}.")
-        if self.offset < 0:
-            raise SettingsError(f"The offset is {self.offset}; it must be 0 or more.")
+        if not 0 <= self.offset <= _GREATEST_OFFSET:
+            raise SettingsError(f"The offset is {self.offset}; it must be from 0 to {_GREATEST_OFFSET:,}.")
         if self.by in (SearchBy.COPIES, SearchBy.PARTS) and not self._is_one_picture:
             raise SettingsError(f"A search by {self.by} takes one picture, of weight 1 and without other terms.")
         if self.by in (SearchBy.COPIES, SearchBy.PARTS) and weights:
@@ -152,7 +159,12 @@ class Query:
         """`by`, or what it is where none was said."""
         if self.by is not None:
             return self.by
-        return SearchBy.COPIES if self._is_one_picture and not self.weights else SearchBy.LIKENESS
+        if not self._is_one_picture or self.weights:
+            return SearchBy.LIKENESS
+        # Whoever points at a part asks where it comes from: as a copy of the whole it would seldom count.
+        (term,) = self.terms
+        is_part = isinstance(term, ImageTerm) and term.crop is not None
+        return SearchBy.PARTS if is_part else SearchBy.COPIES
 
     @property
     def _is_one_picture(self) -> bool:
@@ -164,8 +176,22 @@ def term_of(what: ImageTerm | TextTerm | bytes | Path | str) -> ImageTerm | Text
     return what if isinstance(what, ImageTerm | TextTerm) else ImageTerm(what)
 
 
+def _is_part(crop: tuple[float, ...]) -> bool:
+    if len(crop) != len(("left", "top", "right", "bottom")):
+        return False
+    left, top, right, bottom = crop
+    return 0.0 <= left < right <= 1.0 and 0.0 <= top < bottom <= 1.0
+
+
+def _kind(by: SearchBy | str) -> SearchBy:
+    if by not in set(SearchBy):
+        raise UnknownNameError("kind of search", str(by), map(str, SearchBy))
+    return SearchBy(by)
+
+
 def _check_weight(weight: float) -> None:
-    if not math.isfinite(weight) or weight == 0:
+    if not 0 < abs(weight) <= _GREATEST_WEIGHT:
         raise SettingsError(
-            f"The weight of a picture or text is {weight:g}; it must not be 0, and below 0 means unlike."
+            f"The weight of a picture or text is {weight:g}; it must not be 0, nor greater than "
+            f"{_GREATEST_WEIGHT:,} either way; below 0 means unlike."
         )

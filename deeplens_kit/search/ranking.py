@@ -69,6 +69,7 @@ def rank(
     *,
     rule: Rule,
     floors: MatchSettings,
+    within: NDArray[np.bool_] | None = None,
     least_fetched: int = _LEAST_FETCHED,
 ) -> Ranking:
     """Find the pictures of a library that are most like a picture.
@@ -80,10 +81,13 @@ def rank(
         limit: How many results have to be certain; more may be given.
         rule: Gives tiers and scores.
         floors: What is alike enough to be looked at, the bounds of stored pairs: as far as these, by any signal.
+        within: bool (n,), pictures that may be found besides what the filters say; None for all.
         least_fetched: Pictures that each signal fetches at first.
     """
     # 1. What may be found at all.
     wanted = library.wanted(filters)
+    if within is not None:
+        wanted = within if wanted is None else wanted & within
     compared = len(library) if wanted is None else int(wanted.sum())
     least_score = float(np.float32(filters.min_score))
     # 2. The nearest by each signal, scored by all; again with more, until no other can be as good.

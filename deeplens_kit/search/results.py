@@ -6,6 +6,8 @@ it costs the same in a library of a million. Must not rank.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import polars as pl
 
@@ -19,20 +21,43 @@ __all__ = ["places_found", "results_of"]
 _FACTS = ("digest", "size_bytes", "width_px", "height_px", "format", "taken_at", "camera")
 
 
-def results_of(rows: pl.DataFrame, library: Library, filters: SearchFilters) -> pl.DataFrame:
-    """SEARCH_RESULTS of the rows of a ranking, in their order."""
+def results_of(
+    rows: pl.DataFrame,
+    library: Library,
+    filters: SearchFilters,
+    *,
+    first_rank: int = 1,
+    keepers: Collection[str] = (),
+) -> pl.DataFrame:
+    """SEARCH_RESULTS of the rows of a ranking, in their order.
+
+    Of the places at the locations asked for the one that stays when copies go stands for the picture, else the first
+    by location and path; all such places are counted.
+
+    Args:
+        rows: Columns position, score, tier, and nullable columns of SEARCH_RESULTS; without `why` that of the evidence.
+        library: That they are of.
+        filters: What was asked for.
+        first_rank: Of the first row.
+        keepers: Ids of the objects that stay; a set.
+    """
     positions = rows["position"].to_numpy()
     facts = library.pictures[positions].select(_FACTS)
-    # The first place at the locations asked for stands for the picture; all such places are counted.
     here = library.places_of(positions)
     result = np.repeat(np.arange(len(positions)), library.starts[positions + 1] - library.starts[positions])
-    visible = library.places_within(filters)[here]
+    visible = library.places_within(filters, here)
     here, result = here[visible], result[visible]
+    if keepers:
+        # One by one: of a great library the keepers are many and these few.
+        goes = np.array([name not in keepers for name in library.places["object_id"].gather(here)], bool)
+        order = np.lexsort((here, goes, result))
+        here = here[order]
     first = here[np.searchsorted(result, np.arange(len(positions)))] if len(positions) else here
     counts = np.bincount(result, minlength=len(positions))
-    found = pl.concat([rows.with_columns(why=_why()), facts], how="horizontal").with_columns(
+    told = rows if "why" in rows.columns else rows.with_columns(why=_why())
+    found = pl.concat([told, facts], how="horizontal").with_columns(
         library.places[first].select("location", "path"),
-        rank=pl.int_range(1, pl.len() + 1, dtype=pl.Int32),
+        rank=pl.int_range(first_rank, first_rank + pl.len(), dtype=pl.Int32),
         objects=pl.Series(counts, dtype=pl.Int64),
     )
     return SEARCH_RESULTS.check(SEARCH_RESULTS.filled(found).select(SEARCH_RESULTS.names))

@@ -18,7 +18,7 @@ from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern
 from deeplens_kit.errors import ObjectUnreadableError, SettingsError
 from deeplens_kit.storage.paths import decode_path
 
-__all__ = ["path_matcher"]
+__all__ = ["path_expression", "path_matcher"]
 
 # `.` and `$` of a regular expression treat a newline as special; a noncharacter that no name holds does not.
 _NEWLINE_STAND_IN = "\ufdd1"
@@ -36,12 +36,20 @@ def path_matcher(option: str, patterns: Sequence[str]) -> Callable[[str], bool] 
     """
     if not patterns:
         return None
-    search = re.compile("|".join(f"(?:{_translate(option, pattern)})" for pattern in patterns)).search
+    search = re.compile(path_expression(option, patterns)).search
 
     def matches(path: str) -> bool:
         return search(path.replace("\n", _NEWLINE_STAND_IN)) is not None
 
     return matches
+
+
+def path_expression(option: str, patterns: Sequence[str]) -> str:
+    """The regular expression of `path_matcher`, for whoever tests many paths at once; it takes no newline in a path.
+
+    Raises as `path_matcher`.
+    """
+    return "|".join(f"(?:{_translate(option, pattern)})" for pattern in patterns)
 
 
 def _translate(option: str, pattern: str) -> str:

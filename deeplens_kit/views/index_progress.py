@@ -24,6 +24,7 @@ __all__ = ["PlainProgress", "figures", "in_notebook", "progress_listener", "say_
 
 _STAGES = {
     "scan": "listing",
+    "features": "adding features",
     "index": "reading",
     "match": "matching",
     "verify": "looking closely",

@@ -13,20 +13,17 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from deeplens_kit import pipeline
 from deeplens_kit.pipeline.chosen_rule import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
-from deeplens_kit.workbench.locations import WorkbenchLocations
+from deeplens_kit.workbench.searches import WorkbenchSearches
 
 if TYPE_CHECKING:
     import polars as pl
 
     from deeplens_kit.matching import Rule, Thresholds
-    from deeplens_kit.pipeline import Workspace
     from deeplens_kit.pipeline.findings import GroupsView
     from deeplens_kit.pipeline.mapping import PictureMap
-    from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.pipeline.thresholds import ThresholdLab
     from deeplens_kit.reporting.explanation_summary import ExplanationSummary
     from deeplens_kit.schemas import Tier
-    from deeplens_kit.search import SearchFilters
 
     RuleLike: TypeAlias = Rule | Thresholds | None
     Tiers: TypeAlias = Iterable[Tier | str] | None
@@ -34,7 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Workbench"]
 
 
-class Workbench(WorkbenchLocations):
+class Workbench(WorkbenchSearches):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
@@ -43,10 +40,6 @@ class Workbench(WorkbenchLocations):
     Attributes:
         workspace: The open workspace behind it.
     """
-
-    def __init__(self, workspace: Workspace) -> None:
-        super().__init__(workspace)
-        self._searcher: Searcher | None = None
 
     @classmethod
     def create(cls, path: Path | str) -> Self:
@@ -217,30 +210,6 @@ class Workbench(WorkbenchLocations):
             b'WEBP'
         """
         return pipeline.thumbnail(self.workspace, digest, side_px)
-
-    def search(
-        self, image: bytes | Path | str, *, filters: SearchFilters | None = None, limit: int = 50
-    ) -> SearchAnswer:
-        """Find the pictures that are most like one, with their scores and every place they are stored at.
-
-        Args:
-            image: Bytes, a file, a link, the digest of an indexed picture, or "location:path" of an indexed object.
-            filters: Which results to give: by location, format, size, tier and score; None for all.
-            limit: Results at most.
-
-        Raises:
-            QueryError: The picture cannot be used; LinkRefusedError where a link is not followed.
-
-        Example:
-            >>> answer = workbench.search("share:photos/portraits/astronaut.png")
-            >>> answer.results.select("rank", "score", "tier").row(0)
-            (1, 1.0, 'bytes')
-        """
-        from deeplens_kit.search import SearchFilters
-
-        if self._searcher is None:
-            self._searcher = pipeline.Searcher(self.workspace)
-        return self._searcher.search(image, filters=filters or SearchFilters(), limit=limit)
 
     def map(
         self, feature: str = "sscd_small", *, seed: int = 0, neighbours: int = 15, rule: RuleLike = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 from examples import IN_FULL
@@ -10,17 +12,20 @@ from benchmarks import map as benchmark
 
 
 @pytest.mark.slow
-def test_it_measures_layouts_and_looks() -> None:
+def test_it_measures_layouts_and_looks(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the command, whose JSON holds what `measure` gives."""
     # What it is compared with is compiled anew in every process, for twenty seconds: not where time is to be spared.
-    report = benchmark.measure([200], 200 if IN_FULL else 0, [400])
-    by_part = {str(row["part"]): row for row in report.rows}
+    against = "200" if IN_FULL else "0"
+    assert benchmark.main(["--layout", "200", "--against", against, "--points", "400", "--json"]) == 0
+    report = json.loads(capsys.readouterr().out)
+    by_part = {row["part"]: row for row in report["rows"]}
     assert {"layout", "pointing"} < set(by_part)
     assert sum(part.startswith("drawing by") for part in by_part) == 6
     # Vectors in families of four: the nearest stay near, whoever lays them out.
-    assert by_part["layout"]["neighbours_kept"] > 0.3  # type: ignore[operator]
+    assert by_part["layout"]["neighbours_kept"] > 0.3
     if IN_FULL:
-        assert by_part["umap-learn alone"]["neighbours_kept"] > 0.3  # type: ignore[operator]
-        assert report.figures["layout_to_umap_alone_cpu"]
+        assert by_part["umap-learn alone"]["neighbours_kept"] > 0.3
+        assert report["layout_to_umap_alone_cpu"]
 
 
 def test_places_that_say_nothing_keep_no_neighbours() -> None:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
-from benchmarks.search import measure
+from benchmarks.search import main
 
 
 @pytest.mark.slow
-def test_a_small_run_finds_the_photographs_and_measures_every_part() -> None:
-    web, camera = measure([500], rounds=1).rows
+def test_a_small_run_finds_the_photographs_and_measures_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+    """By the command, whose JSON holds what `measure` gives."""
+    assert main(["--scale", "500", "--rounds", "1", "--json"]) == 0
+    web, camera = json.loads(capsys.readouterr().out)["rows"]
     for row in (web, camera):
         assert row["found_first"] == 1.0
         assert row["pictures"] == 500
         for part in ("whole", "whole_cpu", "freshness", "decode_and_embed", "search_and_rank", "places"):
-            times = row[f"{part}_p50_p95_ms"]
+            times = row[f"{part}_ms"]
             assert isinstance(times, dict)
-            assert 0 < times["p50"] <= times["p95"]
+            assert 0 < times["p50"] <= times["p95"] <= times["p99"]
     assert web["recall_at_10"] == 1.0
-    assert {"rare_format_p50_p95_ms", "ready_seconds", "ready_seconds_first", "held_mib"} <= web.keys()
+    assert web["index_recall_at_10"] == 1.0
+    filters = {f"by_id_{name}_ms" for name in ("all", "location", "most", "some", "few", "dates", "glob")}
+    assert filters <= web.keys()
+    assert {"ready_seconds", "ready_seconds_first", "held_mib", "index_index_bytes"} <= web.keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -53,6 +54,27 @@ def test_every_column_comes_back_exactly(catalog: Catalog, rows: SimpleNamespace
     assert np.array_equal(matrix[order], wanted[np.argsort(wanted_names)])
 
 
+def test_features_are_added_to_pictures_that_are_there(catalog: Catalog, rows: SimpleNamespace) -> None:
+    catalog.write_batch(rows.batch(range(6)))
+    later = replace(rows.spec, name="later")
+    names, matrix = rows.vectors(range(10))
+    present = [name in set(rows.pictures(range(6))["digest"]) for name in names]
+    assert any(present) and not all(present)
+    features = pl.DataFrame({"digest": names, "features": ["both"] * len(names)})
+    before = catalog.versions()
+    for _ in range(2):
+        catalog.add_features(features, {later: (names, matrix)}, "run-2")
+    assert catalog.versions() != before
+    changed = pl.when(pl.col("digest").is_in(names)).then(pl.lit("both")).otherwise("features").alias("features")
+    same(catalog.pictures(), rows.pictures(range(6)).with_columns(changed))
+    found, vectors = catalog.vectors(later)
+    wanted = {name: row for name, row, there in zip(names, matrix, present, strict=True) if there}
+    assert sorted(found) == sorted(wanted)
+    assert np.array_equal(vectors, np.stack([wanted[name] for name in found]))
+    with pytest.raises(TypeError, match="should be float16"):
+        catalog.add_features(features, {later: (names, matrix[:1])}, "run-2")
+
+
 def test_writing_again_replaces_by_key(catalog: Catalog, rows: SimpleNamespace) -> None:
     for _ in range(2):
         catalog.write_batch(rows.batch(range(10)))
@@ -95,6 +117,26 @@ def test_readers_choose_location_columns_and_pictures(catalog: Catalog, rows: Si
     assert catalog.vectors(rows.spec, [])[1].shape == (0, 8)
     with pytest.raises(UnknownNameError, match="did you mean 'change_token'"):
         catalog.objects(columns=["change_tokn"])
+
+
+def test_vectors_come_in_blocks_as_they_come_at_once(catalog: Catalog, rows: SimpleNamespace) -> None:
+    assert (len(catalog.vector_blocks(rows.spec)[0]), list(catalog.vector_blocks(rows.spec)[1])) == (0, [])
+    for first in (0, 100):
+        catalog.write_batch(rows.batch(range(first, first + 100, 2)))
+    # Rows of pictures that no object has any more are passed over, in both batches.
+    catalog.remove_objects([f"l1/{rows.path_of(n)}" for n in (4, 120)])
+    names, matrix = catalog.vectors(rows.spec)
+    vector_of = dict(zip(names, matrix.tolist(), strict=True))
+    assert len(names) == 98
+    few = [names[90], "no such digest", names[1], names[50]]
+    for wanted, asked in ((None, names), (few, [names[90], names[1], names[50]]), (names[:80], names[:80]), ([], [])):
+        digests, blocks = catalog.vector_blocks(rows.spec, wanted, rows_per_block=16)
+        read = list(blocks)
+        assert sorted(digests) == sorted(asked)
+        assert [name for texts, _ in read for name in texts] == digests.to_list()
+        assert all(len(texts) == len(vectors) <= 16 and vectors.dtype == np.float16 for texts, vectors in read)
+        for texts, vectors in read:
+            assert vectors.tolist() == [vector_of[name] for name in texts]
 
 
 @pytest.mark.parametrize("number", range(5))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 import skimage.data
 from cli_process import Deeplens, Result, in_process, make_pictures
 from PIL import Image, ImageDraw
+from shared_folder import shared_folder
 
 from deeplens_kit.cli import main
 from deeplens_kit.pipeline import Workspace, add_location, index
@@ -40,7 +42,10 @@ def deeplens(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 
 @pytest.fixture(scope="session")
 def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A workspace over the pictures, indexed once; not to be changed."""
+    """A workspace over the pictures, indexed once; not to be changed.
+
+    Its pictures are of its own: a test moves them away for a while.
+    """
     folder = tmp_path_factory.mktemp("library")
     workspace = folder / "workspace"
     in_process("init", workspace)
@@ -54,7 +59,18 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def related(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace over a photograph, a crop of it, and the photograph with a caption below; not to be changed."""
-    folder = tmp_path_factory.mktemp("related")
+    return _workspace_of(shared_folder(tmp_path_factory, "cli-related", _make_related), tmp_path_factory)
+
+
+def _workspace_of(made: Path, factory: pytest.TempPathFactory) -> Path:
+    """A copy of the workspace, for commands write into it what they did; the pictures are those of the whole run."""
+    folder = factory.mktemp("library")
+    shutil.copytree(made / "workspace", folder / "workspace")
+    (folder / "pictures").symlink_to(made / "pictures")
+    return folder / "workspace"
+
+
+def _make_related(folder: Path) -> None:
     pictures = folder / "pictures"
     pictures.mkdir()
     photograph = Image.fromarray(skimage.data.coffee())
@@ -69,7 +85,6 @@ def related(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with Workspace.create(folder / "workspace") as workspace:
         add_location(workspace, "pics", str(pictures))
         index(workspace)
-    return folder / "workspace"
 
 
 @pytest.fixture

@@ -27,8 +27,11 @@ COMMANDS = [
     ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("explain",),
     ("upgrade",), ("catalog",), ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
     ("prices",), ("prices", "example"), ("prices", "check"),
+    ("searches",), ("searches", "list"), ("searches", "show"), ("searches", "run"), ("searches", "history"),
 ]  # fmt: skip
-ANSWERING = [words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",), ("prices",)}]
+ANSWERING = [
+    words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",), ("prices",), ("searches",)}
+]
 # What a report says is in its files, and a schedule is texts.
 WITH_ROWS = [words for words in ANSWERING if words[0] != "report"]
 
@@ -46,8 +49,8 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
         "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "prices",
-        "pairs", "search", "compare", "explain", "metadata", "tag", "collections", "convert", "report", "serve",
-        "upgrade", "catalog",
+        "pairs", "search", "searches", "compare", "explain", "metadata", "tag", "collections", "models", "convert",
+        "report", "serve", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -72,7 +75,7 @@ def test_json_and_csv_are_everywhere(deeplens: Deeplens, words: tuple[str, ...])
 def test_every_command_and_option_is_documented() -> None:
     """docs/cli.md has a row for each command, and names each of its options in it or among the common ones."""
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
-    rows = dict(re.findall(r"^\| `deeplens ([a-z ]+?)((?: [A-Z\[-][^`]*)?` \| .*)$", text, re.MULTILINE))
+    rows = dict(re.findall(r"^\| `deeplens ([a-z -]+?)((?: [A-Z\[-][^`]*)?` \| .*)$", text, re.MULTILINE))
     common = set(re.findall(r"--[a-z-]+", text.partition("## Output")[2].partition("\n## ")[0]))
     commands = dict(_commands(typer.main.get_command(app)))
     assert set(rows) == set(commands)

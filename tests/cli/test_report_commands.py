@@ -69,9 +69,11 @@ def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
     assert str(reported) not in page
 
 
-def test_two_reports_hold_the_same_numbers_whatever_their_names(indexed: Path, reported: Path, tmp_path: Path) -> None:
+def test_two_reports_hold_the_same_numbers_whatever_their_names(
+    deeplens: Deeplens, indexed: Path, reported: Path, tmp_path: Path
+) -> None:
     out = tmp_path / os.fsdecode(b"week \xff {date}.html")
-    done = in_process("--workspace", indexed, "report", "savings", "--out", out, "--json")
+    done = deeplens("--workspace", indexed, "report", "savings", "--out", out, "--json")
     assert (done.code, done.err) == (0, "")
     page = out.with_name(out.name.replace("{date}", date.today().isoformat()))
     shown = f"{tmp_path}/week \\xff {date.today().isoformat()}.html"

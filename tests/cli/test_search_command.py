@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage.data
-from cli_process import FORMULA, ODD_NAME, Deeplens
+from cli_process import FORMULA, ODD_NAME, Deeplens, Result
 from PIL import Image
 
 
@@ -162,3 +162,50 @@ def test_workspaces_with_nothing_to_search_say_so(deeplens: Deeplens, tmp_path: 
     assert said() == "Nothing alike: 1 picture compared, none is a copy or like this one.\n"
     filtered = deeplens("--workspace", workspace, "search", "--image", copy, "--format", "TIFF")
     assert filtered.out == "No indexed picture passes these filters; leave one out.\n"
+
+
+def test_a_page_holds_what_was_asked_and_found(deeplens: Deeplens, indexed: Path, copy: Path, tmp_path: Path) -> None:
+    page = tmp_path / "found.html"
+    done = deeplens("--workspace", indexed, "search", "--image", copy, "--html", page)
+    assert done.code == 0 and f"Wrote the page to {page}" in done.err
+    html = page.read_text(encoding="utf-8")
+    assert "3 pictures are copies or alike" in html and "copy.webp" in html and "cat again.jpg" in html
+    # The picture asked for, which is not indexed, and those found.
+    assert html.count("data:image/webp;base64,") == 4
+    assert deeplens("--workspace", indexed, "search", "--image", copy, "--html", "-").code == 2
+
+
+def test_a_search_is_saved_listed_run_and_removed(
+    deeplens: Deeplens, indexed: Path, copy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(*words: object) -> Result:
+        return deeplens("--workspace", indexed, *words)
+
+    monkeypatch.chdir(tmp_path)
+    saved = run("search", "--image", copy.name, "--limit", 2, "--save", "my cat", "--json")
+    assert saved.code == 0 and "Saved the search as my cat" in saved.err
+    monkeypatch.chdir("/")
+    again = run("searches", "run", "my cat", "--json")
+    assert (again.json["command"], again.json["rows"]) == ("searches run", saved.json["rows"])
+    assert len(run("searches", "run", "my cat", "--limit", 1, "--json").json["rows"]) == 1
+    assert run("search", "--image", copy, "--save", "my cat").code == 2
+    assert "like copy.webp" in run("searches", "list").out
+    shown = run("searches", "show", "my cat", "--json").json
+    assert shown["summary"]["query"]["terms"] == [{"image": {"path": str(copy)}}]
+    assert run("searches", "show", "my cat").out.startswith("my cat\n  asks: like copy.webp\n")
+    assert "did you mean 'my cat'" in run("searches", "run", "my cats").err
+    assert run("searches", "remove", "my cat").out == "Removed the saved search my cat.\n"
+    assert run("searches", "list").out.startswith("No saved searches yet")
+
+
+def test_what_was_searched_for_is_remembered_until_it_is_cleared(deeplens: Deeplens, indexed: Path, copy: Path) -> None:
+    def run(*words: object) -> Result:
+        return deeplens("--workspace", indexed, *words)
+
+    run("searches", "clear-history")
+    assert run("searches", "history").out == "Nothing was searched for yet.\n"
+    assert run("search", "--image", copy).code == 0
+    (row,) = run("searches", "history", "--json").json["rows"]
+    assert (row["asked"], row["by"], row["results"]) == ("like copy.webp", "copies", 3)
+    assert str(copy) not in run("searches", "history", "--json").out
+    assert run("searches", "clear-history").out == "Forgot 1 search; saved searches stay.\n"

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplens_kit.decode import DECODE_SPEC, THUMBNAIL_SIDES_PX, ThumbnailCache, encode_thumbnail
+from deeplens_kit.decode import DECODE_SPEC, THUMBNAIL_SIDES_PX, ThumbnailCache, decode_thumbnail, encode_thumbnail
 from deeplens_kit.errors import SettingsError
 
 DIGEST = "ab" * 32
@@ -35,6 +35,16 @@ def test_thumbnails_look_like_the_picture(photo, difference):
     rgb = np.asarray(photo.resize((384, 256)))
     with Image.open(io.BytesIO(encode_thumbnail(rgb))) as thumbnail:
         assert difference(np.asarray(thumbnail.convert("RGB")), photo.resize((300, 200))) < 6
+
+
+def test_a_kept_thumbnail_is_read_back_and_a_damaged_one_is_none(photo):
+    content = encode_thumbnail(np.asarray(photo.resize((384, 256))))
+    with Image.open(io.BytesIO(content)) as thumbnail:
+        assert np.array_equal(decode_thumbnail(content), np.asarray(thumbnail.convert("RGB")))
+    png = io.BytesIO()
+    photo.resize((8, 8)).save(png, "PNG")
+    for damaged in (b"", content[:40], content[:12] + bytes(len(content) - 12), png.getvalue()):
+        assert decode_thumbnail(damaged) is None
 
 
 def test_quality_and_method_are_obeyed(photo):

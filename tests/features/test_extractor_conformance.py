@@ -15,15 +15,20 @@ import pytest
 from numpy.typing import NDArray
 
 from deeplens_kit.features import Extractor, extractor, names, vector_names
+from deeplens_kit.features.open_clip import OPEN_CLIP_PRESETS, open_clip_extractor
+from deeplens_kit.features.timm_cnn import TIMM_PRESETS, timm_extractor
 from deeplens_kit.schemas import PICTURES
 from deeplens_kit.settings import FeatureSettings
+from tests.features.tiny_clip import TINY, needs_semantic
+from tests.features.tiny_cnn import TINY_CNN
 
 SETTINGS = FeatureSettings()
 
 
 @pytest.fixture(scope="class")
 def made(request: pytest.FixtureRequest) -> Extractor:
-    return extractor(request.cls.feature, SETTINGS)
+    made: Extractor = request.cls.make()
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +52,22 @@ class Conformance:
     arrays: ClassVar[dict[str, tuple[Any, tuple[int, ...]]]]
     """Column -> dtype and shape without the batch axis."""
     canonical: ClassVar[dict[str, dict[str, Any]]]
-    """Picture -> column -> value: an int, a text of hexadecimal bytes, or the first floats."""
+    """Picture -> column -> value: an int, a text of hexadecimal bytes, the first floats, or place -> float."""
     tolerance: ClassVar[float] = 0.0
+    by_rule: ClassVar[bool] = False
+    """A vector that is computed without weights."""
+
+    @classmethod
+    def make(cls) -> Extractor:
+        """The extractor, made anew."""
+        return extractor(cls.feature, SETTINGS)
 
     def test_the_descriptor_is_complete(self, made: Extractor) -> None:
         spec = made.spec
         assert spec.name == self.feature
         assert spec.source
         assert spec.preprocessing
-        assert bool(spec.weights) == (spec.kind in ("vector", "regions"))
+        assert bool(spec.weights) == (spec.kind in ("vector", "regions") and not self.by_rule)
         assert (spec.metric == "none") == (spec.kind == "measure")
         known = {column.name for column in PICTURES.columns}
         assert set(spec.columns) <= known
@@ -91,7 +103,7 @@ class Conformance:
         self, made: Extractor, batch: list[NDArray[np.uint8]], whole: dict[str, NDArray[Any]]
     ) -> None:
         assert_same(made.extract(batch), whole, range(8))
-        assert_same(extractor(self.feature, SETTINGS).extract(batch), whole, range(8))
+        assert_same(self.make().extract(batch), whole, range(8))
 
     @pytest.mark.parametrize("size", [1, 3, 7])
     def test_batch_mates_change_nothing(
@@ -157,6 +169,9 @@ class Conformance:
                     assert value.tobytes().hex() == expected
                 elif isinstance(expected, int):
                     assert int(value) == expected
+                elif isinstance(expected, dict):
+                    found_there = {place: float(value[place]) for place in expected}
+                    assert found_there == pytest.approx(expected, abs=self.tolerance)
                 else:
                     head = np.atleast_1d(value)[: len(expected)].astype(np.float64)
                     assert head == pytest.approx(expected, rel=self.tolerance, abs=self.tolerance)
@@ -233,6 +248,39 @@ class TestPdq(Conformance):
     }
 
 
+class TestColour(Conformance):
+    feature = "colour"
+    by_rule = True
+    arrays: ClassVar = {"vector": (np.float16, (294,))}
+    canonical: ClassVar = {
+        "astronaut": {"vector": {0: 0.0, 24: 0.3955, 171: 0.3191, 179: 0.2585, 220: 0.4258}},
+        "coffee": {"vector": {0: 0.0, 81: 0.2351, 130: 0.4351, 137: 0.2646, 179: 0.4285}},
+    }
+    tolerance = 2e-3  # other processors average in another order
+
+
+class TestDominantColours(Conformance):
+    feature = "dominant_colours"
+    by_rule = True
+    arrays: ClassVar = {"vector": (np.float16, (24,))}
+    canonical: ClassVar = {
+        "astronaut": {"vector": [0.4387, 0.2585, 0.3372, 0.4690, 0.1985, 0.3369, 0.2646]},
+        "coffee": {"vector": [0.3569, 0.0000, 0.0000, 0.0000, 0.0000, 0.4973, 0.2260]},
+    }
+    tolerance = 2e-3
+
+
+class TestEdges(Conformance):
+    feature = "edges"
+    by_rule = True
+    arrays: ClassVar = {"vector": (np.float16, (576,))}
+    canonical: ClassVar = {
+        "astronaut": {"vector": [0.0625, 0.0454, 0.0285, 0.0327, 0.0607, 0.0342, 0.0340, 0.0675, 0.0876, 0.0028]},
+        "coffee": {"vector": [0.0012, 0.0013, 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 0.0000, 0.0126]},
+    }
+    tolerance = 2e-3
+
+
 class TestSscdSmall(Conformance):
     feature = "sscd_small"
     arrays: ClassVar = {"vector": (np.float16, (512,))}
@@ -274,14 +322,58 @@ class TestEfficientNetLite0(Conformance):
     tolerance = 5e-4  # other processors multiply in another order
 
 
+@needs_semantic
+class TestOpenClip(Conformance):
+    """By a model that is trained here: no weights of CLIP come with a package."""
+
+    feature = TINY.name
+    arrays: ClassVar = {"vector": (np.float16, (48,))}
+    canonical: ClassVar = {}  # other processors train other weights
+    folder: ClassVar[str]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _trained(cls, tiny_clip: Path) -> None:
+        cls.folder = str(tiny_clip)
+
+    @classmethod
+    def make(cls) -> Extractor:
+        return open_clip_extractor(TINY, cls.folder)
+
+
+@needs_semantic
+class TestTimm(Conformance):
+    """By a small network with weights by chance, for the same reason."""
+
+    feature = TINY_CNN.name
+    arrays: ClassVar = {"vector": (np.float16, (96,))}
+    canonical: ClassVar = {"astronaut": {"vector": [0.2952, 0.0112, 0.0, 0.1304]}}
+    tolerance = 1e-3  # other processors multiply in another order
+    folder: ClassVar[str]
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def _made_by_chance(cls, tiny_cnn: Path) -> None:
+        cls.folder = str(tiny_cnn)
+
+    @classmethod
+    def make(cls) -> Extractor:
+        return timm_extractor(TINY_CNN, cls.folder)
+
+
+def kinds_by_name() -> list[type[Conformance]]:
+    """Those of features that the registry makes; the others stand in for the presets of their kind."""
+    return [kind for kind in Conformance.__subclasses__() if kind.feature not in (TINY.name, TINY_CNN.name)]
+
+
 def test_every_feature_is_tested() -> None:
-    tested = {kind.feature for kind in Conformance.__subclasses__()}
+    tested = {kind.feature for kind in kinds_by_name()} | set(OPEN_CLIP_PRESETS) | set(TIMM_PRESETS)
     assert tested | {"sscd_torch"} == set(names()), "sscd_torch: see test_sscd_torch.py"
 
 
 def test_which_features_are_vectors_is_known_without_their_models() -> None:
     assert set(vector_names()) <= set(names())
-    for kind in Conformance.__subclasses__():
+    for kind in kinds_by_name():
         assert (kind.feature in vector_names()) == (set(kind.arrays) == {"vector"}), kind.feature
 
 

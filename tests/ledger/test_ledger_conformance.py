@@ -27,7 +27,16 @@ from deeplens_kit.errors import (
     WorkspaceMissingError,
     WorkspaceSchemaError,
 )
-from deeplens_kit.ledger import SCHEMA_REVISION, Ledger, NoteChange, OutboxEvent, RunState, current_holder, notes
+from deeplens_kit.ledger import (
+    SCHEMA_REVISION,
+    Ledger,
+    NoteChange,
+    OutboxEvent,
+    RunState,
+    current_holder,
+    notes,
+    searches,
+)
 from deeplens_kit.ledger.address import ledger_address
 from deeplens_kit.ledger.backup import back_up
 from deeplens_kit.ledger.engine import open_engine, writing
@@ -93,7 +102,7 @@ class LedgerConformance(ABC):
         with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
             Ledger.open(url)
         copied, migrated = Ledger.upgrade(url, tmp_path / "backups")
-        assert migrated == "schema 0001 to 0004"
+        assert migrated == "schema 0001 to 0005"
         assert copied.startswith("copied to ")
         rows = self.backed_up(Path(copied.removeprefix("copied to ")))
         assert [(row["location_id"], row["name"]) for row in rows] == [("ab12", "péle mêle")]
@@ -121,7 +130,7 @@ class LedgerConformance(ABC):
         with writing(engine).begin() as connection:
             assert revision_of(connection) == "0001"
             connection.execute(text("DROP TABLE leases"))
-        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0004"
+        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0005"
         engine.dispose()
 
     # --- Locations ---
@@ -290,6 +299,56 @@ class LedgerConformance(ABC):
             put(session, [], now + timedelta(days=KEPT_DAYS, seconds=5))
         assert ledger.undelivered("copies") == []
         back_up(ledger._engine, tmp_path / "copies", "x")
+
+    # --- Searches ---
+
+    def test_a_search_is_saved_under_a_name_of_its_own(self, url: str, ledger: Ledger, made: Maker) -> None:
+        query = {"terms": [{"text": "a red lorry"}], "filters": {"formats": ["JPEG"]}, "limit": 5}
+        saved = ledger.save_search("lorries", query, "For the fleet")
+        assert (saved.name, saved.query, saved.description) == ("lorries", query, "For the fleet")
+        assert made(url, new=False).saved_search("lorries") == saved
+        with pytest.raises(SettingsError, match="'lorries' already"):
+            ledger.save_search("lorries", {})
+        ledger.save_search("Ünder", {"words": "x"})
+        assert ledger.save_search("lorries", {"words": "y"}, replace=True).query == {"words": "y"}
+        assert [item.name for item in ledger.saved_searches()] == ["lorries", "Ünder"]
+        with pytest.raises(UnknownNameError, match="did you mean 'lorries'"):
+            ledger.remove_saved_search("lorrys")
+        ledger.remove_saved_search("lorries")
+        with pytest.raises(UnknownNameError):
+            ledger.saved_search("lorries")
+        told = [(entry.action, entry.details["name"]) for entry in ledger.audit_trail()]
+        assert told == [
+            ("search.saved", "lorries"),
+            ("search.saved", "Ünder"),
+            ("search.saved", "lorries"),
+            ("search.removed", "lorries"),
+        ]
+
+    def test_names_and_sizes_of_searches_that_are_not_kept_are_refused(
+        self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name in ("", " x", "a\nb", "x" * 201):
+            with pytest.raises(SettingsError, match="saved search"):
+                ledger.save_search(name, {})
+        monkeypatch.setattr(searches, "_LONGEST_QUERY", 100)
+        with pytest.raises(SettingsError, match="at most 100 are kept"):
+            ledger.save_search("large", {"text": "x" * 100})
+        assert ledger.saved_searches() == [] and ledger.audit_trail() == []
+
+    def test_the_latest_searches_are_remembered_and_can_be_forgotten(self, ledger: Ledger) -> None:
+        for number in range(5):
+            record = ledger.record_search({"words": str(number)}, by="likeness", results=number, seconds=0.5, most=3)
+        assert (record.query, record.by, record.results, record.seconds) == ({"words": "4"}, "likeness", 4, 0.5)
+        assert [item.query["words"] for item in ledger.search_history()] == ["4", "3", "2"]
+        assert ledger.search_history(1) == [record]
+        assert ledger.audit_trail() == []
+        assert ledger.clear_search_history() == 3
+        assert ledger.search_history() == []
+        (told,) = ledger.audit_trail()
+        assert (told.action, told.details) == ("search_history.cleared", {"searches": 3})
+        again = ledger.record_search({"words": "new"}, by="copies", results=0, seconds=0.1, most=3)
+        assert ledger.search_history() == [again]
 
     # --- Runs ---
 

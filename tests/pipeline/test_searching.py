@@ -20,11 +20,13 @@ from PIL import Image
 from sample_workspace import sample_workspace
 from skimage import data
 
+from deeplens_kit.catalog import Catalog
 from deeplens_kit.errors import LinkRefusedError, QueryError, SettingsError, UnknownNameError
-from deeplens_kit.pipeline import Searcher, Workspace, index, list_pairs
+from deeplens_kit.pipeline import Searcher, Workspace, index, list_groups, list_pairs, search_cache, search_savings
 from deeplens_kit.pipeline import search_library as libraries
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
 from deeplens_kit.search import SearchFilters
+from deeplens_kit.search.vectors import policy
 
 EVIDENCE = ["score", "tier", "pdq_distance", "phash_distance", "orientation", "sscd_small", "sscd"]
 
@@ -465,50 +467,121 @@ def test_links_that_are_not_followed_are_refused(sample: Sample, link: str) -> N
 # --- The kept index ------------------------------------------------------------------------------------------
 
 
-def test_a_kept_index_gives_the_same_answers_and_a_damaged_one_is_made_again(
-    sample: Sample, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(libraries, "CACHED_FROM_VECTORS", 1)
+@pytest.fixture
+def _kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_cache, "KEPT_FROM_VECTORS", 1)
+
+
+@pytest.mark.usefixtures("_kept")
+def test_a_kept_index_gives_the_same_answers_and_a_damaged_one_is_made_again(sample: Sample) -> None:
     cache = Path(sample.workspace.settings.cache_dir) / "search"
     image = jpeg(data.chelsea())
     wanted = sample.searcher.search(image).results
     assert Searcher(sample.workspace).search(image).results.equals(wanted)
-    (kept,) = cache.rglob("*.npz")
-    made = kept.stat().st_mtime_ns
+    (vectors,) = cache.rglob("vectors.f16")
+    made = vectors.stat().st_mtime_ns
     assert Searcher(sample.workspace).search(image).results.equals(wanted)
-    assert kept.stat().st_mtime_ns == made
-    whole = kept.read_bytes()
-    for damaged in (b"", whole[: len(whole) // 2], whole[:5000] + bytes(64) + whole[5064:], b"PK\x03\x04 nonsense"):
-        kept.write_bytes(damaged)
-        assert Searcher(sample.workspace).search(image).results.equals(wanted)
-        assert kept.read_bytes() == whole
-    # Under another name it is not what the name says.
-    kept.rename(kept.with_name("0" * 32 + ".npz"))
+    assert vectors.stat().st_mtime_ns == made
+    for kept in [path for path in cache.rglob("*") if path.is_file() and path.name != ".lock"]:
+        whole = kept.read_bytes()
+        for damaged in (b"", whole[: len(whole) // 2], bytes([whole[0] ^ 1]) + whole[1:], None):
+            # What is mapped may not be changed: like everything that writes here, another file takes its place.
+            kept.unlink()
+            if damaged is not None:
+                kept.write_bytes(damaged)
+            assert Searcher(sample.workspace).search(image).results.equals(wanted)
+            assert kept.read_bytes() == whole
+    # Under another name it is not what the manifest says.
+    base = vectors.parent
+    base.rename(base.with_name("base-" + "0" * 32))
     assert Searcher(sample.workspace).search(image).results.equals(wanted)
-    assert [path.name for path in cache.rglob("*.npz")] == [kept.name]
-    assert not list(cache.rglob(".new-*"))
+    assert sorted(path.name for path in base.parent.iterdir()) == [".lock", base.name, "manifest.json"]
 
 
-def test_a_kept_index_of_before_serves_with_what_is_new(
+@pytest.mark.usefixtures("_kept")
+def test_a_kept_index_serves_with_what_came_and_went_since(
     shelf: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(libraries, "CACHED_FROM_VECTORS", 1)
-    monkeypatch.setattr(libraries, "_STALE_SHARE", 0.5)
-    Searcher(shelf).warm()
-    (kept,) = (Path(shelf.settings.cache_dir) / "search").rglob("*.npz")
+    searcher, loads = Searcher(shelf), []
+    searcher.warm()
+    (base,) = (Path(shelf.settings.cache_dir) / "search").rglob("base-*")
     Image.fromarray(data.astronaut()).save(tmp_path / "pictures" / "astronaut.png")
+    (tmp_path / "pictures" / "chelsea.png").unlink()
     index(shelf)
-    answer = Searcher(shelf).search(jpeg(data.astronaut()))
-    assert answer.results["path"][0] == "astronaut.png"
-    assert answer.results["sscd_small"][0] > 0.9
-    assert [path.name for path in kept.parent.glob("*.npz")] == [kept.name]
-    monkeypatch.setattr(libraries, "_STALE_SHARE", 0.4)
+    wanted = searcher.search(jpeg(data.astronaut())).results
+    assert wanted["path"][0] == "astronaut.png"
+    assert wanted["sscd_small"][0] > 0.9
+    assert [path.name[:4] for path in sorted(base.parent.iterdir())] == [".loc", "base", "delt", "gone", "mani"]
+    # A new process reads nothing but files.
+    read = Catalog.vectors
+    monkeypatch.setattr(Catalog, "vectors", lambda *given: loads.append(given) or read(*given))
+    again = Searcher(shelf)
+    assert again.search(jpeg(data.astronaut())).results.equals(wanted)
+    assert again.search(jpeg(data.chelsea())).searched == 2
+    assert not loads
+    # Of all that a new base is made beside; those that search take it up.
+    monkeypatch.setattr(policy, "MERGE_LEAST", 1)
     Searcher(shelf).warm()
-    assert [path.name for path in kept.parent.glob("*.npz")] != [kept.name]
+    assert search_cache.merges_done(60)
+    (merged,) = base.parent.glob("base-*")
+    assert merged != base
+    assert [path.name[:4] for path in sorted(base.parent.iterdir())] == [".loc", "base", "mani"]
+    assert again.search(jpeg(data.astronaut())).results.equals(wanted)
+    held = again._held
+    assert held is not None
+    stored = held.library.vectors[0].shelf.stored
+    assert stored is not None
+    assert stored.base == merged.name
+
+
+@pytest.mark.usefixtures("_kept")
+def test_an_index_deleted_under_a_search_is_made_again_beside_it(shelf: Workspace) -> None:
+    searcher = Searcher(shelf)
+    wanted = searcher.search(jpeg(data.coffee())).results
+    cache = Path(shelf.settings.cache_dir) / "search"
+    shutil.rmtree(cache)
+    assert searcher.search(jpeg(data.coffee())).results.equals(wanted)
+    assert search_cache.merges_done(60)
+    assert len(list(cache.rglob("vectors.f16"))) == 1
+    assert Searcher(shelf).search(jpeg(data.coffee())).results.equals(wanted)
 
 
 def test_a_cache_that_cannot_be_written_costs_no_answer(shelf: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(libraries, "CACHED_FROM_VECTORS", 1)
+    monkeypatch.setattr(search_cache, "KEPT_FROM_VECTORS", 1)
     cache = Path(shelf.settings.cache_dir)
     (cache / "search").write_text("a file where the folder should be")
     assert Searcher(shelf).search(jpeg(data.coffee())).results["path"][0] == "coffee.png"
+
+
+# --- What it would save --------------------------------------------------------------------------------------
+
+
+def test_each_result_says_what_its_groups_would_free_and_shows_the_file_that_stays(sample: Sample) -> None:
+    groups = list_groups(sample.workspace).groups
+    keepers = set(groups.filter("is_keeper")["object_id"])
+    answer = sample.searcher.search(sample.folder / "share" / "photos" / "2019" / "IMG_0498.JPG", limit=1000)
+    assert (answer.results["saves_bytes"] > 0).any()
+    for row in answer.results.iter_rows(named=True):
+        mine = groups.filter(groups["digest"] == row["digest"])["group_id"].unique()
+        assert row["saves_bytes"] == groups.filter(groups["group_id"].is_in(mine.implode()))["frees_bytes"].sum()
+        places = answer.places.filter(answer.places["digest"] == row["digest"])
+        stays = places.filter(places["object_id"].is_in(keepers))
+        assert (row["location"], row["path"]) in (stays if stays.height else places).select("location", "path").rows()
+    # A file that stays is shown only where its location was asked for.
+    here = sample.searcher.search(sample.folder / "share" / "photos" / "2019" / "IMG_0498.JPG",
+                                  filters=SearchFilters(locations=("laptop",)))  # fmt: skip
+    assert set(here.results["location"]) == {"laptop"}
+
+
+def test_of_many_objects_savings_are_made_beside_the_search(sample: Sample, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search_savings, "AT_ONCE_OBJECTS", 0)
+    searcher = Searcher(sample.workspace)
+    image = sample.folder / "share" / "photos" / "2019" / "IMG_0498.JPG"
+    first = searcher.search(image)
+    if first.results["saves_bytes"].null_count():  # else they were made in the meantime
+        assert first.results["saves_bytes"].is_null().all()
+        assert "not known yet" in first.missing[-1]
+    searcher._savings.wait()
+    second = searcher.search(image)
+    assert second.missing == ()
+    assert second.results.equals(sample.searcher.search(image).results)

@@ -166,7 +166,7 @@ def test_vectors_laid_beside_others_are_found_as_if_they_had_been_there() -> Non
     world = World(400, 2)
     part = VectorShelf.of("sscd_small_1", world.owners[:200], world.rows[:200])
     for first in range(200, len(world.owners), 40):
-        part = part.extended(world.owners[first : first + 40], world.rows[first : first + 40])
+        part = part.add(world.owners[first : first + 40], world.rows[first : first + 40])
     library = Library.of(world.pictures[1:], world.places, {"sscd_small": part})
     ranking = rank(world.query, library, SearchFilters(), 400, rule=STRICT, floors=FLOORS)
     assert results_of(ranking.rows, library, SearchFilters()).equals(found(world, limit=400))

@@ -23,6 +23,7 @@ from tests.servers import juicefs as juicefs_server
 from tests.servers import moto as moto_server
 from tests.servers import postgres as postgres_module
 from tests.servers import pyftpd as pyftpd_server
+from tests.servers import redis as redis_module
 from tests.servers import samba as samba_server
 from tests.servers import seaweedfs as seaweedfs_server
 from tests.servers import sshd as sshd_server
@@ -42,6 +43,7 @@ VERSIONS: dict[str, Callable[[], str]] = {
     "webdav": webdav_server.PROGRAM.version,
     "clamd": clamd_server.PROGRAM.version,
     "postgres_server": postgres_module.PROGRAM.version,
+    "redis_server": redis_module.PROGRAM.version,
 }
 
 
@@ -76,6 +78,7 @@ vsftpd = _session("vsftpd", vsftpd_server.running)
 webdav = _session("webdav", webdav_server.running)
 clamd = _session("clamd", clamd_server.running)
 postgres_server = _session("postgres_server", postgres_module.running)
+redis_server = _session("redis_server", redis_module.running)
 
 
 def pytest_report_header() -> list[str]:

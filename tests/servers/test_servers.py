@@ -20,6 +20,7 @@ import psutil
 import pytest
 
 from tests.servers import azurite, fake_gcs, juicefs, moto, postgres, program, pyftpd, server, webdav
+from tests.servers import redis as redis_module
 from tests.servers import samba as samba_server
 from tests.servers import sshd as sshd_server
 from tests.servers import vsftpd as vsftpd_server
@@ -34,6 +35,7 @@ RUNNING: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {
     "moto": moto.running,
     "postgres": postgres.running,
     "pyftpd": pyftpd.running,
+    "redis": redis_module.running,
     "samba": samba_server.running,
     "sshd": sshd_server.running,
     "vsftpd": vsftpd_server.running,

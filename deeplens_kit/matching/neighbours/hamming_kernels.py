@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.matching.compiled import compiled
 
-__all__ = ["band_keys", "by_bucket", "count_links", "fill_links", "probe", "row_distance", "scan"]
+__all__ = ["band_keys", "by_bucket", "count_links", "differing", "fill_links", "probe", "row_distance", "scan"]
 
 _M1 = np.uint64(0x5555555555555555)
 _M2 = np.uint64(0x3333333333333333)
@@ -28,6 +28,12 @@ def _bits(value: np.uint64) -> np.int64:
     value = (value & _M2) + ((value >> _S2) & _M2)
     value = (value + (value >> _S4)) & _M4
     return np.int64((value * _H1) >> _S56)
+
+
+@compiled
+def differing(left: np.uint64, right: np.uint64) -> np.int64:
+    """Bits in which two words differ."""
+    return _bits(left ^ right)
 
 
 @compiled

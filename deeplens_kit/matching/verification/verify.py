@@ -17,7 +17,7 @@ from deeplens_kit.matching.verification.resolution import resolution_ratio
 from deeplens_kit.matching.verification.shares import pixel_matrix, shares_of
 from deeplens_kit.schemas import PAIRS, Relation
 
-__all__ = ["EVIDENCE_COLUMNS", "measure_resolution", "verify_pairs"]
+__all__ = ["EVIDENCE_COLUMNS", "look_evidence", "measure_resolution", "verify_pairs"]
 
 EVIDENCE_COLUMNS = (
     "verification",
@@ -63,6 +63,11 @@ def verify_pairs(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame:
     return PAIRS.check(pairs.with_columns(pl.DataFrame(rows, schema=schema)))
 
 
+def look_evidence(a: Look, b: Look) -> Mapping[str, object]:
+    """What a close look at two pictures, or parts of them, says: EVIDENCE_COLUMNS by name."""
+    return _row(compare_looks(a, b), a, b)
+
+
 def measure_resolution(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame:
     """Measure at full size which picture of each pair resolves more of what both show.
 
@@ -83,9 +88,7 @@ def measure_resolution(pairs: pl.DataFrame, source: PixelSource) -> pl.DataFrame
 
 def _looked_at(digest_a: str, digest_b: str, source: PixelSource) -> Mapping[str, object] | None:
     a, b = source.look(digest_a), source.look(digest_b)
-    if a is None or b is None:
-        return None
-    return _row(compare_looks(a, b), a, b)
+    return None if a is None or b is None else look_evidence(a, b)
 
 
 def _row(found: Findings | None, a: Look, b: Look) -> Mapping[str, object]:

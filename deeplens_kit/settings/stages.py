@@ -1,45 +1,30 @@
-"""Frozen settings, one class per stage, and the file that names a workspace's stores.
+"""Frozen settings, one class per stage, and those of a whole workspace.
 
-Takes `workspace.toml` and gives frozen values; must not open a store. Units stand in the names. An unknown key
-or a value out of range is an error that says what is allowed.
+Takes values, refuses those out of range; must not read a file or open a store. Units stand in the names.
 """
 
 from __future__ import annotations
 
-import os
-import tomllib
-from dataclasses import dataclass, field, fields
-from pathlib import Path
-from typing import Any, TypeVar
+from dataclasses import dataclass, field
 
-import tomli_w
-
-from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError, WorkspaceMissingError
+from deeplens_kit.errors import SettingsError
 
 __all__ = [
-    "WORKSPACE_FILE",
-    "WORKSPACE_VARIABLE",
+    "MOST_NICENESS",
     "DecodeSettings",
     "FeatureSettings",
     "IndexSettings",
     "IngestSettings",
     "MatchSettings",
+    "SearchSettings",
     "WatchSettings",
     "WorkspaceSettings",
-    "default_workspace_settings",
-    "load_workspace_settings",
-    "save_workspace_settings",
-    "workspace_of_environment",
 ]
-
-WORKSPACE_FILE = "workspace.toml"
-WORKSPACE_VARIABLE = "DEEPLENS_WORKSPACE"
-"""Environment variable with the folder of the workspace to use where none is named."""
 
 MOST_NICENESS = 19
 """Of a process, inclusive: it gets what nobody else wants."""
 
-_Settings = TypeVar("_Settings")
+_RESULT_CACHES = ("redis://", "rediss://", "unix://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +200,47 @@ class WatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchSettings:
+    """What is kept of searches.
+
+    Attributes:
+        result_cache: Where answers are kept for a while: "memory" of each process, the URL of a Redis server that
+            workers share, or empty for nowhere. A password is written as `${NAME}`.
+        result_cache_seconds: From an answer until the same question is searched for again at the latest; where
+            pictures, places or notes change it is searched for at once.
+        result_cache_max_entries: Answers that are kept.
+        result_cache_max_bytes: Of all answers that are kept together.
+        history_entries: Searches by the command and the workbench that the ledger remembers; 0 for none.
+        saved_picture_max_bytes: A saved search keeps the pictures that it was asked with up to this size each.
+    """
+
+    result_cache: str = "memory"
+    result_cache_seconds: float = 300.0
+    result_cache_max_entries: int = 1000
+    result_cache_max_bytes: int = 64 * 2**20
+    history_entries: int = 10_000
+    saved_picture_max_bytes: int = 4 * 2**20
+
+    def __post_init__(self) -> None:
+        named = self.result_cache in ("", "memory") or self.result_cache.startswith(_RESULT_CACHES)
+        if not named and not (self.result_cache.startswith("${") and self.result_cache.endswith("}")):
+            kind = self.result_cache.partition("://")[0]
+            raise SettingsError(
+                f"Setting 'search.result_cache' is of kind {kind!r}; it must be empty, 'memory', or the URL of "
+                "a Redis server: 'redis://:${NAME}@HOST:6379/0', 'rediss://…' or 'unix://…'."
+            )
+        _at_least(
+            "search",
+            self,
+            result_cache_seconds=0.001,
+            result_cache_max_entries=1,
+            result_cache_max_bytes=1,
+            history_entries=0,
+            saved_picture_max_bytes=0,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """Where the stores of a workspace are, and the settings of each stage.
 
@@ -233,140 +259,7 @@ class WorkspaceSettings:
     match: MatchSettings = field(default_factory=MatchSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
-
-
-_SECTIONS: dict[str, type[Any]] = {
-    "decode": DecodeSettings,
-    "features": FeatureSettings,
-    "index": IndexSettings,
-    "match": MatchSettings,
-    "ingest": IngestSettings,
-    "watch": WatchSettings,
-}
-_STORES = ("catalog_url", "ledger_url", "cache_dir")
-
-
-def workspace_of_environment() -> Path:
-    """The folder that DEEPLENS_WORKSPACE names.
-
-    Raises:
-        WorkspaceMissingError: It names none.
-    """
-    named = os.environ.get(WORKSPACE_VARIABLE)
-    if not named:
-        raise WorkspaceMissingError(
-            f"No workspace is named; give its folder, or set the environment variable {WORKSPACE_VARIABLE} to it."
-        )
-    folder = Path(named).expanduser()
-    # JupyterLab starts a kernel in the folder of its notebook. A relative name was meant from where the user stood
-    # when starting JupyterLab, which the shell keeps in PWD.
-    stood = Path(os.environ.get("PWD", "."), folder)
-    return folder if (folder / WORKSPACE_FILE).exists() or not (stood / WORKSPACE_FILE).exists() else stood
-
-
-def load_workspace_settings(directory: Path) -> WorkspaceSettings:
-    """Read `workspace.toml` of a workspace folder; relative paths are resolved against the folder.
-
-    Raises:
-        WorkspaceMissingError: There is no such file.
-        SettingsError: The file is not TOML, or a value is not allowed.
-        UnknownNameError: A key that does not exist.
-    """
-    path = directory / WORKSPACE_FILE
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise WorkspaceMissingError(
-            f"{str(directory)!r} is no workspace: it holds no {WORKSPACE_FILE}; "
-            "name one with --workspace or DEEPLENS_WORKSPACE, or make it with `deeplens init`."
-        ) from error
-    except OSError as error:
-        raise WorkspaceError(f"Cannot read {str(path)!r}: {error.strerror or error}.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{str(path)!r} is not valid TOML: {error}; mend the file.") from error
-    known = {*_STORES, *_SECTIONS}
-    for key in table:
-        if key not in known:
-            raise UnknownNameError(f"setting in {str(path)!r}", key, known)
-    missing = [key for key in _STORES if not isinstance(table.get(key), str)]
-    if missing:
-        raise SettingsError(f"{str(path)!r} must set {', '.join(missing)} to a text; add it.")
-    try:
-        sections = {name: _section(name, kind, table.get(name, {})) for name, kind in _SECTIONS.items()}
-    except UnknownNameError as error:
-        raise UnknownNameError(f"setting in {str(path)!r}", error.name, error.known) from error
-    except SettingsError as error:
-        raise SettingsError(f"In {str(path)!r}: {error}") from error
-    return _resolved(directory, {key: table[key] for key in _STORES}, sections)
-
-
-def default_workspace_settings(
-    directory: Path, *, catalog_url: str | None = None, ledger_url: str | None = None, cache_dir: str | None = None
-) -> WorkspaceSettings:
-    """Settings of a workspace that is about to be made; what is not named lies in the folder."""
-    return _resolved(directory, _stores(catalog_url, ledger_url, cache_dir), {})
-
-
-def save_workspace_settings(
-    directory: Path, *, catalog_url: str | None = None, ledger_url: str | None = None, cache_dir: str | None = None
-) -> None:
-    """Write a new `workspace.toml` atomically; what is not named lies in the folder."""
-    text = tomli_w.dumps(_stores(catalog_url, ledger_url, cache_dir))
-    temporary = directory / f".{WORKSPACE_FILE}.{os.getpid()}"
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(directory / WORKSPACE_FILE)
-
-
-def _stores(catalog_url: str | None, ledger_url: str | None, cache_dir: str | None) -> dict[str, str]:
-    return {
-        "catalog_url": catalog_url or "catalog",
-        "ledger_url": ledger_url or "sqlite:///ledger.sqlite",
-        "cache_dir": cache_dir or "cache",
-    }
-
-
-def _resolved(directory: Path, stores: dict[str, str], sections: dict[str, Any]) -> WorkspaceSettings:
-    return WorkspaceSettings(
-        catalog_url=_against(directory, stores["catalog_url"]),
-        ledger_url=_ledger_against(directory, stores["ledger_url"]),
-        cache_dir=_against(directory, stores["cache_dir"]),
-        **sections,
-    )
-
-
-def _section(name: str, kind: type[_Settings], table: object) -> _Settings:
-    if not isinstance(table, dict):
-        raise SettingsError(f"Setting {name!r} must be a TOML table, as in [{name}]; got {table!r}.")
-    defaults = kind()
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
-    for key, value in table.items():
-        if key not in known:
-            raise UnknownNameError("setting", f"{name}.{key}", {f"{name}.{item}" for item in known})
-        values[key] = _coerced(f"{name}.{key}", value, getattr(defaults, key))
-    return kind(**values)
-
-
-def _coerced(name: str, value: object, default: object) -> object:
-    if isinstance(default, tuple) and isinstance(value, list) and all(isinstance(item, str) for item in value):
-        return tuple(value)
-    if isinstance(default, float) and type(value) in (int, float):
-        return float(value)  # type: ignore[arg-type]
-    if type(value) is type(default):
-        return value
-    raise SettingsError(f"Setting {name!r} is {value!r}; it must be {_in_toml(default)}.")
-
-
-def _in_toml(default: object) -> str:
-    """What a setting must be, in the words of TOML, with its default as the example."""
-    if isinstance(default, tuple):
-        items = ", ".join(f'"{item}"' for item in default or ("*.tmp",))
-        return f"a list of texts in brackets, for example [{items}]"
-    kind = {int: "a whole number", float: "a number"}.get(type(default))
-    return f"{kind}, for example {default}" if kind else 'a text in quotes, for example "models"'
+    search: SearchSettings = field(default_factory=SearchSettings)
 
 
 def _at_least(section: str, settings: object, **floors: float) -> None:
@@ -374,14 +267,3 @@ def _at_least(section: str, settings: object, **floors: float) -> None:
         value = getattr(settings, name)
         if value < floor:
             raise SettingsError(f"Setting '{section}.{name}' is {value}; it must be at least {floor}.")
-
-
-def _against(directory: Path, url: str) -> str:
-    return url if "://" in url else str((directory / url).absolute())
-
-
-def _ledger_against(directory: Path, url: str) -> str:
-    prefix = "sqlite:///"
-    if url.startswith(prefix) and not url.startswith(prefix + "/"):
-        return f"{prefix}{(directory / url.removeprefix(prefix)).absolute()}"
-    return url

@@ -1,0 +1,81 @@
+"""The parts of a picture that is asked for, each with its vector and its hash.
+
+Takes a file and the part of it that is asked for, gives parts in shares of that; must not search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from deeplens_kit.decode import IsolatedDecoder
+from deeplens_kit.decode.picture import THUMBNAIL_SIDE_PX
+from deeplens_kit.features import Extractor
+from deeplens_kit.features.panels import find_panels
+from deeplens_kit.matching.evidence import REGIONS_OF
+from deeplens_kit.search.part_candidates import AskedPart
+from deeplens_kit.search.part_views import views_of
+from deeplens_kit.search.query import Box
+
+__all__ = ["asked_parts"]
+
+_LONGEST_DECODED_PX = 4_096
+
+
+def asked_parts(
+    content: bytes,
+    crop: Box,
+    decoder: IsolatedDecoder,
+    extractors: Mapping[str, Extractor],
+    known: NDArray[np.floating] | None,
+) -> list[AskedPart]:
+    """What is asked for and the parts of it that are searched for, all of it first.
+
+    Args:
+        content: The file.
+        crop: The part of it that is asked for, in shares of the upright picture.
+        decoder: Decodes it within limits.
+        extractors: By feature; the small copy-detection model and PDQ are used where they are there.
+        known: The vector of what is asked for; None where it has to be computed.
+
+    Raises:
+        ObjectError: It cannot be decoded.
+    """
+    # Twice a thumbnail's side: half of it, which most parts are, is a thumbnail of its own.
+    shortest = min(crop[2] - crop[0], crop[3] - crop[1])
+    side_px = min(round(2 * THUMBNAIL_SIDE_PX / shortest), _LONGEST_DECODED_PX)
+    picture = _cut(decoder.preview(content, side_px).rgb, crop)
+    thumbnail = _thumbnail(picture)
+    height, width = thumbnail.shape[:2]
+    panels = [
+        (item.left / width, item.top / height, item.right / width, item.bottom / height)
+        for item in find_panels(thumbnail)
+    ]
+    views = views_of(panels, (picture.shape[1], picture.shape[0]))
+    pixels = [thumbnail, *(_thumbnail(_cut(picture, view)) for view in views[1:])]
+    vectors: list[NDArray[np.floating] | None] = [None] * len(views)
+    if model := extractors.get(REGIONS_OF):
+        first = [] if known is None else [known]
+        vectors = [*first, *model.extract(pixels[len(first) :])["vector"]]
+    hashes: list[bytes | None] = [None] * len(views)
+    if hasher := extractors.get("pdq"):
+        hashes = [row.tobytes() for row in hasher.extract(pixels)["pdq"]]
+    return [AskedPart(*of_view) for of_view in zip(views, vectors, hashes, strict=True)]
+
+
+def _cut(rgb: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
+    height, width = rgb.shape[:2]
+    left, top = min(width - 1, round(box[0] * width)), min(height - 1, round(box[1] * height))
+    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
+    return np.ascontiguousarray(rgb[top:bottom, left:right])
+
+
+def _thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    if max(rgb.shape[:2]) <= THUMBNAIL_SIDE_PX:
+        return rgb
+    image = Image.fromarray(rgb)
+    image.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.HAMMING)
+    return np.asarray(image)

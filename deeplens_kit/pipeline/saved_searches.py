@@ -1,0 +1,127 @@
+"""Searches that people saved, and what was searched for.
+
+Takes an open workspace, gives queries and frames; must not search. What is remembered of a search holds no bytes and no
+secret; remembering it never fails the search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from deeplens_kit.errors import DeepLensError, SettingsError
+from deeplens_kit.ledger import SavedSearch
+from deeplens_kit.pipeline.query_records import query_for_history, query_for_saving
+from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.schemas import SAVED_SEARCHES, SEARCH_HISTORY
+from deeplens_kit.search.query import Query
+from deeplens_kit.search.query_json import query_from_json, query_to_json
+from deeplens_kit.search.query_words import query_words
+from deeplens_kit.telemetry import get_logger
+
+if TYPE_CHECKING:
+    from deeplens_kit.pipeline.searching import SearchAnswer
+
+__all__ = [
+    "clear_search_history",
+    "list_saved_searches",
+    "record_search",
+    "remove_saved_search",
+    "save_search",
+    "saved_query",
+    "search_history",
+]
+
+_log = get_logger(__name__)
+
+
+def save_search(
+    workspace: Workspace, name: str, query: Query, description: str = "", *, replace: bool = False
+) -> SavedSearch:
+    """Keep a query under a name, with the bytes of uploaded pictures up to `search.saved_picture_max_bytes` each.
+
+    Args:
+        workspace: An open workspace.
+        name: Unique.
+        query: What is asked; a path is kept in full.
+        description: What it is for.
+        replace: Put it in the place of one that has the name.
+
+    Raises:
+        SettingsError: The name is taken or not allowed, a picture is too large, or a link holds a credential.
+    """
+    kept = query_for_saving(query, _locations(workspace), workspace.settings.search.saved_picture_max_bytes)
+    return workspace.ledger.save_search(name, query_to_json(kept), description, replace=replace)
+
+
+def saved_query(workspace: Workspace, name: str) -> Query:
+    """The query that was saved under a name.
+
+    Raises:
+        UnknownNameError: There is none of the name; the nearest is suggested.
+        SettingsError: It was saved by a newer DeepLens.
+    """
+    saved = workspace.ledger.saved_search(name)
+    try:
+        return query_from_json(saved.query)
+    except SettingsError as error:
+        raise SettingsError(f"The saved search {name!r} cannot be read: {error}") from error
+
+
+def list_saved_searches(workspace: Workspace) -> pl.DataFrame:
+    """Every saved search by name, as SAVED_SEARCHES."""
+    rows = []
+    for item in workspace.ledger.saved_searches():
+        asked, by = _said(item.query)
+        rows.append((item.name, asked, by, item.description, item.who, item.at))
+    return SAVED_SEARCHES.check(pl.DataFrame(rows, schema=SAVED_SEARCHES.polars, orient="row"))
+
+
+def remove_saved_search(workspace: Workspace, name: str) -> None:
+    """Forget a saved search; UnknownNameError where there is none."""
+    workspace.ledger.remove_saved_search(name)
+
+
+def record_search(workspace: Workspace, query: Query, answer: SearchAnswer) -> None:
+    """Remember that something was searched for, where the settings ask for a history; a ledger that fails is logged."""
+    most = workspace.settings.search.history_entries
+    if most == 0:
+        return
+    digests = [term["digest"] for term in answer.terms] or [answer.query["digest"]]
+    texts = [None if digest is None else str(digest) for digest in digests]
+    try:
+        document = query_to_json(query_for_history(query, texts, _locations(workspace)))
+        workspace.ledger.record_search(
+            document, by=str(query.resolved_by), results=answer.found, seconds=answer.seconds, most=most
+        )
+    except DeepLensError as error:
+        _log.warning("search not remembered", error=str(error))
+
+
+def search_history(workspace: Workspace, limit: int | None = None) -> pl.DataFrame:
+    """What was searched for by the command and the workbench, the latest first, as SEARCH_HISTORY."""
+    rows = [
+        (item.at, item.who, _said(item.query)[0], item.by, item.results, item.seconds)
+        for item in workspace.ledger.search_history(limit)
+    ]
+    return SEARCH_HISTORY.check(pl.DataFrame(rows, schema=SEARCH_HISTORY.polars, orient="row"))
+
+
+def clear_search_history(workspace: Workspace) -> int:
+    """Forget what was searched for, by everybody; how many searches that were. Saved ones stay."""
+    return workspace.ledger.clear_search_history()
+
+
+def _locations(workspace: Workspace) -> list[str]:
+    return [item.name for item in workspace.ledger.locations(inactive=True)]
+
+
+def _said(document: Mapping[str, Any]) -> tuple[str, str]:
+    """A query in words, and what makes a picture a result; of one that cannot be read why not."""
+    try:
+        query = query_from_json(document)
+    except SettingsError as error:
+        return f"(cannot be read: {error})", ""
+    return query_words(query), str(query.resolved_by)

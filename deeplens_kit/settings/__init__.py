@@ -1,0 +1,43 @@
+"""Frozen settings, one class per stage, and the file that names a workspace's stores.
+
+Takes `workspace.toml` and gives frozen values; must not open a store. Units stand in the names. An unknown key
+or a value out of range is an error that says what is allowed.
+"""
+
+from deeplens_kit.settings.stages import (
+    MOST_NICENESS,
+    DecodeSettings,
+    FeatureSettings,
+    IndexSettings,
+    IngestSettings,
+    MatchSettings,
+    SearchSettings,
+    WatchSettings,
+    WorkspaceSettings,
+)
+from deeplens_kit.settings.workspace_file import (
+    WORKSPACE_FILE,
+    WORKSPACE_VARIABLE,
+    default_workspace_settings,
+    load_workspace_settings,
+    save_workspace_settings,
+    workspace_of_environment,
+)
+
+__all__ = [
+    "MOST_NICENESS",
+    "WORKSPACE_FILE",
+    "WORKSPACE_VARIABLE",
+    "DecodeSettings",
+    "FeatureSettings",
+    "IndexSettings",
+    "IngestSettings",
+    "MatchSettings",
+    "SearchSettings",
+    "WatchSettings",
+    "WorkspaceSettings",
+    "default_workspace_settings",
+    "load_workspace_settings",
+    "save_workspace_settings",
+    "workspace_of_environment",
+]
