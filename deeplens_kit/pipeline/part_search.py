@@ -88,6 +88,7 @@ class PartSearch:
         extractors: Iterable[Extractor],
         *,
         crop: Box | None = None,
+        of_picture: int | None = None,
         wanted: NDArray[np.bool_] | None = None,
         min_score: float = 0.0,
         tiers: Sequence[Tier] = (),
@@ -102,6 +103,7 @@ class PartSearch:
             content: The whole file.
             extractors: Those of `sscd_small` and `pdq` are used, where they are among them.
             crop: The part that is asked for, shares of the upright picture; None for all of it.
+            of_picture: Position of the picture that a crop is of, where the library has it: found before all others.
             wanted: What may be found, bool by position; None for all.
             min_score: Of the results.
             tiers: Of the results; none for all.
@@ -114,7 +116,7 @@ class PartSearch:
         library, whole = held.library, crop or ALL_OF_IT
         vectors = next((item for item in library.vectors if item.name == REGIONS_OF), None)
         known = asked.vectors.get(REGIONS_OF)
-        itself = library.position(asked.digest) if crop is None else None
+        itself = library.position(asked.digest) if crop is None else of_picture
         # 1. What the picture is searched by, and the pictures that may have something of it.
         decoder = self._workspace.decoder
         try:
@@ -133,7 +135,7 @@ class PartSearch:
         scores = part_scores(looked.looks, asked.facts, library.pictures)
         rows = part_rows(looked.looks, scores, whole=whole)
         if itself is not None and (wanted is None or wanted[itself]):
-            rows = pl.concat([_itself(itself, rows.schema), rows])
+            rows = pl.concat([_itself(itself, crop, rows.schema), rows])
         rows = rows.filter(pl.col("score") >= min_score)
         if tiers:
             rows = rows.filter(pl.col("tier").is_in([str(tier) for tier in tiers]))
@@ -168,11 +170,15 @@ class PartSearch:
             return RegionShelf.of(column) if column is not None else None
 
 
-def _itself(position: int, schema: pl.Schema) -> pl.DataFrame:
-    """The row of equal bytes."""
+def _itself(position: int, crop: Box | None, schema: pl.Schema) -> pl.DataFrame:
+    """The row of equal bytes, of which a part may be asked for."""
     values: dict[str, object] = {"position": position, "score": 1.0, "tier": str(Tier.BYTES)}
-    values |= {"relation": str(Relation.WHOLE), "why": "the same bytes"}
-    values |= {"region_asked": list(ALL_OF_IT), "region_found": list(ALL_OF_IT)}
+    if crop is None:
+        values |= {"relation": str(Relation.WHOLE), "why": "the same bytes"}
+    else:
+        values |= {"relation": str(Relation.CONTAINS), "why": "the picture that the part asked for is of"}
+    region = list(crop or ALL_OF_IT)
+    values |= {"region_asked": region, "region_found": region}
     return pl.DataFrame([values], schema=schema)
 
 

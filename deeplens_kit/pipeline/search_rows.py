@@ -134,6 +134,7 @@ def _parts(resolved: ResolvedQuery, workspace: Workspace, part_search: PartSearc
         reader.data(term),
         tools.toolbox.extractors,
         crop=term.crop,
+        of_picture=term.picture.position if term.picture is not None else None,
         wanted=allowed(held.library, query.filters, words),
         min_score=query.filters.min_score,
         tiers=query.filters.tiers,

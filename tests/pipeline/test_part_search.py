@@ -16,7 +16,7 @@ from skimage import data
 from deeplens_kit.errors import QueryError
 from deeplens_kit.features import Extractor, available
 from deeplens_kit.matching.verification import verify_pairs
-from deeplens_kit.pipeline import Workspace, index
+from deeplens_kit.pipeline import Searcher, Workspace, index
 from deeplens_kit.pipeline.analysis import Toolbox
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.part_search import PartSearch, PartsFound
@@ -25,7 +25,7 @@ from deeplens_kit.pipeline.search_library import Held, held_state, load_held
 from deeplens_kit.schemas import PAIRS, Tier
 from deeplens_kit.search import SearchFilters
 from deeplens_kit.search.part_views import share_of
-from deeplens_kit.search.query import Box
+from deeplens_kit.search.query import Box, ImageTerm, Query, SearchBy
 
 LEAST_IOU = 0.7
 SIZE = (960, 640)
@@ -181,6 +181,16 @@ def test_a_part_that_is_named_is_searched_for_and_told_in_the_whole_picture(libr
     named = library.ask(whole, crop=(0.5, 0.5, 1.0, 1.0))
     assert [row["path"] for row in named] == ["coffee.png"]
     assert near(named[0]["region_asked"], (0.5, 0.5, 1.0, 1.0))
+
+
+def test_a_part_of_an_indexed_picture_leads_to_that_picture_first(library: Library) -> None:
+    crop = (0.2, 0.0, 0.7, 0.5)
+    answer = Searcher(library.workspace, once=True).search(Query((ImageTerm("pictures:astronaut.png", crop=crop),)))
+    assert answer.by is SearchBy.PARTS
+    first = answer.results.row(0, named=True)
+    assert (first["path"], first["score"], first["relation"]) == ("astronaut.png", 1.0, "contains")
+    assert near(first["region_asked"], crop) and near(first["region_found"], crop)
+    assert "screenshot.jpg" in answer.results["path"].to_list(), "others that show the part come behind it"
 
 
 def test_a_picture_with_nothing_in_common_finds_nothing(library: Library) -> None:
