@@ -15,7 +15,7 @@ import skimage.data
 from PIL import Image
 
 from deeplens_kit.errors import CredentialMissingError, SettingsError
-from deeplens_kit.pipeline import SearchAnswer, Searcher, Workspace, add_location, index
+from deeplens_kit.pipeline import SearchAnswer, Searcher, Workspace, add_location, index, searching
 from deeplens_kit.pipeline.answer_cache import AnswerCache
 from deeplens_kit.pipeline.search_library import held_state
 from deeplens_kit.schemas import PAIRS
@@ -78,6 +78,18 @@ def test_the_same_question_is_answered_from_the_cache_until_something_changes(wo
     index(workspace)
     changed = searcher.search("pics:cup.png")
     assert not changed.cached and changed.results.height == 3
+
+
+def test_an_answer_that_ended_early_is_not_kept(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says to search again."""
+    whole = searching.found_by
+    monkeypatch.setattr(searching, "found_by", lambda *given: replace(whole(*given), is_final=False))
+    searcher = Searcher(workspace)
+    assert not searcher.search("pics:cup.png").is_final
+    monkeypatch.setattr(searching, "found_by", whole)
+    again = searcher.search("pics:cup.png")
+    assert again.is_final and not again.cached
+    assert searcher.search("pics:cup.png").cached
 
 
 def test_a_file_whose_content_changed_is_another_question(workspace: Workspace, tmp_path: Path) -> None:

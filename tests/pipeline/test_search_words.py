@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from PIL import Image
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.ledger import NoteChange
-from deeplens_kit.pipeline import Searcher, Workspace, annotate_file, index, list_groups
+from deeplens_kit.pipeline import Searcher, Workspace, annotate_file, duplicate_facts, index, list_groups
 from deeplens_kit.pipeline import text_search as texts
 from deeplens_kit.pipeline.duplicate_facts import duplicates_of_groups
 from deeplens_kit.pipeline.progress import ProgressSnapshot
@@ -103,6 +104,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TextCache:
     kept = TextCache(tmp_path / "cache")
     monkeypatch.setattr(texts, "TextCache", lambda _: kept)
     monkeypatch.setattr(texts, "_KEPT_FROM", 1)
+    # However slow the machine is, no test has the groups that another one made.
+    monkeypatch.setattr(duplicate_facts, "_KEPT_FROM_SECONDS", math.inf)
     return kept
 
 
@@ -257,6 +260,17 @@ def test_only_what_changed_is_made_again_and_a_note_follows_its_file(
         assert changing.words(later, found, "png") == ["moved.png", "new/green.png", "office/blue.png"]
     assert made == [3, 3], "the second process made nothing, and a picture that is gone costs nothing"
     assert len(first.search("holiday")[0]) == 1 and first.search("truck")[0].tolist() == []
+
+
+def test_what_a_file_says_is_found_also_where_it_was_read_later(changing: Desk) -> None:
+    """As after an upgrade: the picture was indexed without it, and its path and notes are as before."""
+    catalog, held = changing.workspace.catalog, changing.held()
+    said = catalog.metadata()
+    catalog._tables["metadata"].delete(said["digest"].to_list())
+    assert changing.words(held, TextSearch(changing.workspace).index(held.library), "Nikon") == []
+    catalog._upsert("metadata", said.with_columns(run_id=pl.lit("a later run")))
+    found = TextSearch(changing.workspace).index(held.library)
+    assert changing.words(held, found, "Nikon") == ["Café/myHoliday_01.jpg"]
 
 
 def test_many_small_parts_are_joined(desk: Desk, cache: TextCache, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,7 @@ from deeplens_kit.pipeline import Searcher, Workspace, index, list_groups, list_
 from deeplens_kit.pipeline import search_library as libraries
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
 from deeplens_kit.search import SearchFilters
-from deeplens_kit.search.vectors import policy
+from deeplens_kit.search.vectors import IndexFolder, policy
 
 EVIDENCE = ["score", "tier", "pdq_distance", "phash_distance", "orientation", "sscd_small", "sscd"]
 
@@ -532,6 +532,24 @@ def test_a_kept_index_serves_with_what_came_and_went_since(
     stored = held.library.vectors[0].shelf.stored
     assert stored is not None
     assert stored.base == merged.name
+
+
+@pytest.mark.usefixtures("_kept")
+def test_an_index_that_another_process_made_of_less_is_completed(
+    shelf: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It began before the last picture was indexed; this process waits for it."""
+    Searcher(shelf).warm()
+    Image.fromarray(data.astronaut()).save(tmp_path / "pictures" / "astronaut.png")
+    index(shelf)
+    opened = IndexFolder.open
+    monkeypatch.setattr(IndexFolder, "open", lambda _: None)
+    monkeypatch.setattr(IndexFolder, "build", lambda *_given, **_options: None)
+    monkeypatch.setattr(IndexFolder, "opened_when_free", lambda folder, _: opened(folder))
+    found = Searcher(shelf).search(jpeg(data.astronaut()))
+    assert found.results["path"][0] == "astronaut.png"
+    assert found.results["sscd_small"][0] > 0.9
+    assert found.current
 
 
 @pytest.mark.usefixtures("_kept")
