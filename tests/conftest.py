@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,16 @@ def _no_secrets_of_another_test() -> Iterator[None]:
     yield
     for name, values in before.items():
         setattr(redaction, name, values)
+
+
+@pytest.fixture(autouse=True)
+def _priority_of_before() -> Iterator[None]:
+    """A command that steps back ends with its process; in the process of the tests it would slow down all others."""
+    before = os.getpriority(os.PRIO_PROCESS, 0)
+    yield
+    if os.getpriority(os.PRIO_PROCESS, 0) != before:
+        with suppress(PermissionError):
+            os.setpriority(os.PRIO_PROCESS, 0, before)
 
 
 @pytest.fixture(scope="session")

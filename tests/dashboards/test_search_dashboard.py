@@ -126,6 +126,8 @@ def test_it_can_be_read_and_does_not_jump(browser: Browser, served: Served, re_e
 
 
 def test_a_picture_is_dropped_and_pasted(browser: Browser, served: Served, re_encoded: Path) -> None:
+    from playwright.sync_api import expect
+
     content = base64.b64encode(re_encoded.read_bytes()).decode()
     give = """([content, kind]) => {
       const bytes = Uint8Array.from(atob(content), c => c.charCodeAt(0));
@@ -140,7 +142,7 @@ def test_a_picture_is_dropped_and_pasted(browser: Browser, served: Served, re_en
         for kind in ("drop", "paste"):
             page.evaluate(give, [content, kind])
             page.locator(".asked .title", has_text=f"{kind}.jpg").wait_for()
-            assert names(page)[0] == "fundus.jpg"
+            expect(page.locator(".results h4").first).to_have_text("fundus.jpg")
 
 
 def test_filters_and_threshold_narrow_the_answer_and_keep_the_picture(
