@@ -39,6 +39,7 @@ __all__ = [
 NO_LOCATIONS = "No locations yet; add one with `deeplens locations add NAME FOLDER`."
 _SKEW_SECONDS = 5  # less is the way of the answer
 _NONE_ACTIVE = "Every location is deactivated; `deeplens locations activate NAME` takes one in again."
+_NONE_USABLE = "No location could be indexed; the errors say why."
 
 _Name = Annotated[str, typer.Argument(help="The location.", show_default=False)]
 _Option = Annotated[
@@ -48,7 +49,9 @@ _Option = Annotated[
 
 
 def no_active_location(workspace: Workspace) -> str:
-    """Why no location is indexed: there is none, or none is active."""
+    """Why no location was indexed: there is none, none is active, or none could be used."""
+    if workspace.ledger.locations():
+        return _NONE_USABLE
     return _NONE_ACTIVE if workspace.ledger.locations(inactive=True) else NO_LOCATIONS
 
 

@@ -16,7 +16,7 @@ import typer
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
 from deeplens_kit.cli.invocation import invocation, logging_on, opened
 from deeplens_kit.cli.tables import Column, Sheet
-from deeplens_kit.errors import DeepLensError, ModelCorruptError, ModelUnavailableError
+from deeplens_kit.errors import DeepLensError, ModelCorruptError, ModelUnavailableError, SettingsError
 from deeplens_kit.reporting.words import format_bytes, plural
 
 if TYPE_CHECKING:
@@ -133,7 +133,7 @@ def check(
         for model in _to_check(name, settings):
             try:
                 checks.append(check_model(model, settings))
-            except (ModelUnavailableError, ModelCorruptError) as error:
+            except (ModelUnavailableError, ModelCorruptError, SettingsError) as error:
                 failed.append(error)
     failed += [
         ModelCorruptError(f"Model {item.name!r} ({item.weights or 'by rule'}) is not right here: {item.wrong}.")

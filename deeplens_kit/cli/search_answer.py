@@ -181,6 +181,9 @@ def _when_empty(workspace: Workspace, answer: SearchAnswer, query: Query, *, fil
         return "Nothing indexed yet; run `deeplens index`."
     if not answer.searched and not filtered:
         return "No picture is indexed; `deeplens failures` gives the reasons."
+    if not answer.searched and query.words:
+        beside = " and passes these filters" if query.filters != type(query.filters)() else ""
+        return f"No indexed picture has the words {shown(query.words)!r}{beside}; try others, or the beginning of one*."
     if not answer.searched:
         return "No indexed picture passes these filters; leave one out."
     if answer.offset and answer.found:

@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from deeplens_kit.errors import ModelUnavailableError
-from deeplens_kit.features.torch_runtime import INSTALL, first_line
+from deeplens_kit.features.onnx_session import first_words
+from deeplens_kit.features.torch_runtime import INSTALL
 from deeplens_kit.features.weights import (
     MODEL_CACHE_VARIABLE,
     Download,
@@ -169,7 +170,7 @@ def _fetched(
         except Exception as error:  # the library and those below it raise classes that share no base
             raise ModelUnavailableError(
                 f"Cannot fetch {what} of {feature!r} from the repository {repository!r} of Hugging Face "
-                f"({first_line(error)}); place it as {name!r} in {str(folder)!r} or in features.model_dir, "
+                f"({first_words(error)}); place it as {name!r} in {str(folder)!r} or in features.model_dir, "
                 "or try again with a network."
             ) from error
         yield path

@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
 from deeplens_kit.features.base import Thumbnail
-from deeplens_kit.features.torch_runtime import auto_device, first_line, import_library
-from deeplens_kit.features.towers import CUDA_BATCH, OnnxTower, TorchTower, Tower, one_thread_session
+from deeplens_kit.features.onnx_session import first_words, onnx_session
+from deeplens_kit.features.torch_runtime import auto_device, import_library
+from deeplens_kit.features.towers import CUDA_BATCH, OnnxTower, TorchTower, Tower
 from deeplens_kit.features.weights import model_cache_dir
 from deeplens_kit.telemetry import get_logger
 
@@ -95,17 +96,17 @@ def tower_of(feature: str, name: str, key: str, build: Callable[[], Network]) ->
             network = build()
             return _by_torch(network, cuda=True), network.notes
         path = exported_path(name, key)
-        found = _read(path, key)
+        found = _read(feature, path, key)
         if found is not None:
             return found
         network = build()
         tower = _by_torch(network)
         try:
-            _export(network, tower, path, key)
+            _export(feature, network, tower, path, key)
         except ModelUnavailableError as error:
             _log.info("a model is run by PyTorch", feature=feature, reason=str(error))
             return tower, network.notes
-        return _read(path, key) or (tower, network.notes)
+        return _read(feature, path, key) or (tower, network.notes)
 
 
 def example_thumbnail() -> Thumbnail:
@@ -128,11 +129,11 @@ def _by_torch(network: Network, *, cuda: bool = False) -> TorchTower:
     return TorchTower(module, size, "cuda", CUDA_BATCH) if cuda else TorchTower(module, size)
 
 
-def _read(path: Path, key: str) -> tuple[OnnxTower, Mapping[str, str]] | None:
+def _read(feature: str, path: Path, key: str) -> tuple[OnnxTower, Mapping[str, str]] | None:
     if not path.is_file():
         return None
     try:
-        session = one_thread_session(path)
+        session = onnx_session(feature, path)
     except (ModelCorruptError, ModelUnavailableError) as error:
         _log.info("an exported model is not used", file=path.name, reason=str(error))
         return None
@@ -142,19 +143,19 @@ def _read(path: Path, key: str) -> tuple[OnnxTower, Mapping[str, str]] | None:
     return OnnxTower(session, int(notes["size"])), notes
 
 
-def _export(network: Network, tower: TorchTower, path: Path, key: str) -> None:
+def _export(feature: str, network: Network, tower: TorchTower, path: Path, key: str) -> None:
     """Write the file where its vectors are those of PyTorch.
 
     Raises:
         ModelUnavailableError: They are not, or the network cannot be exported, or the file not be written.
     """
     try:
-        _write(network, tower, path, key)
+        _write(feature, network, tower, path, key)
     except Exception as error:  # the exporter, the runtime and the file system raise classes that share no base
-        raise ModelUnavailableError(f"It cannot be exported: {first_line(error)}") from error
+        raise ModelUnavailableError(f"It cannot be exported: {first_words(error)}") from error
 
 
-def _write(network: Network, tower: TorchTower, path: Path, key: str) -> None:
+def _write(feature: str, network: Network, tower: TorchTower, path: Path, key: str) -> None:
     import onnx
     import torch
 
@@ -185,7 +186,7 @@ def _write(network: Network, tower: TorchTower, path: Path, key: str) -> None:
         model = onnx.load(str(temporary))
         onnx.helper.set_model_props(model, {**network.notes, "fingerprint": key, "size": str(tower.size)})
         onnx.save(model, str(temporary))
-        exported = OnnxTower(one_thread_session(temporary), tower.size)
+        exported = OnnxTower(onnx_session(feature, temporary), tower.size)
         agreement = cosine(exported.rows([network.example])[0], tower.rows([network.example])[0])
         if agreement < LEAST_COSINE:
             raise ModelUnavailableError(f"ONNX Runtime and PyTorch differ: their cosine is {agreement:.6f}")

@@ -16,6 +16,7 @@ from threading import Lock
 from typing import Any, Literal, TypeAlias
 
 from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
+from deeplens_kit.features.onnx_session import first_words
 
 __all__ = ["INSTALL", "Device", "auto_device", "import_library", "state_of"]
 
@@ -56,7 +57,7 @@ def import_library(name: str, feature: str) -> Any:
         ) from error
     except RuntimeError as error:
         raise ModelUnavailableError(
-            f"Feature {feature!r} is left out: {name} cannot be imported beside this PyTorch ({first_line(error)}); "
+            f"Feature {feature!r} is left out: {name} cannot be imported beside this PyTorch ({first_words(error)}); "
             f"{INSTALL}, with the versions that constraints.txt names."
         ) from error
 
@@ -105,13 +106,8 @@ def state_of(path: Path, what: str) -> Mapping[str, Any]:
 def corrupt(path: Path, what: str, error: Exception) -> ModelCorruptError:
     """The error for a file that does not hold the weights of `what`."""
     return ModelCorruptError(
-        f"{str(path)!r} does not hold the weights of {what} ({first_line(error)}); replace the file."
+        f"{str(path)!r} does not hold the weights of {what} ({first_words(error)}); replace the file."
     )
-
-
-def first_line(error: BaseException) -> str:
-    """What an error says, short enough for one line."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:120]
 
 
 def _import_torchvision() -> None:

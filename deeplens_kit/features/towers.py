@@ -18,17 +18,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.errors import ModelCorruptError, ModelUnavailableError
 from deeplens_kit.features.sscd import unit_vectors
-from deeplens_kit.features.torch_runtime import Device, first_line
+from deeplens_kit.features.torch_runtime import Device
 
-__all__ = ["CUDA_BATCH", "OnnxTower", "TorchTower", "Tower", "one_thread_session", "unit_rows"]
+__all__ = ["CUDA_BATCH", "OnnxTower", "TorchTower", "Tower", "unit_rows"]
 
 CUDA_BATCH = 32
 """Inputs that a GPU gets at once, always as many: their number chooses how it multiplies, and so the last bits."""
@@ -85,31 +83,6 @@ class TorchTower:
                 found = self.module(torch.from_numpy(some).to(self.device)).float().cpu().numpy()
             rows[start : start + self.batch] = found[: len(inputs) - start]
         return rows
-
-
-def one_thread_session(path: Path) -> Any:
-    """An `onnxruntime.InferenceSession` on the CPU that leaves the parallelism to the pipeline's threads.
-
-    Raises:
-        ModelUnavailableError: ONNX Runtime is not installed.
-        ModelCorruptError: The file is not an ONNX model.
-    """
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise ModelUnavailableError(
-            "onnxruntime is not installed; install deeplens-kit with the extra `cpu` (or `gpu`)."
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the runtime raises classes of its own that share no base
-        raise ModelCorruptError(
-            f"{str(path)!r} cannot be loaded as an ONNX model ({first_line(error)}); remove the file."
-        ) from error
 
 
 def unit_rows(tower: Tower, inputs: Sequence[NDArray[Any]]) -> NDArray[np.float16]:

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import threading
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +21,7 @@ from deeplens_kit.features import TextExtractor
 from deeplens_kit.pipeline.held_features import HeldFeatures
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
+from deeplens_kit.search.cache_files import write_json
 from deeplens_kit.search.calibration import CALIBRATION_VERSION, Calibration, Modality, fitted, generic
 from deeplens_kit.search.comparers import Comparer, VectorComparer
 from deeplens_kit.search.default_calibrations import default_calibration
@@ -127,18 +126,9 @@ class Calibrations:
     def _keep(self, key: str, modality: Modality, pictures: int, calibration: Calibration) -> None:
         target = self._path(key, modality)
         stored = {"feature": key, "modality": str(modality), "library_pictures": pictures}
-        text = json.dumps({**stored, "calibration": asdict(calibration)})
-        temporary = target.with_name(f".new-{os.getpid()}-{secrets.token_hex(8)}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with temporary.open("x", encoding="utf-8") as stream:
-                    stream.write(text)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            write_json(target, {**stored, "calibration": asdict(calibration)})
         except OSError as error:
             _log.warning("a calibration is not kept", error=error.strerror or type(error).__name__)
 

@@ -8,8 +8,7 @@ groups are those of `deeplens duplicates` with the strict rule.
 from __future__ import annotations
 
 import hashlib
-import os
-import secrets
+import io
 import threading
 import time
 from pathlib import Path
@@ -20,6 +19,7 @@ from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import SEARCH_DUPLICATES, tier_strength
+from deeplens_kit.search.cache_files import sweep, write_bytes
 from deeplens_kit.telemetry import get_logger, span
 
 __all__ = ["DuplicateFrames", "duplicates_of_groups"]
@@ -105,21 +105,12 @@ class DuplicateFrames:
 
     def _keep(self, name: str, frame: pl.DataFrame, current: bool) -> None:
         target = self._path(name, current=current)
-        temporary = target.with_name(f".new-{os.getpid()}-{secrets.token_hex(8)}")
+        content = io.BytesIO()
+        frame.write_ipc(content)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            old = list(target.parent.iterdir())
-            try:
-                with temporary.open("xb") as stream:
-                    frame.write_ipc(stream)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
-            for path in old:
-                if path != target:
-                    path.unlink(missing_ok=True)
+            write_bytes(target, content.getbuffer())
+            sweep(target.parent, {target.name})
         except OSError as error:
             _log.warning("groups not kept", error=error.strerror or type(error).__name__)
 

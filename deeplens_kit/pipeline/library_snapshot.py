@@ -10,19 +10,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
 import shutil
-import time
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import polars as pl
-from numpy.typing import NDArray
 
 from deeplens_kit.search import Library
+from deeplens_kit.search.cache_files import sweep, to_disk, whole_folder, write_array, write_json
 from deeplens_kit.search.library import PICTURE_COLUMNS, PLACE_COLUMNS
 from deeplens_kit.telemetry import get_logger
 
@@ -36,10 +31,7 @@ KEPT_FROM_PICTURES = 20_000
 _FORMAT = 1
 _FRAMES = ("pictures", "places")
 _MANIFEST = "manifest.json"
-_TEMPORARY = ".new-"
 _NAME_DIGITS = 32
-# A process that was killed while it wrote leaves a folder; one that is so old is nobody's.
-_ABANDONED_SECONDS = 3600.0
 
 
 def snapshot_name(catalog: str, locations: object) -> str:
@@ -85,37 +77,20 @@ class LibrarySnapshot:
     def keep(self, name: str, library: Library) -> None:
         """Keep a library in place of the one before; where it cannot be written, it is read again next time."""
         target = self._root / name
-        temporary = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
         try:
             if target.is_dir():
                 return
-            temporary.mkdir(parents=True)
-            try:
-                arrays = library.to_arrays()
+            arrays = library.to_arrays()
+            with whole_folder(target) as folder:
                 for frame, rows in zip(_FRAMES, (library.pictures, library.places), strict=True):
-                    _write_frame(rows, temporary / f"{frame}.arrow")
+                    _write_frame(rows, folder / f"{frame}.arrow")
                 for array, values in arrays.items():
-                    _write_array(values, temporary / f"{array}.npy")
+                    write_array(folder / f"{array}.npy", values)
                 rows_of = {"pictures": library.pictures.height, "places": library.places.height}
-                _write_text(json.dumps({"rows": rows_of, "arrays": sorted(arrays)}), temporary / _MANIFEST)
-                temporary.rename(target)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-            self._sweep(target)
+                write_json(folder / _MANIFEST, {"rows": rows_of, "arrays": sorted(arrays)})
+            sweep(self._root, {name})
         except OSError as error:
-            if target.is_dir():
-                return  # another process was faster
             _log.warning("library not kept", error=error.strerror or type(error).__name__)
-
-    def _sweep(self, kept: Path) -> None:
-        """Remove other snapshots, and what a process that was killed left half written."""
-        now = time.time()
-        for folder in self._root.iterdir():
-            unfinished = folder.name.startswith(_TEMPORARY)
-            # Others sweep too.
-            with suppress(FileNotFoundError):
-                if folder != kept and (not unfinished or now - folder.stat().st_mtime > _ABANDONED_SECONDS):
-                    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _mapped_frame(path: Path) -> pl.DataFrame:
@@ -131,22 +106,6 @@ def _mapped_frame(path: Path) -> pl.DataFrame:
 
 def _write_frame(frame: pl.DataFrame, path: Path) -> None:
     with path.open("xb") as stream:
+        # In one piece, so that what is mapped is one.
         frame.rechunk().write_ipc(stream, compression="uncompressed", record_batch_size=max(frame.height, 1))
-        _synced(stream.fileno(), stream.flush)
-
-
-def _write_array(values: NDArray[np.generic], path: Path) -> None:
-    with path.open("xb") as stream:
-        np.save(stream, values, allow_pickle=False)
-        _synced(stream.fileno(), stream.flush)
-
-
-def _write_text(text: str, path: Path) -> None:
-    with path.open("x", encoding="utf-8") as stream:
-        stream.write(text)
-        _synced(stream.fileno(), stream.flush)
-
-
-def _synced(descriptor: int, flush: Callable[[], object]) -> None:
-    flush()
-    os.fsync(descriptor)
+        to_disk(stream)

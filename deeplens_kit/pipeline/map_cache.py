@@ -6,8 +6,7 @@ counts as missing. Plain numbers in numpy's format, written to a temporary name 
 
 from __future__ import annotations
 
-import os
-import tempfile
+import io
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256
@@ -18,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.explore import LANDMARKS, LAYOUT_VERSION
+from deeplens_kit.search.cache_files import write_bytes
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["LayoutKey", "MapCache"]
@@ -90,16 +90,9 @@ class MapCache:
         target = self.path(key)
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
-            handle, name = tempfile.mkstemp(dir=target.parent, prefix=".new-", suffix=".npy")
-            temporary = Path(name)
-            try:
-                with os.fdopen(handle, "wb") as stream:
-                    np.save(stream, places, allow_pickle=False)
-                    stream.flush()
-                    os.fsync(stream.fileno())
-                temporary.replace(target)
-            finally:
-                temporary.unlink(missing_ok=True)
+            content = io.BytesIO()
+            np.save(content, places, allow_pickle=False)
+            write_bytes(target, content.getbuffer())
         except OSError as error:
             # The map itself is there; the next one takes as long again.
             _log.warning("the map is not kept", folder=str(self._root), reason=error.strerror or str(error))

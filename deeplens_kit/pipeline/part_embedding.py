@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from deeplens_kit.decode import IsolatedDecoder
+from deeplens_kit.decode.crop import cut, decoded_side_px, thumbnail_of
 from deeplens_kit.decode.picture import THUMBNAIL_SIDE_PX
 from deeplens_kit.features import Extractor
 from deeplens_kit.features.panels import find_panels
@@ -21,8 +21,6 @@ from deeplens_kit.search.part_views import views_of
 from deeplens_kit.search.query import Box
 
 __all__ = ["asked_parts"]
-
-_LONGEST_DECODED_PX = 4_096
 
 
 def asked_parts(
@@ -45,17 +43,15 @@ def asked_parts(
         ObjectError: It cannot be decoded.
     """
     # Twice a thumbnail's side: half of it, which most parts are, is a thumbnail of its own.
-    shortest = min(crop[2] - crop[0], crop[3] - crop[1])
-    side_px = min(round(2 * THUMBNAIL_SIDE_PX / shortest), _LONGEST_DECODED_PX)
-    picture = _cut(decoder.preview(content, side_px).rgb, crop)
-    thumbnail = _thumbnail(picture)
+    picture = cut(decoder.preview(content, decoded_side_px(crop, 2 * THUMBNAIL_SIDE_PX)).rgb, crop)
+    thumbnail = thumbnail_of(picture)
     height, width = thumbnail.shape[:2]
     panels = [
         (item.left / width, item.top / height, item.right / width, item.bottom / height)
         for item in find_panels(thumbnail)
     ]
     views = views_of(panels, (picture.shape[1], picture.shape[0]))
-    pixels = [thumbnail, *(_thumbnail(_cut(picture, view)) for view in views[1:])]
+    pixels = [thumbnail, *(thumbnail_of(cut(picture, view)) for view in views[1:])]
     vectors: list[NDArray[np.floating] | None] = [None] * len(views)
     if model := extractors.get(REGIONS_OF):
         first = [] if known is None else [known]
@@ -64,18 +60,3 @@ def asked_parts(
     if hasher := extractors.get("pdq"):
         hashes = [row.tobytes() for row in hasher.extract(pixels)["pdq"]]
     return [AskedPart(*of_view) for of_view in zip(views, vectors, hashes, strict=True)]
-
-
-def _cut(rgb: NDArray[np.uint8], box: Box) -> NDArray[np.uint8]:
-    height, width = rgb.shape[:2]
-    left, top = min(width - 1, round(box[0] * width)), min(height - 1, round(box[1] * height))
-    right, bottom = max(left + 1, round(box[2] * width)), max(top + 1, round(box[3] * height))
-    return np.ascontiguousarray(rgb[top:bottom, left:right])
-
-
-def _thumbnail(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    if max(rgb.shape[:2]) <= THUMBNAIL_SIDE_PX:
-        return rgb
-    image = Image.fromarray(rgb)
-    image.thumbnail((THUMBNAIL_SIDE_PX, THUMBNAIL_SIDE_PX), Image.Resampling.HAMMING)
-    return np.asarray(image)

@@ -35,6 +35,8 @@ _log = get_logger(__name__)
 
 # With so many in a row that have nothing in common, the next of falling promise will not either.
 _FRUITLESS = 12
+# So many are looked at for the best of them, also where only one is wanted.
+_LEAST_CERTAIN = 12
 # From this score on (inclusive) a look at parts is followed by one at all of both: 1 in 100 strangers reaches it.
 _PROMISING = 0.02
 
@@ -46,10 +48,12 @@ class Looked:
     Attributes:
         looks: Of each candidate one or two, in their order; without evidence of those that were not looked at.
         left: How many were not looked at because the time was spent; those too are among the looks.
+        is_whole: Whether nothing more promising was left out when enough had been found.
     """
 
     looks: tuple[PartLook, ...]
     left: int
+    is_whole: bool = True
 
 
 class PartLooking:
@@ -82,7 +86,7 @@ class PartLooking:
             asked: What is known of the picture asked for.
             own: Looks at it.
             candidates: The likeliest first.
-            limit: With so many that are certain, no more are looked at.
+            limit: With so many that are certain, and `_LEAST_CERTAIN`, no more are looked at.
             seconds: Wall time; a look that has begun is finished.
         """
         beside = _Beside(asked, held, own, self._source(held))
@@ -95,8 +99,9 @@ class PartLooking:
                 done += 1
                 certain += score >= CERTAIN_SCORE
                 fruitless = 0 if score >= SEEN_SCORE else fruitless + 1
-                if certain >= limit or fruitless >= _FRUITLESS:
-                    return Looked(tuple(taken), 0)
+                # The likeliest are not always those that agree best.
+                if certain >= max(limit, _LEAST_CERTAIN) or fruitless >= _FRUITLESS:
+                    return Looked(tuple(taken), 0, is_whole=fruitless >= _FRUITLESS or done == len(candidates))
         finally:
             self._forget_unread(beside.source)
         left = [unseen(item, "the time for it was spent") for item in candidates[done:]]

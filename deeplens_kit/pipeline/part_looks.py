@@ -6,12 +6,12 @@ as its part needs; a look at a part of a picture in the library is cut out of th
 
 from __future__ import annotations
 
-import math
 import threading
 
 import numpy as np
 
 from deeplens_kit.decode import IsolatedDecoder
+from deeplens_kit.decode.crop import cut, decoded_side_px
 from deeplens_kit.matching.verification.base import LOOK_SIDE_PX, Grey, Look
 from deeplens_kit.search.part_views import ALL_OF_IT
 from deeplens_kit.search.query import Box
@@ -36,10 +36,8 @@ class AskedLooks:
     """
 
     def __init__(self, content: bytes, decoder: IsolatedDecoder, crop: Box = ALL_OF_IT) -> None:
-        left, top, right, bottom = crop
-        side_px = min(math.ceil(LOOK_SIDE_PX / min(right - left, bottom - top)), _LONGEST_DECODED_PX)
-        grey = decoder.grey(content, LOOK_SIDE_PX if crop == ALL_OF_IT else side_px)
-        self._grey = _reduced(_cut(grey, crop))
+        grey = decoder.grey(content, decoded_side_px(crop, LOOK_SIDE_PX, longest_px=_LONGEST_DECODED_PX))
+        self._grey = _reduced(cut(grey, crop))
         self._lock = threading.Lock()
         self._looks: dict[Box, Look | None] = {}
 
@@ -47,20 +45,13 @@ class AskedLooks:
         """The look at a part, in shares of what is asked for; None where it is too small."""
         with self._lock:
             if box not in self._looks:
-                self._looks[box] = _looked(_cut(self._grey, box))
+                self._looks[box] = _looked(cut(self._grey, box))
             return self._looks[box]
 
 
 def look_within(look: Look, box: Box) -> Look | None:
     """The look at a part of a picture; None where it is too small."""
-    return look if box == ALL_OF_IT else _looked(_cut(look.levels[0], box))
-
-
-def _cut(grey: Grey, box: Box) -> Grey:
-    height, width = grey.shape
-    left, right = (min(width, max(0, round(side * width))) for side in (box[0], box[2]))
-    top, bottom = (min(height, max(0, round(side * height))) for side in (box[1], box[3]))
-    return np.ascontiguousarray(grey[top:bottom, left:right])
+    return look if box == ALL_OF_IT else _looked(cut(look.levels[0], box))
 
 
 def _reduced(grey: Grey) -> Grey:

@@ -54,6 +54,7 @@ class PartsFound:
         compared: Pictures that may have been found.
         looked_at: Of these, pictures that were looked at closely.
         is_whole: Whether all that promised anything was looked at.
+        is_final: Whether nothing was left for want of time, or because it could not be read.
         notes: What could not be done, a sentence each.
     """
 
@@ -61,6 +62,7 @@ class PartsFound:
     compared: int
     looked_at: int
     is_whole: bool
+    is_final: bool
     notes: tuple[str, ...]
 
 
@@ -107,7 +109,7 @@ class PartSearch:
             wanted: What may be found, bool by position; None for all.
             min_score: Of the results.
             tiers: Of the results; none for all.
-            limit: Results that are wanted; with so many that are certain, no more are looked for.
+            limit: Results that are wanted; with so many that are certain, a dozen at least, no more are looked for.
             seconds: Wall time for closer looks.
 
         Raises:
@@ -144,7 +146,8 @@ class PartSearch:
             rows=rows,
             compared=len(library) if wanted is None else int(wanted.sum()),
             looked_at=len(seen),
-            is_whole=all(look.evidence is not None for look in looked.looks),
+            is_whole=looked.is_whole and all(look.evidence is not None for look in looked.looks),
+            is_final=all(look.evidence is not None for look in looked.looks),
             notes=_notes(looked, seconds, by_vectors=parts[0].vector is not None and vectors is not None),
         )
 

@@ -143,7 +143,7 @@ def _parts(resolved: ResolvedQuery, workspace: Workspace, part_search: PartSearc
     missing = (*held.missing, *found.notes)
     # What was not looked at, or could not be read, may be the next time.
     return Found(
-        found.rows, asked.facts, found.compared, found.is_whole, held.current, missing, is_final=found.is_whole
+        found.rows, asked.facts, found.compared, found.is_whole, held.current, missing, is_final=found.is_final
     )
 
 

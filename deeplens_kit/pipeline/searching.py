@@ -77,7 +77,7 @@ class Searcher:
             QueryPicture("", facts, vectors), held.library, _ALL, 1, rule=STRICT, floors=self._workspace.settings.match
         )
         results_of(ranking.rows.head(1), held.library, _ALL)
-        self._savings.known(held.duplicates, held.library.places.height)
+        self._savings.known(held)
 
     def search(
         self,
@@ -160,12 +160,13 @@ class Searcher:
         query, library = resolved.query, resolved.held.library
         found = found_by(resolved, self._workspace, self._extractors, self._part_search, self._texts)
         best = found.rows.slice(query.offset, query.limit)
-        grouped = self._savings.known(resolved.held.duplicates, library.places.height)
+        grouped = self._savings.known(resolved.held)
         facets = self._facets(resolved, found.words) if query.facets else SEARCH_FACETS.empty()
         keepers = () if grouped is None else grouped.keepers
         results = results_of(best, library, query.filters, first_rank=query.offset + 1, keepers=keepers)
         if grouped is not None:
-            results = results.with_columns(saves_bytes=grouped.of(results["digest"]))
+            saves = grouped.saves_bytes[best["position"].to_numpy()]
+            results = results.with_columns(saves_bytes=pl.Series(saves, dtype=pl.Int64))
         return SearchAnswer(
             results=results,
             places=places_found(best, library),

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import secrets
-import shutil
-import time
 import zlib
 from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
+from deeplens_kit.search.cache_files import sweep, whole_folder, without, write_array, write_json
 from deeplens_kit.search.text_segment import TextSegment
 from deeplens_kit.telemetry import get_logger
 
@@ -34,9 +30,6 @@ _log = get_logger(__name__)
 _FORMAT = 1
 _NAME_DIGITS = 32
 _SUMS = "sums.json"
-_TEMPORARY = ".new-"
-# Whoever writes a segment is done by then.
-_ABANDONED_SECONDS = 24 * 3600.0
 
 
 class TextCache:
@@ -66,33 +59,15 @@ class TextCache:
     def keep(self, segment: TextSegment, beside: Iterable[TextSegment]) -> None:
         """Keep a segment beside some of before, and no others; what cannot be written is made again next time."""
         target = self._root / _name(segment)
-        temporary = self._root / f"{_TEMPORARY}{os.getpid()}-{secrets.token_hex(8)}"
         names = {target.name, *map(_name, beside)}
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
-            try:
-                temporary.mkdir()
-                _write(temporary, segment)
+            with whole_folder(target) as folder:
+                _write(folder, segment)
                 # Another process may have made the very same meanwhile, or this one may be damaged.
-                if target.exists():
-                    shutil.rmtree(target, ignore_errors=True)
-                temporary.rename(target)
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
-            self._sweep(names)
+                without(target)
+            sweep(self._root, names)
         except OSError as error:
-            if target.is_dir():
-                return  # another process was faster
             _log.warning("full text not kept", error=error.strerror or type(error).__name__)
-
-    def _sweep(self, names: set[str]) -> None:
-        old = time.time() - _ABANDONED_SECONDS
-        for path in self._root.iterdir():
-            # Others sweep too.
-            with suppress(FileNotFoundError):
-                if path.name in names or (path.name.startswith(_TEMPORARY) and path.stat().st_mtime > old):
-                    continue
-                shutil.rmtree(path, ignore_errors=True)
 
     def _folders(self) -> list[Path]:
         try:
@@ -105,15 +80,9 @@ class TextCache:
 def _write(folder: Path, segment: TextSegment) -> None:
     sums = {}
     for name, array in segment.to_arrays().items():
-        with (folder / f"{name}.npy").open("xb") as stream:
-            np.save(stream, array, allow_pickle=False)
-            stream.flush()
-            os.fsync(stream.fileno())
+        write_array(folder / f"{name}.npy", array)
         sums[name] = zlib.crc32(np.ascontiguousarray(array).data)
-    with (folder / _SUMS).open("x") as text:
-        json.dump(sums, text)
-        text.flush()
-        os.fsync(text.fileno())
+    write_json(folder / _SUMS, sums)
 
 
 def _read(folder: Path) -> TextSegment:

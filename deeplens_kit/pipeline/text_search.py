@@ -21,6 +21,7 @@ from deeplens_kit.search import Library
 from deeplens_kit.search.text_documents import documents_of, text_fingerprints
 from deeplens_kit.search.text_index import TextIndex
 from deeplens_kit.search.text_segment import SegmentBuilder, TextSegment
+from deeplens_kit.search.vectors.digests import rows_of
 from deeplens_kit.telemetry import get_logger, span
 
 __all__ = ["TextSearch"]
@@ -75,18 +76,17 @@ class TextSearch:
         fingerprints = text_fingerprints(library, self._workspace.catalog.metadata_runs())
         segments = list(self._cache.load() if before is None else before)
         digests = library.pictures["digest"]
-        owners, missing = _laid_against(segments, digests, fingerprints)
+        owners, missing = _laid_against(segments, library.packed, fingerprints)
         # 2. Those that are not.
         if len(missing):
             builder = SegmentBuilder()
             meter = ProgressMeter(progress, "", "text", len(missing))
             for positions, metadata in self._parts(digests, missing):
-                builder.add(
-                    digests.gather(positions), fingerprints[positions], documents_of(library, positions, metadata)
-                )
+                documents = documents_of(library, positions, metadata)
+                builder.add(library.packed[positions], fingerprints[positions], documents)
                 meter.advance(len(positions))
             segments.insert(0, builder.segment())
-            owners.insert(0, _positions_of(segments[0], digests))
+            owners.insert(0, rows_of(library.packed, segments[0].digests))
             meter.finish()
             _log.info("full text made", pictures=len(missing))
         # 3. Few segments, most of which is true.
@@ -121,12 +121,12 @@ def _taken(frames: list[pl.DataFrame]) -> tuple[NDArray[np.int64], pl.Series]:
 
 
 def _laid_against(
-    segments: Sequence[TextSegment], digests: pl.Series, fingerprints: NDArray[np.uint64]
+    segments: Sequence[TextSegment], packed: NDArray[np.uint8], fingerprints: NDArray[np.uint64]
 ) -> tuple[list[NDArray[np.int64]], NDArray[np.int64]]:
     """For each segment the position of each document that is true and in none before it; and the positions of none."""
-    free, owners = np.ones(len(digests), bool), []
+    free, owners = np.ones(len(packed), bool), []
     for segment in segments:
-        at = _positions_of(segment, digests)
+        at = rows_of(packed, segment.digests)
         known = np.flatnonzero(at >= 0)
         true = known[(fingerprints[at[known]] == segment.fingerprints[known]) & free[at[known]]]
         positions = np.full(len(segment), -1, np.int64)
@@ -134,12 +134,6 @@ def _laid_against(
         free[at[true]] = False
         owners.append(positions)
     return owners, np.flatnonzero(free)
-
-
-def _positions_of(segment: TextSegment, digests: pl.Series) -> NDArray[np.int64]:
-    known = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), dtype=pl.Int64, eager=True)})
-    laid = segment.names().to_frame("digest").join(known, on="digest", how="left", maintain_order="left")
-    return laid["position"].fill_null(-1).to_numpy()
 
 
 def _tidied(

@@ -1,8 +1,8 @@
-"""Files that are whole or not there, and whether they are still what was written.
+"""Files and folders of a cache that are whole or not there, and whether they are still what was written.
 
-Takes bytes and folders of this cache. A file is written under a temporary name, brought to the disk, and renamed; none
-is ever changed. One that another process has mapped may be unlinked: on POSIX its pages stay until that process lets
-go, elsewhere the unlinking fails and is done by a later sweep.
+Takes bytes, arrays and folders. A file is written under a temporary name, brought to the disk, and renamed; none is
+ever changed; and so is a folder of files. One that another process has mapped may be unlinked: on POSIX its pages stay
+until that process lets go, elsewhere the unlinking fails and is done by a later sweep.
 """
 
 from __future__ import annotations
@@ -15,11 +15,14 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
 
 __all__ = [
     "FileFacts",
@@ -29,8 +32,12 @@ __all__ = [
     "is_as_written",
     "moved_into_place",
     "reserved",
+    "sweep",
     "temporary_name",
+    "to_disk",
+    "whole_folder",
     "without",
+    "write_array",
     "write_bytes",
     "write_json",
 ]
@@ -40,6 +47,8 @@ _LOCK = ".lock"
 _NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EOPNOTSUPP}
 _WHOLE_BYTES, _SAMPLES, _SAMPLE_BYTES = 2**23, 64, 2**16
 _RETRY_SECONDS = 0.05
+# What a process that was killed was writing; one that still writes after so long is none of ours.
+_ABANDONED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +98,7 @@ def write_bytes(target: Path, *pieces: bytes | memoryview) -> None:
         with temporary.open("xb") as stream:
             for piece in pieces:
                 stream.write(piece)
-            _to_disk(stream)
+            to_disk(stream)
         moved_into_place(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -98,6 +107,46 @@ def write_bytes(target: Path, *pieces: bytes | memoryview) -> None:
 def write_json(target: Path, value: object) -> None:
     """The same with a value in JSON."""
     write_bytes(target, json.dumps(value, indent=1, sort_keys=True).encode())
+
+
+def write_array(target: Path, values: NDArray[np.generic]) -> None:
+    """Write an array as numpy does into a folder that is still being filled; `np.load` maps or reads it."""
+    with target.open("xb") as stream:
+        np.save(stream, values, allow_pickle=False)
+        to_disk(stream)
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A folder to fill, which takes the name of `target` when the block has ended well.
+
+    Where another process was faster, what it made stays.
+
+    Raises:
+        OSError: The disk refuses.
+    """
+    temporary = temporary_name(target.parent)
+    temporary.mkdir(parents=True)
+    try:
+        yield temporary
+        try:
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+        fsync_folder(target.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sweep(folder: Path, kept: Collection[str]) -> None:
+    """Remove all from a folder but what has these names, and what others are writing now."""
+    old = time.time() - _ABANDONED_SECONDS
+    for path in folder.iterdir():
+        # Others sweep too.
+        with suppress(FileNotFoundError):
+            if path.name not in kept and not (path.name.startswith(TEMPORARY) and path.stat().st_mtime > old):
+                without(path)
 
 
 def reserved(path: Path, length: int) -> None:
@@ -169,6 +218,7 @@ def alone_in(folder: Path, *, wait_seconds: float = 0.0) -> Iterator[bool]:
         yield True
 
 
-def _to_disk(stream: BinaryIO) -> None:
+def to_disk(stream: BinaryIO) -> None:
+    """See to it that what was written outlives a power cut."""
     stream.flush()
     os.fsync(stream.fileno())

@@ -24,8 +24,8 @@ from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.hash_shelf import HASHES, HashShelf
 from deeplens_kit.search.narrowing import pictures_within, places_within
 from deeplens_kit.search.note_facts import DuplicateFacts, NoteFacts
-from deeplens_kit.search.ordering import LEADING_DIGITS, ordered
-from deeplens_kit.search.vectors.digests import digest_bytes
+from deeplens_kit.search.ordering import ordered
+from deeplens_kit.search.vectors.digests import leading_numbers
 from deeplens_kit.search.vectors.shelf import VectorShelf
 
 __all__ = ["PICTURE_COLUMNS", "PLACE_COLUMNS", "Library", "LibraryVectors", "laid_against"]
@@ -102,7 +102,7 @@ class Library:
     Attributes:
         pictures: PICTURE_COLUMNS, sorted by digest.
         places: SEARCH_PLACES of these pictures, by picture, location and path.
-        keys: uint64 (n,), how each digest begins, see `ordering.leading`; rising.
+        packed: uint8 (n, 32), the digests as bytes.
         starts: int64 (n + 1,), where the places of each picture begin in `places`, and after the last where they end.
         vectors: One for each feature that has vectors, the one that is searched first.
         notes: SEARCH_NOTES; those of objects that are not among the places are passed over.
@@ -111,7 +111,7 @@ class Library:
 
     pictures: pl.DataFrame
     places: pl.DataFrame
-    keys: NDArray[np.uint64]
+    packed: NDArray[np.uint8]
     starts: NDArray[np.int64]
     vectors: tuple[LibraryVectors, ...]
     notes: pl.DataFrame = field(default_factory=SEARCH_NOTES.empty)
@@ -140,7 +140,7 @@ class Library:
         library = cls(
             found.pictures,
             SEARCH_PLACES.check(found.places),
-            found.keys,
+            found.packed,
             found.starts,
             (),
             SEARCH_NOTES.empty() if notes is None else SEARCH_NOTES.check(notes),
@@ -156,21 +156,21 @@ class Library:
             KeyError: An array is missing.
             ValueError: An array does not fit the frames.
         """
-        library = cls(pictures, SEARCH_PLACES.check(places), arrays["keys"], arrays["starts"], ())
+        library = cls(pictures, SEARCH_PLACES.check(places), arrays["packed"], arrays["starts"], ())
         count = pictures.height
-        if len(library.keys) != count or len(library.starts) != count + 1 or library.starts[-1] != places.height:
-            raise ValueError(f"{len(library.keys)} keys for {count} pictures and {places.height} places")
+        if len(library.packed) != count or len(library.starts) != count + 1 or library.starts[-1] != places.height:
+            raise ValueError(f"{len(library.packed)} digests for {count} pictures and {places.height} places")
         found = [name for name in HASHES if f"{name}_words" in arrays]
         hashes = tuple(HashShelf(name, arrays[f"{name}_words"], arrays[f"{name}_positions"], count) for name in found)
         # As computed properties would hold them, had they been asked for.
-        vars(library).update(hashes=hashes, packed=arrays["packed"])
+        vars(library)["hashes"] = hashes
         for facts, column in _coded(library):
             vars(facts)[column] = Codes(arrays[f"{column}_names"].tolist(), arrays[f"{column}_codes"])
         return library
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """What is derived from the frames and takes time; `of_arrays` takes it back."""
-        arrays: dict[str, NDArray[Any]] = {"keys": self.keys, "starts": self.starts, "packed": self.packed}
+        arrays: dict[str, NDArray[Any]] = {"packed": self.packed, "starts": self.starts}
         for shelf in self.hashes:
             arrays |= {f"{shelf.name}_words": shelf.words, f"{shelf.name}_positions": shelf.positions}
         for facts, column in _coded(self):
@@ -187,11 +187,6 @@ class Library:
 
     def __len__(self) -> int:
         return self.pictures.height
-
-    @cached_property
-    def packed(self) -> NDArray[np.uint8]:
-        """The digests as bytes, uint8 (n, 32)."""
-        return digest_bytes(self.pictures["digest"])
 
     @cached_property
     def hashes(self) -> tuple[HashShelf, ...]:
@@ -218,7 +213,7 @@ class Library:
     @cached_property
     def duplicate_facts(self) -> DuplicateFacts:
         """What is proposed for the pictures; the first time groups are made, which takes seconds for a million."""
-        return DuplicateFacts.of(self.duplicates(), self.pictures["digest"])
+        return DuplicateFacts.of(self.duplicates(), self.packed)
 
     @property
     def locations(self) -> list[str]:
@@ -245,12 +240,16 @@ class Library:
         """Where a picture is; None where the library does not have it."""
         if not _DIGEST.fullmatch(digest):
             return None
-        key = np.uint64(int(digest[:LEADING_DIGITS], base=16))
-        first, last = (int(np.searchsorted(self.keys, key, side)) for side in ("left", "right"))
+        key = leading_numbers(np.frombuffer(bytes.fromhex(digest), np.uint8)[None])[0]
+        first, last = (int(np.searchsorted(self._leading, key, side)) for side in ("left", "right"))
         for at in range(first, last):
             if self.pictures["digest"][at] == digest:
                 return at
         return None
+
+    @cached_property
+    def _leading(self) -> NDArray[np.uint64]:
+        return leading_numbers(self.packed)
 
     def wanted(self, filters: SearchFilters) -> NDArray[np.bool_] | None:
         """Which pictures the filters on facts let through, bool (n,); None for all of them."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.search.facts import Codes
 from deeplens_kit.search.filters import COPY_TIERS
+from deeplens_kit.search.vectors.digests import digest_bytes, rows_of
 
 __all__ = ["DuplicateFacts", "NoteFacts", "Said"]
 
@@ -114,24 +115,26 @@ class DuplicateFacts:
     Attributes:
         tiers: uint8, bit i for a group in which a copy of tier `COPY_TIERS[i]` could go.
         saves_bytes: int64, what its groups would free; 0 where there is none.
+        keepers: Ids of the objects that stay.
     """
 
     tiers: NDArray[np.uint8]
     saves_bytes: NDArray[np.int64]
+    keepers: frozenset[str]
 
     @classmethod
-    def of(cls, duplicates: pl.DataFrame, digests: pl.Series) -> DuplicateFacts:
-        """Lay SEARCH_DUPLICATES against the digests of a library, which are sorted."""
-        positions = pl.DataFrame({"digest": digests, "position": pl.int_range(len(digests), eager=True)})
+    def of(cls, duplicates: pl.DataFrame, packed: NDArray[np.uint8]) -> DuplicateFacts:
+        """Lay SEARCH_DUPLICATES against the digests of a library, uint8 (n, 32), rising."""
+        at = rows_of(packed, digest_bytes(duplicates["digest"]))
+        known = np.flatnonzero(at >= 0)
         bits = [
             pl.col("tiers").list.contains(str(tier)).cast(pl.UInt8) * pl.lit(1 << number, pl.UInt8)
             for number, tier in enumerate(COPY_TIERS)
         ]
-        laid = duplicates.join(positions, on="digest").select("position", "saves_bytes", bits=pl.sum_horizontal(bits))
-        at = laid["position"].to_numpy()
-        tiers, saves = np.zeros(len(digests), np.uint8), np.zeros(len(digests), np.int64)
-        tiers[at], saves[at] = laid["bits"].to_numpy(), laid["saves_bytes"].to_numpy()
-        return cls(tiers, saves)
+        laid = duplicates.select("saves_bytes", bits=pl.sum_horizontal(bits))
+        tiers, saves = np.zeros(len(packed), np.uint8), np.zeros(len(packed), np.int64)
+        tiers[at[known]], saves[at[known]] = laid["bits"].to_numpy()[known], laid["saves_bytes"].to_numpy()[known]
+        return cls(tiers, saves, frozenset(duplicates["keeper_object_id"]))
 
     def of_tiers(self, tiers: Sequence[str]) -> NDArray[np.bool_]:
         """By position: whether a copy of one of these tiers could go."""

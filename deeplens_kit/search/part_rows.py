@@ -169,8 +169,9 @@ def _why(look: PartLook, seen: Mapping[str, object], relation: str, in_asked: Bo
         said = f"is a part of the picture asked for: {here}"
     elif asked + _LESS < found:
         all_of_it = found >= _NEARLY_ALL
-        said = f"is in the picture asked for, {here}" if all_of_it else f"{there} of it is in the picture asked for"
-        said += "" if all_of_it else f", {here}"
+        # Some places are told as shares of it.
+        part = there if " of it" in there else f"{there} of it"
+        said = f"is in the picture asked for, {here}" if all_of_it else f"{part} is in the picture asked for, {here}"
     elif found + _LESS < asked:
         said = f"holds the picture asked for, {there}"
         said += "" if asked >= _NEARLY_ALL else f", of which it shows {here}"

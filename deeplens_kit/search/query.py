@@ -67,11 +67,16 @@ class ImageTerm:
         _check_weight(self.weight)
         if self.crop is None:
             return
-        object.__setattr__(self, "crop", tuple(float(side) for side in self.crop))
-        if not _is_part(self.crop):
+        try:
+            object.__setattr__(self, "crop", tuple(float(side) for side in self.crop))
+        except (TypeError, ValueError):
+            is_part = False
+        else:
+            is_part = _is_part(self.crop)
+        if not is_part:
             raise SettingsError(
-                f"The crop is {self.crop}; left, top, right and bottom are shares from 0 to 1 of the upright picture, "
-                "left less than right and top less than bottom."
+                f"The crop is {self.crop!r}; left, top, right and bottom are shares from 0 to 1 of the upright "
+                "picture, left less than right and top less than bottom."
             )
 
 
@@ -136,8 +141,13 @@ class Query:
             raise SettingsError(f"The query has {len(self.terms)} pictures and texts; at most {_MOST_TERMS} are mixed.")
         if self.terms and all(term.weight <= 0 for term in self.terms):
             raise SettingsError("Every weight is below 0; give one picture or text that results are to be like.")
-        if not self.terms and not self.words and self.filters == SearchFilters():
+        if not (self.terms or self.words or self.facets) and self.filters == SearchFilters():
             raise SettingsError("There is nothing to search for; give a picture, words, or a filter.")
+        if not self.terms and self.filters.tiers:
+            raise SettingsError(
+                "A tier is how strong the evidence is for a copy of the picture asked for; give a picture, or list "
+                "pictures that have copies by the filter `duplicates`."
+            )
         for name, weight in weights:
             if not 0 <= weight <= _GREATEST_WEIGHT:
                 raise SettingsError(

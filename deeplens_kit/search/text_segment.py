@@ -15,13 +15,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.search.text_words import FIELD_END, PART_END, WordTerm, compounds_of, words_of
+from deeplens_kit.search.vectors.digests import DIGEST_BYTES
 
 __all__ = ["FIELD_WEIGHTS", "SegmentBuilder", "TextSegment", "ranges_of"]
 
 FIELD_WEIGHTS = (3, 2, 1, 1)
 """How often a word counts: in what people say, in names of files, in what files say, and unparted; 1..4."""
 
-_DIGEST_BYTES = 32
 _FIRST_WORD = 2  # after PART_END and FIELD_END
 _WEIGHT_BITS, _DOCUMENT_BITS = np.uint64(2), np.uint64(30)
 # To gather a word of the stream takes so many times as long as to look at it.
@@ -73,11 +73,6 @@ class TextSegment:
         """The words by number."""
         letters, ends = self.letters.tobytes(), self.word_starts.tolist()
         return pl.Series([letters[a:b].decode() for a, b in pairwise(ends)], dtype=pl.String)
-
-    def names(self) -> pl.Series:
-        """The digests as texts."""
-        text = self.digests.tobytes().hex()
-        return pl.Series([text[at : at + 64] for at in range(0, len(text), 64)], dtype=pl.String)
 
     def found(self, term: WordTerm) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Documents that hold a term, rising, each once, and how often they do."""
@@ -150,11 +145,11 @@ class SegmentBuilder:
         self._digests: list[NDArray[np.uint8]] = []
         self._fingerprints: list[NDArray[np.uint64]] = []
 
-    def add(self, digests: pl.Series, fingerprints: NDArray[np.uint64], documents: pl.DataFrame) -> None:
+    def add(self, digests: NDArray[np.uint8], fingerprints: NDArray[np.uint64], documents: pl.DataFrame) -> None:
         """Add documents.
 
         Args:
-            digests: Of their pictures.
+            digests: uint8 (n, 32), of their pictures.
             fingerprints: Of their texts.
             documents: Columns said, names and metadata: texts, PART_END between the parts of each.
         """
@@ -168,7 +163,7 @@ class SegmentBuilder:
         self._words.append(words)
         self._streams.append(flat.cast(pl.Enum(words)).to_physical().cast(pl.UInt32).to_numpy())
         self._lengths.append(lists.list.len().cast(pl.Int64).to_numpy())
-        self._digests.append(_bytes_of(digests))
+        self._digests.append(digests)
         self._fingerprints.append(fingerprints)
 
     def add_segment(self, segment: TextSegment, keep: NDArray[np.bool_]) -> None:
@@ -190,7 +185,7 @@ class SegmentBuilder:
         word_starts = np.concatenate([[0], np.cumsum(words.str.len_bytes().cast(pl.Int64).to_numpy())])
         documents, frequencies, document_starts = _turned(stream, lengths[1:], len(words))
         return TextSegment(
-            np.concatenate([np.zeros((0, _DIGEST_BYTES), np.uint8), *self._digests]),
+            np.concatenate([np.zeros((0, DIGEST_BYTES), np.uint8), *self._digests]),
             np.concatenate([np.zeros(0, np.uint64), *self._fingerprints]),
             np.frombuffer(letters, np.uint8),
             word_starts.astype(np.int64),
@@ -257,7 +252,3 @@ def _turned(
     keys >>= _DOCUMENT_BITS
     starts = np.searchsorted(keys, np.arange(words + 1, dtype=np.uint64))
     return documents, frequencies.astype(np.uint8), starts.astype(np.int64)
-
-
-def _bytes_of(digests: pl.Series) -> NDArray[np.uint8]:
-    return np.frombuffer(bytes.fromhex("".join(digests)), np.uint8).reshape(-1, _DIGEST_BYTES)

@@ -112,7 +112,7 @@ def _conditions(text: str) -> Iterator[_Condition]:
             raise _wrong(start, f"{text[at : at + 20]!r} begins no condition; write KEY=VALUE, with KEY one of "
                                 f"{', '.join(sorted(_KEYS))}")  # fmt: skip
         if key[0].lower() not in _KEYS:
-            raise UnknownNameError(f"filter (at character {start + 1})", key[0], _KEYS)
+            raise UnknownNameError(f"filter at character {start + 1}", key[0], _KEYS)
         operator = _OPERATOR.match(text, key.end())
         if operator is None or operator[0] not in _OPERATORS:
             raise _wrong(key.end(), _allowed_operators(key[0].lower(), operator[0] if operator else ""))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -140,8 +140,15 @@ def _resolved(directory: Path, stores: dict[str, str], sections: dict[str, Any])
         catalog_url=_against(directory, stores["catalog_url"]),
         ledger_url=_ledger_against(directory, stores["ledger_url"]),
         cache_dir=_against(directory, stores["cache_dir"]),
-        **sections,
+        **{name: _placed(directory, section) for name, section in sections.items()},
     )
+
+
+def _placed(directory: Path, section: Any) -> Any:
+    """A section whose folders are resolved against the workspace."""
+    if isinstance(section, FeatureSettings) and section.model_dir:
+        return replace(section, model_dir=str((directory / Path(section.model_dir).expanduser()).absolute()))
+    return section
 
 
 def _section(name: str, kind: type[_Settings], table: object) -> _Settings:

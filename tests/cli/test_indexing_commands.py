@@ -46,6 +46,18 @@ def test_two_commands_from_pictures_to_duplicates(deeplens: Deeplens, library: L
     assert deeplens("--workspace", workspace, "duplicates", "--json").json["summary"]["groups"] > 0
 
 
+def test_where_no_location_can_be_used_the_table_does_not_say_that_there_is_none(
+    deeplens: Deeplens, library: Library
+) -> None:
+    workspace, places = library
+    for name, place in places.items():
+        assert deeplens("--workspace", workspace, "locations", "add", name, place).code == 0
+        place.rename(place.with_name(f"{name} is elsewhere"))
+    done = deeplens("--workspace", workspace, "index")
+    assert done.code == 4 and "No location could be indexed; the errors say why." in done.out
+    assert "locations add" not in done.out
+
+
 def test_pairs_that_time_did_not_allow_are_told_and_looked_at_by_the_next_run(
     deeplens: Deeplens, library: Library
 ) -> None:

@@ -162,6 +162,10 @@ def test_workspaces_with_nothing_to_search_say_so(deeplens: Deeplens, tmp_path: 
     assert said() == "Nothing alike: 1 picture compared, none is a copy or like this one.\n"
     filtered = deeplens("--workspace", workspace, "search", "--image", copy, "--format", "TIFF")
     assert filtered.out == "No indexed picture passes these filters; leave one out.\n"
+    nowhere = deeplens("--workspace", workspace, "search", "--words", "zeppelin")
+    assert nowhere.out.startswith("No indexed picture has the words 'zeppelin'; try others")
+    both = deeplens("--workspace", workspace, "search", "--words", "cup", "--format", "TIFF")
+    assert "has the words 'cup' and passes these filters" in both.out
 
 
 def test_a_page_holds_what_was_asked_and_found(deeplens: Deeplens, indexed: Path, copy: Path, tmp_path: Path) -> None:

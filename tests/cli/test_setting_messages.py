@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from cli_process import Deeplens
 
+from deeplens_kit.pipeline import Workspace
+
 
 @pytest.mark.parametrize(
     ("text", "says"),
@@ -31,3 +33,11 @@ def test_a_slip_names_the_file(deeplens: Deeplens, tmp_path: Path, text: str, sa
     assert says in done.err
     assert str(file) in done.err
     assert done.err.count("\n") == 1
+
+
+def test_a_relative_folder_of_models_is_one_of_the_workspace(deeplens: Deeplens, tmp_path: Path) -> None:
+    deeplens("init", tmp_path / "w")
+    file = tmp_path / "w" / "workspace.toml"
+    file.write_text(f"{file.read_text()}\n[features]\nmodel_dir = 'models/own'\n")
+    with Workspace.open(tmp_path / "w") as workspace:
+        assert workspace.settings.features.model_dir == str(tmp_path / "w" / "models" / "own")

@@ -12,7 +12,7 @@ _DECODING = {
 }
 _LIBRARIES = ("PIL", "imagecodecs", "pillow_heif", "psd_tools", "rawpy", "simplejpeg", "tifffile")
 # It resizes what was decoded, and opens no file.
-_RESIZING = ("features/", "pipeline/part_embedding.py")
+_RESIZING = "features/"
 
 
 def imports(path: Path) -> set[str]:

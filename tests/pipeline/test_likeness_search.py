@@ -24,7 +24,6 @@ from deeplens_kit.search import ImageTerm, Library, Query, SearchBy, SearchFilte
 from deeplens_kit.search.comparers import VectorComparer
 from deeplens_kit.search.hash_shelf import HashShelf
 from deeplens_kit.search.library import laid_against
-from deeplens_kit.search.ordering import leading
 from deeplens_kit.search.vectors.digests import digest_bytes
 
 FEATURES = ["clarity", "phash", "dhash", "pdq", OUTLINES, WORD_COLOURS]
@@ -309,9 +308,7 @@ def test_calibrations_are_kept_and_made_again_where_their_file_is_damaged(drawn:
 def test_a_library_is_calibrated_again_when_it_has_grown_by_half(drawn: Workspace) -> None:
     digests = pl.Series("digest", [f"{number:064x}" for number in range(160)])
     packed = digest_bytes(digests)
-    library = Library(
-        pl.DataFrame({"digest": digests}), SEARCH_PLACES.empty(), leading(digests), np.zeros(161, np.int64), ()
-    )
+    library = Library(pl.DataFrame({"digest": digests}), SEARCH_PLACES.empty(), packed, np.zeros(161, np.int64), ())
     rows = np.random.default_rng(1).normal(0.4, 1.0, (160, 16)).astype(np.float16)
     calibrations = Calibrations(drawn)
 

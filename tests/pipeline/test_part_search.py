@@ -193,6 +193,11 @@ def test_a_part_of_an_indexed_picture_leads_to_that_picture_first(library: Libra
     assert "screenshot.jpg" in answer.results["path"].to_list(), "others that show the part come behind it"
 
 
+def test_the_first_of_one_is_the_first_of_many(library: Library) -> None:
+    asked = encoded(Image.fromarray(data.astronaut()).resize((400, 400)), 80)
+    assert library.ask(asked, limit=1)[0]["path"] == library.ask(asked, limit=20)[0]["path"] == "astronaut.png"
+
+
 def test_a_picture_with_nothing_in_common_finds_nothing(library: Library) -> None:
     found = library.found(encoded(photograph("gravel", (640, 480))))
     assert not found.rows.height

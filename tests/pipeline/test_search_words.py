@@ -30,6 +30,7 @@ from deeplens_kit.pipeline.text_search import TextSearch
 from deeplens_kit.schemas import GROUPS, SEARCH_DUPLICATES
 from deeplens_kit.search import FACETS, Library, SearchFilters, TextIndex, count_facets, filters_of
 from deeplens_kit.search.text_segment import SegmentBuilder, TextSegment
+from deeplens_kit.search.vectors.digests import digest_bytes
 
 SERIAL, OWNER, CAPTION = "QX55667788", "Ottilie", "Kirschbaum"
 
@@ -300,8 +301,8 @@ def test_threads_wait_for_one_that_makes_it(desk: Desk) -> None:
 def segment(*texts_said: str) -> TextSegment:
     builder = SegmentBuilder()
     documents = pl.DataFrame({"said": texts_said, "names": "", "metadata": ""})
-    builder.add(pl.Series([f"{at:064x}" for at in range(len(texts_said))]), np.arange(len(texts_said), dtype=np.uint64),
-                documents)  # fmt: skip
+    digests = digest_bytes([f"{at:064x}" for at in range(len(texts_said))])
+    builder.add(digests, np.arange(len(texts_said), dtype=np.uint64), documents)
     return builder.segment()
 
 

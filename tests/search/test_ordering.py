@@ -6,7 +6,7 @@ import polars as pl
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeplens_kit.search.ordering import leading, ordered
+from deeplens_kit.search.ordering import ordered
 
 # Few beginnings and few endings, so that digests share sixteen digits, and places lack their picture.
 DIGESTS = st.tuples(st.sampled_from("0189ef"), st.sampled_from("0af"), st.sampled_from("0123")).map(
@@ -25,10 +25,6 @@ def test_it_is_the_order_of_whole_digests(digests: list[str], rows: list[tuple[s
     listed = places.filter(pl.col("digest").is_in(known["digest"].implode())).sort("digest", "location", "path")
     assert found.pictures.equals(known)
     assert found.places.equals(listed)
-    assert found.keys.tolist() == [int(digest[:16], base=16) for digest in known["digest"]]
+    assert [row.tobytes().hex() for row in found.packed] == known["digest"].to_list()
     for row, digest in enumerate(known["digest"]):
         assert set(found.places["digest"][int(found.starts[row]) : int(found.starts[row + 1])]) == {digest}
-
-
-def test_what_is_no_digest_comes_first() -> None:
-    assert leading(pl.Series(["", "zz" * 32, "abc", "f" * 64])).tolist() == [0, 0, 0, 2**64 - 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from deeplens_kit.errors import SettingsError
+from deeplens_kit.schemas import Tier
 from deeplens_kit.search import ImageTerm, Query, SearchBy, SearchFilters, TextTerm
 from deeplens_kit.search.query import term_of
 
@@ -50,6 +51,8 @@ def test_anything_but_a_term_is_a_picture() -> None:
         (lambda: Query((PICTURE,), offset=-1), "offset is -1"),
         (lambda: Query((PICTURE,), offset=2**64), "from 0 to 1,000,000,000"),
         (lambda: ImageTerm(b"x", crop=(0, 0, 1)), "The crop is"),  # type: ignore[arg-type]
+        (lambda: ImageTerm(b"x", crop="10%,10%,90%,90%"), "shares from 0 to 1"),  # type: ignore[arg-type]
+        (lambda: Query(words="cat", filters=SearchFilters(tiers=(Tier.COPY,))), "give a picture"),
         (lambda: Query((PICTURE,), weights={"clip": -1}), "'clip' is -1"),
         (lambda: Query((PICTURE,), weights={"clip": float("nan")}), "'clip' is nan"),
         (lambda: Query((PICTURE,), weights={"clip": 0}), "every feature is 0"),

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from deeplens_kit.search.cache_files import FileFacts, fsync_folder, is_as_written, reserved, to_disk
 from deeplens_kit.search.vectors.base import Metric, storable
 from deeplens_kit.search.vectors.digests import DIGEST_BYTES, rows_of, sorting_order
 from deeplens_kit.search.vectors.exact_part import ExactPart
-from deeplens_kit.search.vectors.files import FileFacts, fsync_folder, is_as_written, reserved
 from deeplens_kit.search.vectors.inverted_part import InvertedPart, built_index, opened_index, written_index
 
 __all__ = ["BaseFiles", "base_of_files", "written_base"]
@@ -97,8 +97,7 @@ def written_base(
     ordered = np.ascontiguousarray(digests[sorting_order(digests)])
     with (folder / _DIGESTS).open("xb") as stream:
         stream.write(ordered.tobytes())
-        stream.flush()
-        os.fsync(stream.fileno())
+        to_disk(stream)
     # 2. Vectors, each in the row of its digest.
     path = folder / _VECTORS
     reserved(path, 2 * len(ordered) * dimensions)

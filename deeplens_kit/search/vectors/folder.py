@@ -23,12 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.search.vectors import policy
-from deeplens_kit.search.vectors.base import Metric
-from deeplens_kit.search.vectors.base_files import BaseFiles, base_of_files, written_base
-from deeplens_kit.search.vectors.digests import DIGEST_BYTES
-from deeplens_kit.search.vectors.exact_part import ExactPart
-from deeplens_kit.search.vectors.files import (
+from deeplens_kit.search.cache_files import (
     TEMPORARY,
     alone_in,
     facts_of,
@@ -38,6 +33,11 @@ from deeplens_kit.search.vectors.files import (
     write_bytes,
     write_json,
 )
+from deeplens_kit.search.vectors import policy
+from deeplens_kit.search.vectors.base import Metric
+from deeplens_kit.search.vectors.base_files import BaseFiles, base_of_files, written_base
+from deeplens_kit.search.vectors.digests import DIGEST_BYTES
+from deeplens_kit.search.vectors.exact_part import ExactPart
 from deeplens_kit.search.vectors.shelf import Stored, VectorShelf
 from deeplens_kit.telemetry import get_logger
 

@@ -14,9 +14,9 @@ import pytest
 from numpy.typing import NDArray
 from vector_worlds import COUNT, DIMENSIONS, names, queries, vectors
 
+from deeplens_kit.search.cache_files import alone_in
 from deeplens_kit.search.vectors import IndexFolder, VectorShelf, digest_bytes, policy
 from deeplens_kit.search.vectors import folder as folders
-from deeplens_kit.search.vectors.files import alone_in
 
 Block = tuple[NDArray[np.uint8], NDArray[np.float16]]
 

@@ -20,7 +20,8 @@ _KILL = """
 import json, os, shutil, signal, sys, warnings
 from pathlib import Path
 import numpy as np
-from deeplens_kit.search.vectors import base_files, folder as folders, files
+from deeplens_kit.search import cache_files
+from deeplens_kit.search.vectors import base_files, folder as folders
 
 import faiss
 from deeplens_kit.search.vectors import scan_kernels
@@ -73,7 +74,7 @@ while True:
             left -= 1
         os.fsync = counted(os.fsync, reached)
         os.replace = counted(os.replace, reached)
-        files.shutil.rmtree = counted(shutil.rmtree, reached)
+        cache_files.shutil.rmtree = counted(shutil.rmtree, reached)
         os.unlink = counted(os.unlink, reached)
         base_files.written_index = counted(base_files.written_index, reached)
         run(place)
