@@ -152,7 +152,8 @@ def _closing(answer: SearchAnswer, query: Query) -> list[str]:
     if answer.by is not None and str(answer.by) == "copies":
         lines = [f"{plural(listed, 'picture')} like {shown(str(answer.query['name']))}: {words}."]
     else:
-        lines = [f"{plural(listed, 'picture')} {shown(query_words(query))}."]
+        asked = query_words(query) if query.terms or query.words else f"where {query_words(query)}"
+        lines = [f"{plural(listed, 'picture')} {shown(asked)}."]
     if answer.found > listed:
         least = "" if answer.found_all else "at least "
         which = f"{answer.offset + 1:,} to {answer.offset + listed:,}" if answer.offset else f"{listed:,}"
