@@ -75,6 +75,8 @@ def browser() -> Iterator[Browser]:
             pytest.fail(message)
         pytest.skip(message)
     api = pytest.importorskip("playwright.sync_api")
+    # Of what changes at once; on a machine that does much else it takes longer than the usual five seconds.
+    api.expect.set_options(timeout=20_000)
     with api.sync_playwright() as driver:
         arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
         started = driver.chromium.launch(executable_path=chromium, args=arguments)
