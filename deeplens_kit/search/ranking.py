@@ -29,6 +29,8 @@ _FETCHED_PER_RESULT = 4
 # So that a hundredfold of the results is fetched in three rounds.
 _GROWTH = 8
 _EVIDENCE = ("phash_distance", "pdq_distance", "orientation", "sscd_small", "sscd")
+# Nothing looks closely at what a search finds, so that there are no odds to work out.
+_UNSEEN = (pl.lit(None, pl.Float64).alias("likelihood"), pl.lit(value=False).alias("hub"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,7 +150,7 @@ def _judged(
     pairs = pairs.with_columns(
         digest_a=digests.gather(left), digest_b=digests.gather(right), position=pl.Series(others, dtype=pl.Int64)
     )
-    pairs = with_context(pairs, known, rule).filter(_alike(floors))
+    pairs = with_context(pairs, known, rule).filter(_alike(floors)).with_columns(_UNSEEN)
     judged = pairs.with_columns(tiers_of(pairs, rule), scores_of(pairs, rule))
     rows = judged.select("position", "score", "tier", *_EVIDENCE, "page_like", "low_information", "other_shots")
     ordered = rows.sort("score", "pdq_distance", "position", descending=[True, False, False], nulls_last=True)
@@ -207,5 +209,5 @@ def _best_beyond(beyond: Mapping[str, float], rule: Rule, floors: MatchSettings)
     # One row where PDQ speaks and one where only pHash does.
     rows = [{**bits, "sscd_small": at_best}, {**bits, "pdq_distance": None, "sscd_small": at_best}]
     schema = {"pdq_distance": pl.Int32, "phash_distance": pl.Int32, "sscd_small": pl.Float32, "sscd": pl.Float32}
-    unseen = pl.DataFrame(rows, schema=schema).with_columns(page_like=pl.lit(False))
+    unseen = pl.DataFrame(rows, schema=schema).with_columns(_UNSEEN, page_like=pl.lit(False))
     return float(scores_of(unseen, rule).cast(pl.Float64).max() or 0.0)  # type: ignore[arg-type]
