@@ -3,9 +3,10 @@
 Random pairs of synthetic pictures that carry what a close look finds, a third of the pictures like upscales, are asked
 for one threshold after another, each size in a process of its own so that its peak memory is its own. Elapsed seconds
 are reported, because a person waits for them, and CPU seconds, because they do not depend on who else computes. Some
-totals are held against `group` and `savings`, which also give the time to compare with.
+totals are held against `group` and `savings`, which also give the time to compare with. Then follows whether what is
+said of a threshold holds, see `benchmarks.threshold_simulation`; as JSON each has a command of its own.
 
-    python -m benchmarks.thresholds [--scale N ...] [--moves N] [--json]
+    python -m benchmarks.thresholds [--scale N ...] [--moves N] [--draws N] [--json]
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
+from benchmarks import threshold_simulation
 from benchmarks.matching import random_library
 from benchmarks.report import Report, print_report
+from benchmarks.threshold_simulation import DRAWS
 from deeplens_kit.matching import Thresholds, group
 from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome
 from deeplens_kit.savings import savings, total
@@ -165,9 +168,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=int, nargs="+", default=list(SCALES), help="numbers of pictures")
     parser.add_argument("--moves", type=int, default=MOVES, help="thresholds asked for at each")
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--draws", type=int, default=DRAWS, help="samples of each population; 0 for no simulation")
+    parser.add_argument("--json", action="store_true", help="print JSON, of the regrouping alone")
     options = parser.parse_args(arguments)
     print_report(measure(options.scale, options.moves), as_json=options.json)
+    if options.draws and not options.json:
+        print()
+        print_report(threshold_simulation.measure(options.draws), as_json=False)
     return 0
 
 

@@ -33,6 +33,7 @@ happened, to which value, what is allowed and what to do next, in one line witho
     ├── QueryError                   exit 2   a picture or link to search for that cannot be used
     │   └── LinkRefusedError         exit 2   a link that is not followed: private address, wrong kind, too large
     ├── ReportError                  exit 1   a report could not be made; the last good one stands
+    ├── TooFewLabelsError            exit 1   there are too few labels for what was asked
     ├── DecoderUnavailableError      exit 1   no process to decode in can be started
     ├── ExtraMissingError            exit 6   a part of DeepLens that is not installed
     ├── ModelUnavailableError        exit 6   a model's weights or runtime are not installed
@@ -75,6 +76,7 @@ __all__ = [
     "ReportError",
     "SettingsError",
     "StoreFullError",
+    "TooFewLabelsError",
     "UnknownNameError",
     "UnsupportedFormatError",
     "WorkspaceError",
@@ -336,6 +338,12 @@ class ReportError(DeepLensError):
     """A report could not be made; nothing of it was written, and the last good one stands."""
 
     code = "report"
+
+
+class TooFewLabelsError(DeepLensError):
+    """There are too few labels for what was asked; nothing is made up in their place."""
+
+    code = "too_few_labels"
 
 
 class DecoderUnavailableError(DeepLensError):

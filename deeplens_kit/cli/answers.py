@@ -114,7 +114,9 @@ def _csv(rows: pl.DataFrame) -> Iterator[bytes]:
 
     # A camera's clock has no zone, and polars writes all times of a frame in one form.
     clock = [pl.col(name).dt.to_string("iso:strict") for name, kind in rows.schema.items() if kind == pl.Datetime("us")]
-    plain = plain_rows(rows).with_columns(clock)
+    # A cell holds one text.
+    lists = [pl.col(name).list.join(", ") for name, kind in rows.schema.items() if kind == pl.List(pl.String())]
+    plain = plain_rows(rows).with_columns(clock + lists)
     for piece in _pieces(plain):
         stream = io.BytesIO()
         piece.write_csv(stream, include_header=False, datetime_format="%Y-%m-%dT%H:%M:%S%.6f%:z")

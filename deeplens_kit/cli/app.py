@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import typer
-from typer.core import TyperGroup
 
 from deeplens_kit import __version__
 from deeplens_kit.cli import (
+    choice_app,
+    clusters_command,
     compare_command,
     convert_command,
     explain_command,
     finding_commands,
     index_commands,
     ingest_command,
+    label_app,
     location_commands,
     metadata_command,
     models_command,
@@ -35,77 +36,14 @@ from deeplens_kit.cli import (
     watch_command,
     workspace_commands,
 )
+from deeplens_kit.cli.command_groups import add_command as _add
+from deeplens_kit.cli.command_groups import examples as _examples
+from deeplens_kit.cli.command_groups import new_group as _group
+from deeplens_kit.cli.command_groups import show_help as _help
 from deeplens_kit.cli.invocation import WORKSPACE_VARIABLE, Invocation
 from deeplens_kit.cli.search_terms import OrderedCommand
-from deeplens_kit.errors import Interrupted
 
-__all__ = ["PipeClosed", "app"]
-
-
-class PipeClosed(Exception):
-    """Whoever read our output has stopped reading."""
-
-
-# The order in which a newcomer needs them; typer would put the groups last.
-_ORDER = (
-    "init",
-    "locations",
-    "index",
-    "ingest",
-    "watch",
-    "status",
-    "failures",
-    "duplicates",
-    "savings",
-    "prices",
-    "pairs",
-    "search",
-    "searches",
-    "compare",
-    "explain",
-    "metadata",
-    "tag",
-    "collections",
-    "models",
-    "convert",
-    "report",
-    "serve",
-    "upgrade",
-    "catalog",
-)
-
-
-class _Group(TyperGroup):
-    """A group that hands a closed pipe and an interrupt to our own boundary; typer would end the process by itself."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        names = super().list_commands(ctx)
-        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
-
-    def invoke(self, ctx: Any) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError as error:
-            raise PipeClosed from error
-        except (KeyboardInterrupt, typer.Abort) as error:
-            raise Interrupted("Interrupted; what was committed is kept.") from error
-
-
-def _examples(*lines: str) -> str:
-    """Examples as an epilogue: one to a line."""
-    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
-
-
-def _group(name: str | None = None) -> typer.Typer:
-    return typer.Typer(
-        name=name,
-        cls=_Group,
-        invoke_without_command=True,
-        add_completion=name is None,
-        rich_markup_mode="rich",
-        pretty_exceptions_enable=False,
-    )
-
+__all__ = ["app"]
 
 app = _group()
 
@@ -147,15 +85,6 @@ def _root(
         verbose=verbose,
         correlation_id=os.environ.get("DEEPLENS_CORRELATION_ID") or uuid.uuid4().hex,
     )
-
-
-def _help(context: typer.Context) -> None:
-    typer.echo(context.get_help())
-    raise typer.Exit
-
-
-def _add(group: typer.Typer, command: Callable[..., None], name: str, *examples: str) -> None:
-    group.command(name, epilog=_examples(*examples))(command)
 
 
 locations = _group("locations")
@@ -316,6 +245,16 @@ _add(
 _add(searches, searches_commands.remove, "remove", "deeplens searches remove night")
 _add(searches, searches_commands.history, "history", "deeplens searches history --limit 50")
 _add(searches, searches_commands.clear_history, "clear-history", "deeplens searches clear-history")
+clusters = _group("clusters")
+clusters.callback(
+    epilog=_examples(
+        "deeplens clusters",
+        "deeplens clusters --feature clip_vit_b_32 --least 20",
+        "deeplens clusters --csv clusters.csv",
+    )
+)(clusters_command.clusters)
+app.add_typer(clusters)
+_add(clusters, clusters_command.show, "show", "deeplens clusters show 1", "deeplens clusters show 3 --least 20 --json")
 _add(app, compare_command.compare, "compare", "deeplens compare a.jpg b.jpg")
 _add(
     app, explain_command.explain, "explain",
@@ -323,6 +262,8 @@ _add(
     "deeplens explain share:photos/cover.png",
     "deeplens explain ./photos/cover.png --json",
 )  # fmt: skip
+choice_app.add_commands(app)
+label_app.add_commands(app)
 _add(
     app, convert_command.convert, "convert",
     "deeplens convert scan.tif --to kept --format jxl --lossless",

@@ -16,7 +16,8 @@ from typing import TextIO
 
 import typer
 
-from deeplens_kit.cli.app import PipeClosed, app
+from deeplens_kit.cli.app import app
+from deeplens_kit.cli.command_groups import PipeClosed
 from deeplens_kit.errors import DeepLensError, StoreFullError
 from deeplens_kit.telemetry.redaction import redact
 

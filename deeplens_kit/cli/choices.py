@@ -21,6 +21,7 @@ __all__ = [
     "Include",
     "ProposedTier",
     "RelationOfPair",
+    "RuleName",
     "chosen",
 ]
 
@@ -48,6 +49,10 @@ Include = Annotated[
         metavar="|".join(INCLUDABLE),
         help="Propose these relations too: look at each before you act; may come again.",
     ),
+]
+RuleName = Annotated[
+    str | None,
+    typer.Option("--rule", metavar="NAME", help="Judge by a saved rule, or by NAME@VERSION; by default strict."),
 ]
 
 

@@ -10,8 +10,9 @@ from typing import Annotated
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
-from deeplens_kit.cli.choices import INCLUDABLE, PROPOSED_TIERS, Include, ProposedTier, chosen
+from deeplens_kit.cli.choices import INCLUDABLE, PROPOSED_TIERS, Include, ProposedTier, RuleName, chosen
 from deeplens_kit.cli.invocation import opened
+from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import print_lines
 
@@ -32,6 +33,8 @@ def explain(
     ],
     tier: ProposedTier = None,
     include: Include = None,
+    policy: Policy = None,
+    rule: RuleName = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Matches at most that are told of; by default 20.")] = None,
     as_json: Json = False,
     csv: Csv = None,
@@ -41,16 +44,19 @@ def explain(
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
         from deeplens_kit.reporting.explanation_summary import ExplanationSummary
+        from deeplens_kit.reporting.policy_words import policy_notes
 
         widened = chosen("relation", include, INCLUDABLE) or []
         tiers = chosen("tier", tier, PROPOSED_TIERS)
-        found = pipeline.explain(workspace, what, tiers=tiers, include=widened)
-        notes = pipeline.caveats(workspace, current=found.current)
+        judged = pipeline.rule_named(workspace, rule or "strict")
+        keep = pipeline.chosen_policy(workspace, policy)
+        found = pipeline.explain(workspace, what, tiers=tiers, rule=judged, include=widened, policy=keep)
+        notes = [*pipeline.caveats(workspace, current=found.current), *policy_notes(keep)]
     told = ExplanationSummary(found, limit or _TOLD_MATCHES)
     summary: dict[str, object] = {"kind": "file" if found.group_id is None else "group", "group_id": found.group_id}
     summary |= {"file": found.file, "groups": told.groups, "matches": told.counts, "frees_bytes": told.frees_bytes}
     summary |= {"rule": found.rule.name, "rule_version": found.rule.version, "pictures": found.pictures}
-    summary |= {"included": sorted(set(widened)), "current": found.current, "notes": notes}
+    summary |= {"policy": keep.name, "included": sorted(set(widened)), "current": found.current, "notes": notes}
     say_notes(notes)
     if not as_json and csv is None:
         print_lines(told.lines)

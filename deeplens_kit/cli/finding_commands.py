@@ -23,10 +23,12 @@ from deeplens_kit.cli.choices import (
     Include,
     ProposedTier,
     RelationOfPair,
+    RuleName,
     chosen,
 )
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.location_commands import NO_LOCATIONS
+from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.cli.tables import Column, Sheet, place, shown
 from deeplens_kit.cli.withheld import related_rows, withheld_rows, withheld_sheet
@@ -120,6 +122,8 @@ def duplicates(
     context: typer.Context,
     tier: ProposedTier = None,
     include: Include = None,
+    policy: Policy = None,
+    rule: RuleName = None,
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write a page with thumbnails and evidence.")
     ] = None,
@@ -136,17 +140,23 @@ def duplicates(
     check_outputs(csv, html=html)
     with opened(context, csv, html) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.reporting.policy_words import policy_notes
+        from deeplens_kit.reporting.rule_words import rule_notes
         from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, by_freed
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
         widened = chosen("relation", include, INCLUDABLE) or []
-        view = pipeline.list_groups(workspace, chosen("tier", tier, PROPOSED_TIERS), include=widened)
+        judged = pipeline.rule_named(workspace, rule or "strict")
+        keep = pipeline.chosen_policy(workspace, policy)
+        view = pipeline.list_groups(
+            workspace, chosen("tier", tier, PROPOSED_TIERS), rule=judged, include=widened, policy=keep
+        )
         coverage = pipeline.of_active_locations(workspace, pipeline.coverage(workspace))
         totals, covered = add_up_groups(view.groups), add_up_coverage(coverage)
         empty = _when_empty(workspace, "No duplicates.")
         not_proposed = withheld_rows(workspace, view.withheld)
         related = related_rows(workspace, view.related)
-        notes = pipeline.caveats(workspace, current=view.current)
+        notes = [*pipeline.caveats(workspace, current=view.current), *rule_notes(judged), *policy_notes(keep)]
         if html is not None:
             _write_page(workspace, view, coverage, html, limit, notes)
     ranked = by_freed(view.groups)
@@ -178,6 +188,8 @@ def duplicates(
             "withheld": view.withheld.height,
             "related": view.related.height,
             "included": sorted(set(widened)),
+            "policy": keep.name,
+            "rule": judged.name,
             "current": view.current,
             "notes": notes,
         },
@@ -213,7 +225,7 @@ def _groups_sheet(rows: pl.DataFrame, empty: str) -> Sheet:
                 place(row["location"], row["path"]),
                 format_bytes(row["size_bytes"]),
                 "" if row["is_keeper"] else format_score(row["score"]),
-                f"{row['reason']}{_freed_words(row)}",
+                f"{row['reason']}{_freed_words(row)}" + (f"; loses {row['loses']}" if row["loses"] else ""),
             )
         )
     return Sheet(columns, lines, empty, frozenset(starts))
@@ -324,19 +336,30 @@ def _write_page(
     write_atomically(target, render_duplicates_page(described, lambda digest: pipeline.thumbnail(workspace, digest)))
 
 
-def savings(context: typer.Context, tier: ProposedTier = None, as_json: Json = False, csv: Csv = None) -> None:
+def savings(
+    context: typer.Context,
+    tier: ProposedTier = None,
+    policy: Policy = None,
+    rule: RuleName = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
     """Say what the copies cost, by location and tier: their size, and what removing them would free."""
     check_outputs(csv)
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
+        from deeplens_kit.reporting.policy_words import policy_notes
+        from deeplens_kit.reporting.rule_words import rule_notes
         from deeplens_kit.reporting.savings_numbers import add_up_savings
         from deeplens_kit.reporting.totals import add_up_coverage
 
-        frame = pipeline.summarise_savings(workspace, chosen("tier", tier, PROPOSED_TIERS))
+        judged = pipeline.rule_named(workspace, rule or "strict")
+        keep = pipeline.chosen_policy(workspace, policy)
+        frame = pipeline.summarise_savings(workspace, chosen("tier", tier, PROPOSED_TIERS), rule=judged, policy=keep)
         covered = add_up_coverage(pipeline.of_active_locations(workspace, pipeline.coverage(workspace)))
         empty = _when_empty(workspace, "No duplicates, so nothing to save.")
         current = pipeline.is_current(workspace)
-        notes = pipeline.caveats(workspace, current=current)
+        notes = [*pipeline.caveats(workspace, current=current), *rule_notes(judged), *policy_notes(keep)]
         numbers = add_up_savings(frame, covered, current=current, notes=notes)
     rows = numbers.rows
 

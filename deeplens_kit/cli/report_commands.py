@@ -18,6 +18,7 @@ import typer
 
 from deeplens_kit.cli.answers import Answer, Json, give
 from deeplens_kit.cli.invocation import STANDARD_OUTPUT, opened
+from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting.files import PAGE_ENDINGS, check_target
@@ -41,12 +42,15 @@ _Param = Annotated[
 ]
 
 
-def savings(context: typer.Context, out: _Out, param: _Param = None, as_json: Json = False) -> None:
+def savings(
+    context: typer.Context, out: _Out, param: _Param = None, policy: Policy = None, as_json: Json = False
+) -> None:
     """Make the report on savings: a page that loads nothing, and its exact numbers beside it as JSON and Parquet."""
     import polars as pl
 
     page = Path(str(out).replace(_DATE, date.today().isoformat())).absolute()
-    notebook, values, workspace = _checked(context, page, out, param)
+    given = param if policy is None else [*(param or ()), f"policy={policy}"]
+    notebook, values, workspace = _checked(context, page, out, given)
     from deeplens_kit.reporting import render_notebook
     from deeplens_kit.reporting.savings_files import read_numbers
     from deeplens_kit.storage import encode_path
@@ -154,6 +158,12 @@ def _checked(
                 f"Cannot write {str(file)!r}: it exists, and is not of an earlier report; name another page or move it."
             )
     with opened(context, page, *numbers, page.with_name(page.stem + FAILED_ENDING)) as workspace:
+        from deeplens_kit.pipeline import chosen_policy
+
+        if policy := values.get("policy"):
+            chosen_policy(workspace, policy)
+            # The notebook runs in a folder of its own.
+            values["policy"] = str(Path(policy).absolute()) if Path(policy).is_file() else policy
         return notebook, values, workspace.directory
 
 

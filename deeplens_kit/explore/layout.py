@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.explore.umap_engine import embed
+from deeplens_kit.explore.usable_vectors import usable_rows
 from deeplens_kit.matching.neighbours import VectorHits, VectorIndex
 
 __all__ = ["LANDMARKS", "LAYOUT_VERSION", "NEIGHBOURS", "layout"]
@@ -78,7 +79,7 @@ def layout(
     tell = progress or (lambda _done, _total: None)
     tell(0, len(vectors))
     # 1. What can be compared, each vector once.
-    usable = _usable(vectors)
+    usable = usable_rows(vectors)
     rows, twin = _distinct(vectors, usable)
     # 2. The landmarks by UMAP, the others among them.
     chosen = _sample(len(rows), landmarks, seed)
@@ -111,14 +112,6 @@ def _require(seed: int, neighbours: int, landmarks: int) -> None:
         raise SettingsError(f"A map with {neighbours} neighbours is not possible; take at least {_LEAST_NEIGHBOURS}.")
     if landmarks < _FEWEST:
         raise SettingsError(f"A map with {landmarks} landmarks is not possible; take at least {_FEWEST}.")
-
-
-def _usable(vectors: NDArray[np.floating]) -> NDArray[np.bool_]:
-    usable = np.empty(len(vectors), bool)
-    for first in range(0, len(vectors), _BLOCK):
-        block = vectors[first : first + _BLOCK]
-        usable[first : first + _BLOCK] = np.isfinite(block).all(axis=1) & block.any(axis=1)
-    return usable
 
 
 def _distinct(vectors: NDArray[np.floating], usable: NDArray[np.bool_]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

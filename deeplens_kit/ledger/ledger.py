@@ -22,10 +22,13 @@ from deeplens_kit.ledger import outbox as outbox_rows
 from deeplens_kit.ledger import runs as run_rows
 from deeplens_kit.ledger.address import ledger_address, shown
 from deeplens_kit.ledger.backup import back_up
+from deeplens_kit.ledger.decision_records import DecisionRecords
 from deeplens_kit.ledger.engine import open_engine, writing
 from deeplens_kit.ledger.faults import translated
 from deeplens_kit.ledger.holder import current_holder, current_person
+from deeplens_kit.ledger.label_records import LabelRecords
 from deeplens_kit.ledger.lease import Lease, take
+from deeplens_kit.ledger.rule_records import RuleRecords
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
 from deeplens_kit.ledger.search_records import SearchRecords
 from deeplens_kit.ledger.values import (
@@ -45,7 +48,7 @@ __all__ = ["STALE_SECONDS", "Ledger"]
 STALE_SECONDS = 60.0
 
 
-class Ledger(SearchRecords):
+class Ledger(SearchRecords, RuleRecords, LabelRecords, DecisionRecords):
     """What people and jobs did; safe to share between threads. Use as a context manager, or `close` it.
 
     Made by `create` or `open`.

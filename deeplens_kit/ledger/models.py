@@ -9,17 +9,34 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, DateTime, Dialect, Double, ForeignKey, LargeBinary, String, Text, TypeDecorator
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    DateTime,
+    Dialect,
+    Double,
+    ForeignKey,
+    LargeBinary,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 __all__ = [
     "AuditRow",
     "Base",
     "CollectionRow",
+    "DecisionRow",
+    "LabelItemRow",
+    "LabelRow",
+    "LabelSampleRow",
     "LeaseRow",
     "LocationRow",
     "NoteRow",
     "OutboxRow",
+    "RuleRow",
     "RunRow",
     "SavedSearchRow",
     "SearchRecordRow",
@@ -187,3 +204,77 @@ class SearchRecordRow(Base):
     by: Mapped[str] = mapped_column(String(50))
     results: Mapped[int]
     seconds: Mapped[float] = mapped_column(Double)
+
+
+class RuleRow(Base):
+    """One version of a rule; what was saved is never changed, only retired."""
+
+    __tablename__ = "rules"
+    __table_args__ = (UniqueConstraint("name", "version"),)
+
+    rule_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(String(200))
+    version: Mapped[int]
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+    note: Mapped[str] = mapped_column(Text)
+    who: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    retired_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    retired_by: Mapped[str | None] = mapped_column(Text)
+
+
+class LabelSampleRow(Base):
+    """A draw of pairs that people were asked to label."""
+
+    __tablename__ = "label_samples"
+
+    sample_id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    who: Mapped[str] = mapped_column(Text)
+    kind: Mapped[str] = mapped_column(String(50))
+    seed: Mapped[int] = mapped_column(BigInteger)
+    document: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class LabelItemRow(Base):
+    """One pair of a draw."""
+
+    __tablename__ = "label_sample_items"
+
+    sample_id: Mapped[str] = mapped_column(ForeignKey("label_samples.sample_id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    digest_a: Mapped[str] = mapped_column(String(64))
+    digest_b: Mapped[str] = mapped_column(String(64))
+    stratum: Mapped[str] = mapped_column(String(200))
+
+
+class LabelRow(Base):
+    """A person's verdict on a pair as it stands; what it was before is in the audit trail."""
+
+    __tablename__ = "labels"
+
+    digest_a: Mapped[str] = mapped_column(String(64), primary_key=True)
+    digest_b: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    who: Mapped[str] = mapped_column(Text, primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(20))
+    labelled_at: Mapped[datetime] = mapped_column(UtcTime)
+    # Of a draw that may be another workspace's, from which the label came.
+    sample_id: Mapped[str | None] = mapped_column(String(32), index=True)
+    note: Mapped[str] = mapped_column(Text)
+
+
+class DecisionRow(Base):
+    """A person's decision on an ordered pair of pictures, or on one; withdrawn, never deleted."""
+
+    __tablename__ = "decisions"
+
+    decision_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
+    act_id: Mapped[str] = mapped_column(String(32), index=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    keeper_digest: Mapped[str | None] = mapped_column(String(64), index=True)
+    member_digest: Mapped[str] = mapped_column(String(64), index=True)
+    who: Mapped[str] = mapped_column(Text)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    why: Mapped[str] = mapped_column(Text)
+    withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime, index=True)
+    withdrawn_by: Mapped[str | None] = mapped_column(Text)

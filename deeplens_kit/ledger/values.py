@@ -14,12 +14,16 @@ from typing import Any
 __all__ = [
     "AuditEntry",
     "Collection",
+    "DecisionAct",
+    "LabelCounts",
+    "LabelSample",
     "Location",
     "NoteChange",
     "ObjectNote",
     "OutboxEvent",
     "Run",
     "RunState",
+    "SavedRule",
     "SavedSearch",
     "SearchRecord",
 ]
@@ -229,3 +233,87 @@ class SearchRecord:
     by: str
     results: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRule:
+    """One version of a rule that somebody saved.
+
+    Attributes:
+        name: One rule has one name; `(name, version)` is unique.
+        version: 1 for the first; goes up with each change.
+        document: Its bounds, as JSON can hold them; name and version are not in it.
+        note: Why it was saved; may be empty.
+        who: Who saved this version, as "user@host".
+        at: When, UTC.
+        retired_at: When it was taken out of use; None while it is in use.
+        retired_by: Who did so.
+    """
+
+    name: str
+    version: int
+    document: Mapping[str, Any]
+    note: str
+    who: str
+    at: datetime
+    retired_at: datetime | None = None
+    retired_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSample:
+    """A draw of pairs that people are asked to label.
+
+    Attributes:
+        sample_id: Random hexadecimal.
+        created_at: UTC.
+        who: Who drew it, as "user@host".
+        kind: How it was drawn.
+        seed: Of the draw.
+        document: What it was drawn from, as JSON can hold it: thresholds, strata with their sizes.
+        items: Pairs in it.
+    """
+
+    sample_id: str
+    created_at: datetime
+    who: str
+    kind: str
+    seed: int
+    document: Mapping[str, Any]
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class LabelCounts:
+    """What came of labels that were given.
+
+    Attributes:
+        added: Pairs that this person had not labelled.
+        changed: Pairs of which the verdict, the note or the draw is another now.
+        same: Labels that stood already.
+        older: Labels that were given earlier than the one that stands; that one still does.
+    """
+
+    added: int
+    changed: int
+    same: int
+    older: int
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionAct:
+    """What came of decisions that were made together.
+
+    Attributes:
+        act_id: Random hexadecimal, by which all of them can be withdrawn; empty where nothing was added.
+        added: Decisions that hold from now on.
+        standing: Those that were made before.
+        withdrawn: Earlier ones on the same pairs that said otherwise, and do not hold any more.
+        older: Those that are not recorded because a later one on the same pair says otherwise.
+    """
+
+    act_id: str
+    added: int
+    standing: int
+    withdrawn: int
+    older: int

@@ -28,9 +28,9 @@ from deeplens_kit.matching.evidence import (
 )
 from deeplens_kit.matching.floors import GraphFloor, graph_floor
 from deeplens_kit.matching.hubs import hub_pictures, worth_a_look
+from deeplens_kit.matching.keep_order import keeper_order
 from deeplens_kit.matching.keepers import keeper_candidates, keepers_to_try
 from deeplens_kit.matching.neighbours import HammingIndex, VectorIndex
-from deeplens_kit.matching.policy import keeper_order
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, scores_of, tiers_of, with_context
 from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import PAIRS, Relation, Tier

@@ -14,6 +14,7 @@ import polars as pl
 
 from deeplens_kit.matching.families import find_families
 from deeplens_kit.matching.family_names import Role
+from deeplens_kit.matching.keep_order import is_protected
 
 __all__ = ["FamilyStanding", "family_standing", "with_standing"]
 
@@ -42,15 +43,18 @@ class FamilyStanding:
     companions: pl.DataFrame
 
 
-def family_standing(objects: pl.DataFrame, pictures: pl.Series) -> FamilyStanding:
+def family_standing(objects: pl.DataFrame, pictures: pl.Series, staying: pl.Series | None = None) -> FamilyStanding:
     """Tell which members of families stay.
 
     A family may go where another that stays holds the bytes of each of its members in the same role; of families that
-    are the same in all, one stays. A stray copy may go where a member of a family has the same bytes. All else stays.
+    are the same in all, one stays. A stray copy may go where a member of a family has the same bytes. All else stays,
+    and so does a family of which any file is protected.
 
     Args:
-        objects: OBJECTS of any outcome, each file once; `location` and `place` as for `group` and `find_families`.
+        objects: OBJECTS of any outcome, each file once; `location`, `protected` and `place` as for `group` and
+            `find_families`.
         pictures: Digests of the pictures that are known.
+        staying: Digests of which a person keeps every file: a family with one of them stays whole.
     """
     families = find_families(objects)
     if "location" not in objects.columns:
@@ -58,6 +62,7 @@ def family_standing(objects: pl.DataFrame, pictures: pl.Series) -> FamilyStandin
     files = objects.select(
         *_PLACE,
         "location",
+        protected=is_protected(objects.columns),
         holds=pl.col("digest").is_in(pictures.implode()).fill_null(False),
         # An empty file was not read, but nothing is unknown of it.
         digest=pl.when(pl.col("size_bytes") == 0).then(pl.lit(_EMPTY)).otherwise("digest"),
@@ -65,8 +70,9 @@ def family_standing(objects: pl.DataFrame, pictures: pl.Series) -> FamilyStandin
     # 1. Families with a picture: nothing is ever proposed of others.
     members = families.join(files, on="object_id").filter(pl.col("holds").any().over("family_id"))
     # 2. Those that are there a second time.
+    decided = pl.lit(False) if staying is None else pl.col("digest").is_in(staying.implode()).fill_null(False)
     members = members.join(_named_companions(members), on="object_id").with_columns(
-        goes=pl.col("family_id").is_in(_second_families(members).implode())
+        goes=pl.col("family_id").is_in(_second_families(members).implode()) & ~decided.any().over("family_id")
     )
     return FamilyStanding(_of_pictures(files, members), _of_companions(files, members))
 
@@ -107,9 +113,11 @@ def _second_families(members: pl.DataFrame) -> pl.Series:
         content=pl.col("mark").sort().str.join("\n"),
         modified_at=pl.col("modified_at").min(),
         location=pl.col("location").min(),
+        protected=pl.col("protected").any(),
     )
-    # 1. Of families that are the same in all, the oldest stays, as of equal files.
-    known = families.filter("known").sort("modified_at", "location", "family_id", nulls_last=True)
+    # 1. Of families that are the same in all, the oldest stays, as of equal files, and every protected one.
+    oldest = ["protected", "modified_at", "location", "family_id"]
+    known = families.filter("known").sort(oldest, descending=[True, False, False, False], nulls_last=True)
     chosen = known.unique("content", keep="first", maintain_order=True)
     twins = known.join(chosen, on="family_id", how="anti")["family_id"]
     # 2. Of those left, what a larger one holds: it must hold the member that is rarest.
@@ -134,7 +142,8 @@ def _second_families(members: pl.DataFrame) -> pl.Series:
     within = (
         held.group_by("family_id", "larger_id", "members").len("found").filter(pl.col("found") == pl.col("members"))
     )
-    return pl.concat([twins, within["family_id"].unique()])
+    going = pl.concat([twins, within["family_id"].unique()])
+    return going.filter(~going.is_in(families.filter("protected")["family_id"].implode()))
 
 
 def _of_pictures(files: pl.DataFrame, members: pl.DataFrame) -> pl.DataFrame:

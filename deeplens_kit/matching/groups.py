@@ -16,17 +16,23 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.decisions import Decisions, decided_codes
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
-from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, withhold_codes
+from deeplens_kit.matching.hubs import CROWD_PICTURES, crowded_members
+from deeplens_kit.matching.keep_order import KEEP_FACTS, is_protected, keeper_order
+from deeplens_kit.matching.keep_policy import DEFAULT_POLICY, KeepPolicy
+from deeplens_kit.matching.keeper_words import keeper_reasons, losses
+from deeplens_kit.matching.policy import Withhold, withhold_codes
 from deeplens_kit.matching.related import related_copies
 from deeplens_kit.matching.relations import allowed_relations, mark_foreign, mark_tilted, relation_codes, same_view
 from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
-from deeplens_kit.matching.sentences import keeper_sentence, member_sentences
+from deeplens_kit.matching.sentences import member_sentences
 from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
 from deeplens_kit.matching.view_words import VIEW_COLUMNS, relation_towards
-from deeplens_kit.schemas import GROUPS, PAIRS, WITHHELD, Relation, Tier
+from deeplens_kit.matching.withheld import equal_files_stay, withheld_copies, withheld_equal
+from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
 
 __all__ = ["Grouping", "freed_bytes", "group", "held_objects", "with_sizes"]
 
@@ -61,12 +67,20 @@ class _Stars:
     Attributes:
         keeper: int64 (n,), the keeper of each picture or -1.
         link: int64 (n,), row of `edges` by which it was taken or -1.
-        edges: low, high (numbers), code (`Withhold`), towards (the relation of `high` to `low`) and the evidence.
+        aside: bool (n,), what was taken with a crowd, and is set aside for a person.
+        edges: low, high (numbers), code (`Withhold`), approved (by a person, that `high` goes for `low`), decided_at,
+            towards (the relation of `high` to `low`) and the evidence.
     """
 
     keeper: NDArray[np.int64]
     link: NDArray[np.int64]
+    aside: NDArray[np.bool_]
     edges: pl.DataFrame
+
+    @property
+    def taken(self) -> NDArray[np.bool_]:
+        """bool (n,), pictures that are proposed for another one."""
+        return (self.keeper >= 0) & ~self.aside
 
 
 def group(
@@ -77,12 +91,16 @@ def group(
     tiers: Collection[Tier | str] | None = None,
     *,
     include: Collection[Relation | str] = (),
+    policy: KeepPolicy = DEFAULT_POLICY,
+    decisions: pl.DataFrame | None = None,
+    crowd_pictures: int = CROWD_PICTURES,
 ) -> Grouping:
     """Make stars around keepers.
 
     Args:
         objects: OBJECTS of any outcome: those without a picture may be companions of others. A further column
-            `location` (the name) orders before the path; `place` is as for `find_families`.
+            `location` (the name) orders before the path; `place` is as for `find_families`, and those of `KEEP_FACTS`
+            that there are are for the policy.
         pictures: `digest` and what there is of `policy.POLICY_COLUMNS` and `rules.CONTEXT_COLUMNS`.
         pairs: PAIRS; judged by `rule`, not by the tier they were stored with, unless that is `pixels`: equal samples
             are proof, whatever the bounds.
@@ -91,33 +109,38 @@ def group(
             proposed.
         include: Relations of a member to its keeper that are proposed besides the default ones: of
             `relations.INCLUDABLE`.
+        policy: Which of a picture's copies stays. Whichever it is, what may not go for that one is withheld.
+        decisions: DECISIONS, which hold whatever the rule says; None for none.
+        crowd_pictures: Pictures that a keeper may take by the rule; with more of them all but the approved ones are
+            withheld. 0 for no bound.
 
     Raises:
         UnknownNameError: A relation that cannot be included.
     """
-    allowed = allowed_relations(include)
+    allowed, decided = allowed_relations(include), Decisions.of(decisions)
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
-    pairs = PAIRS.filled(pairs)
+    pairs = decided.on_pairs(pairs)
     pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(pairs)), pairs, allowed)
     pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
     copies = _copies(objects, pictures, pairs, rule, chosen)
-    families = family_standing(objects, pictures["digest"])
-    held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families))
+    families = family_standing(objects, pictures["digest"], decided.staying)
+    held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families), policy)
+    held = decided.on_pictures(held)
     ranked = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
     held = held.with_row_index("rank").join(
         ranked.select("digest", pl.col("number").cast(pl.Int64)), on="digest", maintain_order="left"
     )
     # 2. Stars of pictures.
-    found = _stars(ranked, copies, allowed)
+    found = _stars(ranked, copies, allowed, crowd_pictures)
     # 3. Objects to their groups: by their picture's star, else to the best object of their own picture.
     rows = _rows(held, found, chosen)
-    groups = _described(rows, held, found.edges)
-    withheld = [_withheld_copies(ranked, found)]
+    groups = _described(rows, held, found.edges, policy)
+    withheld = [withheld_copies(ranked, found.edges, found.keeper)]
     # 4. What is not told by pictures: files that go with their families, and equal files that do not.
     if Tier.BYTES in chosen:
         groups = pl.concat([groups, companion_groups(families)]).sort("group_id", maintain_order=True)
-        withheld.append(_withheld_families(held))
+        withheld.append(withheld_equal(held))
     return Grouping(
         GROUPS.check(groups),
         WITHHELD.check(pl.concat(withheld).sort("keeper_digest", "digest", "object_id")),
@@ -133,11 +156,10 @@ def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame, families: Family
         pictures: As for `group`, with the column `outdone`.
         families: Of these objects.
     """
-    held = objects.filter(pl.col("digest").is_not_null())
+    held = objects.filter(pl.col("digest").is_not_null()).with_columns(protected=is_protected(objects.columns))
     pictures = with_sizes(pictures, objects)
     kept = ["object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count"]
-    if "location" in held.columns:
-        kept.append("location")
+    kept += [name for name in ("location", *KEEP_FACTS) if name in held.columns]
     traits = picture_traits(pictures).drop("size_bytes")
     return with_standing(held.select(kept).join(traits, on="digest"), families)
 
@@ -150,7 +172,7 @@ def with_sizes(pictures: pl.DataFrame, objects: pl.DataFrame) -> pl.DataFrame:
     return pictures.join(sizes, on="digest", how="left", maintain_order="left")
 
 
-def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str]) -> _Stars:
+def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str], crowd_pictures: int) -> _Stars:
     from deeplens_kit.matching.star_kernels import stars
 
     edges = _edges(ranked, copies)
@@ -158,12 +180,30 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str]) 
     resolution = oriented(edges["ratio"].to_numpy(), edges["swapped"].to_numpy())
     same = (edges["tier"] == Tier.PIXELS).to_numpy()
     codes = withhold_codes(ranked, low, high, resolution, same)
-    codes[ranked["pinned"].to_numpy()[high]] = Withhold.FAMILY
+    pinned = ranked["pinned"].to_numpy()[high]
+    codes[pinned] = Withhold.FAMILY
+    codes[ranked["protected"].to_numpy()[high]] = Withhold.PROTECTED
     foreign = edges["foreign"].fill_null(0.0).to_numpy()
     codes = relation_codes(codes, ranked, low, high, resolution, edges["towards"], foreign, allowed)
+    approved, alone = edges["approved"].to_numpy(), ranked["alone"].to_numpy()[high]
+    codes = decided_codes(codes, pinned, approved, edges["kept"].to_numpy(), alone)
+    at = (
+        pl.when(pl.col("code") == int(Withhold.NEVER_PROPOSE))
+        .then(ranked["alone_at"].gather(high))
+        .otherwise("decided_at")
+    )
     starts = np.searchsorted(low, np.arange(ranked.height + 1))
     keeper, link = stars(starts, high, codes)
-    return _Stars(keeper, link, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)))
+    aside = crowded_members(keeper, (keeper >= 0) & ~_by_link(same, link), _by_link(approved, link), crowd_pictures)
+    codes[link[aside]] = Withhold.CROWD
+    return _Stars(
+        keeper, link, aside, edges.with_columns(code=pl.Series(codes, dtype=pl.Int8)).with_columns(decided_at=at)
+    )
+
+
+def _by_link(said: NDArray[np.bool_], link: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """What is said of the edge by which each picture was taken; False where none was."""
+    return np.append(said, False)[link]
 
 
 def _copies(
@@ -179,12 +219,20 @@ def _copies(
     judged = with_context(related, pictures.select("digest", *known), rule)
     same = pl.col("tier") == Tier.PIXELS
     by_rule = tiers_of(judged, rule)
-    judged = judged.with_columns(tier=pl.when(same).then(pl.lit(str(Tier.PIXELS))).otherwise(by_rule))
+    approved = pl.col("approved_a") | pl.col("approved_b")
+    judged = judged.with_columns(
+        tier=pl.when(same)
+        .then(pl.lit(str(Tier.PIXELS)))
+        .when(approved)
+        .then(pl.lit(str(Tier.COPY)))
+        .otherwise(by_rule),
+        ruled=same | (by_rule == Tier.COPY),
+    )
     return judged.filter(pl.col("tier").is_in(wanted))
 
 
 def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
-    """The copy pairs by number, the better picture as `low`."""
+    """The copy pairs by number, the better picture as `low`; of what was only approved, what was approved so."""
     number = ranked.select("digest", pl.col("number").cast(pl.Int64))
     return (
         copies.join(number, left_on="digest_a", right_on="digest")
@@ -194,11 +242,16 @@ def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:
             pl.min_horizontal("number", "number_b").alias("low"),
             pl.max_horizontal("number", "number_b").alias("high"),
             *_EDGE_COLUMNS,
+            "kept",
+            "decided_at",
+            "ruled",
+            approved=pl.when(pl.col("number") > pl.col("number_b")).then("approved_a").otherwise("approved_b"),
             ratio=pl.col("resolution").cast(pl.Float32).fill_null(float("nan")),
             # The better picture, which would be the keeper, is b.
             swapped=pl.col("number") > pl.col("number_b"),
             towards=relation_towards(pl.col("number") < pl.col("number_b")),
         )
+        .filter(pl.col("ruled") | pl.col("approved"))
         .unique(["low", "high"], keep="any")
         .sort("low", "high")
     )
@@ -209,12 +262,11 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
     first = held.unique("number", keep="first", maintain_order=True).select("number", "rank", "digest")
     best, digest = first["rank"].to_numpy(), first["digest"]
     number, rank = held["number"].to_numpy(), held["rank"].to_numpy()
-    taken = found.keeper[number] >= 0
-    may_go = ~(held["pinned"] & held["stays"]).to_numpy()
+    taken = found.taken[number]
+    may_go = ~equal_files_stay(held).to_numpy()
     again = ~taken & (rank != best[number]) & may_go & (Tier.BYTES in tiers)
     star = np.where(taken, found.keeper[number], number)
-    by_link = np.append((found.edges["tier"] == Tier.PIXELS).to_numpy(), False)  # the last stands for no link
-    same = taken & by_link[found.link[number]]
+    same = taken & _by_link((found.edges["tier"] == Tier.PIXELS).to_numpy(), found.link)[number]
     parts = []
     for tier, members in ((Tier.PIXELS, same), (Tier.COPY, taken & ~same), (Tier.BYTES, again)):
         rows = np.flatnonzero(members)
@@ -234,12 +286,14 @@ def _rows(held: pl.DataFrame, found: _Stars, tiers: set[Tier]) -> pl.DataFrame:
     return pl.concat(parts)
 
 
-def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> pl.DataFrame:
+def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame, policy: KeepPolicy) -> pl.DataFrame:
     """The rows of GROUPS: names, evidence, what removal frees, and the sentence."""
     freed = freed_bytes(held, rows.filter(~pl.col("is_keeper"))["rank"].to_numpy())
     links = rows["link"].filter(rows["link"] >= 0).unique().sort()
     taken = edges[links]
-    evidence = taken.select("score", relation="towards", sentence=member_sentences(taken), link=links.cast(pl.UInt32))
+    evidence = taken.with_columns(sentence=member_sentences(taken), link=links.cast(pl.UInt32)).select(
+        "score", "link", relation="towards", sentence=_with_approval(pl.col("sentence"))
+    )
     described = (
         rows.with_columns(pl.col("link").replace(-1, None).cast(pl.UInt32))
         .join(evidence, on="link", how="left")
@@ -251,7 +305,7 @@ def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> p
     described = described.hstack([held[name].gather(at) for name in columns])
     reason = (
         pl.when("is_keeper")
-        .then(_keeper_reasons(described, held))
+        .then(keeper_reasons(described, held, policy))
         .when((pl.col("tier") == Tier.BYTES) & pl.col("in_family"))
         .then(pl.lit(f"{_SAME}, and so are the files that it belongs with"))
         .when(pl.col("tier") == Tier.BYTES)
@@ -269,19 +323,8 @@ def _described(rows: pl.DataFrame, held: pl.DataFrame, edges: pl.DataFrame) -> p
         .then(pl.lit(1.0, pl.Float32))
         .otherwise("score"),
         frees_bytes=pl.when("is_keeper").then(0).otherwise("frees_bytes").cast(pl.Int64),
+        loses=losses(described, held),
     ).select(GROUPS.names)
-
-
-def _keeper_reasons(described: pl.DataFrame, held: pl.DataFrame) -> pl.Series:
-    """The keeper's sentence on the rows of keepers, against the best of its members; null elsewhere."""
-    keepers = np.flatnonzero(described["is_keeper"].to_numpy())
-    ranks = described["rank"].to_numpy()
-    # Sorted as they are, the row after a keeper is its runner-up: no group is without members.
-    both = held[ranks[keepers]].hstack(held[ranks[keepers + 1]].select(pl.all().name.suffix("_next")))
-    said = both.select(keeper_sentence().alias("reason"))["reason"]
-    at = np.zeros(described.height, np.int64)
-    at[keepers] = np.arange(1, len(keepers) + 1)
-    return pl.concat([pl.Series("reason", [None], dtype=pl.String), said]).gather(at)
 
 
 def freed_bytes(held: pl.DataFrame, members: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -326,6 +369,7 @@ def companion_groups(families: FamilyStanding) -> pl.DataFrame:
             reason=pl.when("is_keeper")
             .then(pl.lit("it stays with the picture that it belongs with"))
             .otherwise(pl.lit(f"{_SAME}; it goes with the picture that it belongs with")),
+            loses=pl.lit(None, pl.String),
         )
         .sort("group_id", "rank")
         .select(GROUPS.names)
@@ -340,43 +384,8 @@ def _group_ids(rows: pl.DataFrame) -> pl.Series:
     return named.replace_strict(distinct, ids, return_dtype=pl.String).alias("group_id")
 
 
-def _withheld_copies(ranked: pl.DataFrame, found: _Stars) -> pl.DataFrame:
-    """Copies that nobody took, each with the best object of its picture."""
-    low, high = found.edges["low"].to_numpy(), found.edges["high"].to_numpy()
-    codes = found.edges["code"].to_numpy()
-    left_out = (codes > 0) & (codes != Withhold.RELATION) & (found.keeper[low] < 0) & (found.keeper[high] < 0)
-    rows = found.edges.filter(pl.Series(left_out, dtype=pl.Boolean))
-    reasons = {int(code): sentence for code, sentence in REASONS.items() if code is not Withhold.NO}
-    keepers, members = ranked[rows["low"].to_numpy()], ranked[rows["high"].to_numpy()]
-    by_family = rows["code"] == Withhold.FAMILY
-    return rows.select(
-        keeper_digest=keepers["digest"],
-        digest=members["digest"],
-        tier="tier",
-        score="score",
-        reason=pl.col("code").replace_strict(reasons, return_dtype=pl.String),
-        companion=pl.when(by_family).then(members["companion"]),
-        object_id=members["object_id"],
-        keeper_object_id=keepers["object_id"],
-    )
-
-
-def _withheld_families(held: pl.DataFrame) -> pl.DataFrame:
-    """Equal files that stay for what they belong with, beside the one that would be kept."""
-    standing = held.filter(pl.col("pinned") & pl.col("stays"))
-    keeper = pl.col("object_id").first().over("number")
-    return (
-        standing.with_columns(keeper_object_id=keeper)
-        .filter(pl.col("object_id") != pl.col("keeper_object_id"))
-        .select(
-            "digest",
-            "companion",
-            "object_id",
-            "keeper_object_id",
-            keeper_digest="digest",
-            tier=pl.lit(str(Tier.BYTES)),
-            score=pl.lit(1.0, pl.Float32),
-            reason=pl.lit(REASONS[Withhold.FAMILY]),
-        )
-        .select(WITHHELD.names)
-    )
+def _with_approval(sentence: pl.Expr) -> pl.Expr:
+    """What is evidence for members, and before it who approved them."""
+    approved = pl.format("a person approved it on {}", pl.col("decided_at").dt.strftime("%Y-%m-%d"))
+    said = pl.concat_str(approved, pl.when(sentence != "").then(sentence), separator="; ", ignore_nulls=True)
+    return pl.when("approved").then(said).otherwise(sentence)

@@ -11,7 +11,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["hub_pictures", "worth_a_look"]
+from deeplens_kit.settings import GroupSettings
+
+__all__ = ["CROWD_PICTURES", "crowded_members", "hub_pictures", "worth_a_look"]
+
+CROWD_PICTURES = GroupSettings().crowd_pictures
+"""Pictures (inclusive) that a keeper takes by the rule before a person has to look. On the development benchmark, which
+has 7 to 14 copies of each original, the largest star holds 13 of them at any threshold."""
 
 
 def hub_pictures(
@@ -62,3 +68,27 @@ def worth_a_look(
     place = np.arange(len(order)) - np.searchsorted(ends[order], ends[order])
     stay[link[order[place < kept]]] = True
     return stay
+
+
+def crowded_members(
+    keeper: NDArray[np.integer], judged: NDArray[np.bool_], approved: NDArray[np.bool_], most: int
+) -> NDArray[np.bool_]:
+    """Pictures of stars that hold more of them than copies can explain, which a person has to approve.
+
+    A star is looked at as a whole: were its keeper left out alone, the others would gather in pieces around those that
+    are next to it. Files of equal bytes and pictures of equal samples do not make a crowd, however many there are: what
+    is equal was not judged, and nobody has to look.
+
+    Args:
+        keeper: Integers (n,), the keeper of each picture or -1.
+        judged: bool (n,), those that were taken by what a rule says, and not for equal samples.
+        approved: bool (n,), those that a person approved: they count and stay.
+        most: Pictures (inclusive) that one keeper takes; 0 for no bound.
+
+    Returns:
+        bool (n,), those that are set aside.
+    """
+    if most == 0:
+        return np.zeros(len(keeper), np.bool_)
+    counts = np.bincount(keeper[judged], minlength=len(keeper) + 1)
+    return np.asarray(judged & ~approved & (counts[keeper] > most))

@@ -1,9 +1,9 @@
-"""Policy: which object of a group stays, and which member may not be proposed for removal whatever it matches.
+"""Reasons to withhold: which member may not be proposed for removal, whatever it matches and whatever should stay.
 
-Takes what is known of objects and pictures, gives a total order over objects and, for pairs of a keeper and a
-member, a reason to withhold the member. Must not look at evidence. Only sizes, formats and tables are known here:
-that a keeper shows all that its member shows is for verification to find, so where a crop is larger than a
-shrunken full view, the crop stays and the view may be proposed.
+Takes what is known of pictures, gives for pairs of a keeper and a member a reason to withhold the member. Must not look
+at evidence, nor at what a person prefers (`keep_policy`): the reasons hold against whichever keeper was chosen. Only
+sizes, formats and tables are known here: that a keeper shows all that its member shows is for verification to find, so
+where a crop is larger than a shrunken full view, the crop stays and the view may be proposed.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ __all__ = [
     "RESOLVES_LESS",
     "SHARPER_FACTOR",
     "Withhold",
-    "keeper_order",
     "withhold_codes",
 ]
 
@@ -51,26 +50,6 @@ _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
 
 RESOLVES_LESS = 0.95
 """A picture that resolves less than this of a copy along a line (exclusive) is no stand-in for it, however large."""
-
-_ORDER: tuple[tuple[str, bool], ...] = (
-    ("size_class", True),
-    ("colours", True),
-    ("deep", True),
-    ("has_alpha", True),
-    ("from_camera", True),
-    ("lossless", True),
-    ("quality_class", True),
-    ("density_class", True),
-    ("native", True),
-    ("stays", True),
-    ("in_family", True),
-    ("taken_at", False),
-    ("modified_at", False),
-    ("location", False),
-    ("path", False),
-    ("object_id", False),
-    ("digest", False),
-)
 
 
 class Withhold(IntEnum):
@@ -112,6 +91,11 @@ class Withhold(IntEnum):
     SIZES = 33
     UNKNOWN_DATA = 34
     NOT_LOOKED_AT = 35
+    KEEP_BOTH = 36
+    ALTERNATES = 37
+    NEVER_PROPOSE = 38
+    CROWD = 39
+    PROTECTED = 40
 
 
 REASONS: dict[Withhold, str] = {
@@ -149,28 +133,14 @@ REASONS: dict[Withhold, str] = {
     Withhold.UNRESOLVED: "it shows a part of the keeper, and which of the two resolves that more was not measured",
     Withhold.UNSEEN: "the hashes are near, but no closer look has shown one view in both; index again",
     Withhold.PATCH: "it differs from the keeper in one place and is about as good; either may be the altered one",
+    Withhold.PROTECTED: "the keep policy protects it",
     Withhold.RELATION: "how its view relates to the keeper's speaks against it",
+    Withhold.KEEP_BOTH: "a person decided to keep both",
+    Withhold.ALTERNATES: "a person decided that both stay, as alternates",
+    Withhold.NEVER_PROPOSE: "a person decided that it is never proposed",
+    Withhold.CROWD: "the keeper would take more pictures than have copies as a rule, as a blank page, a logo or a "
+    "placeholder does: look, then approve what may go",
 }
-
-
-def keeper_order(frame: pl.DataFrame) -> pl.DataFrame:
-    """Rows best keeper first: a total order.
-
-    Most effective pixels (sides within 5 % count as equal; what was tilted by hand comes after all else), then full
-    colours over a palette over grey: a GIF is lossless, but no lossless form of a photograph. Then 16 bits over 8, with
-    transparency, what comes from a camera by its metadata, lossless over lossy, the higher class of JPEG quality, (of
-    lossy ones whose quality is not known) of bytes per pixel, the lossy file before the lossless one that was made from
-    it, what belongs with other files, then taken earlier, modified earlier, and last location and path.
-
-    Args:
-        frame: Columns of `picture_traits`, and of objects those that there are: stays and in_family (as
-            `family_copies` says), modified_at, location (its name; else location_id), path, object_id.
-    """
-    if "location" not in frame.columns and "location_id" in frame.columns:
-        frame = frame.with_columns(location="location_id")
-        return keeper_order(frame).drop("location")
-    keys = [(name, descending) for name, descending in _ORDER if name in frame.columns]
-    return frame.sort([name for name, _ in keys], descending=[descending for _, descending in keys], nulls_last=True)
 
 
 _BESIDE = {

@@ -11,6 +11,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.decisions import decided_codes
+from deeplens_kit.matching.keep_order import leading_classes
+from deeplens_kit.matching.keep_policy import KeepPolicy
 from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.policy import withhold_codes
 from deeplens_kit.matching.relations import may_be_told, one_view, relation_codes
@@ -25,7 +28,7 @@ EVIDENCE_COLUMNS = ("phash_distance", "pdq_distance", "sscd_small", "sscd", "lik
 """The kernels' evidence in order, the distances first: columns of PAIRS and what the close look at a pair comes to."""
 
 _STORED = EVIDENCE_COLUMNS[:-1]
-_KEPT = ("orientation", "resolution", "foreign", "relation", "tier", "hub")
+_KEPT = ("orientation", "resolution", "foreign", "relation", "tier", "hub", "approved_a", "approved_b", "kept")
 # Edges at a time while reasons to withhold are looked for: a few hundred MB at most.
 _BLOCK = 1 << 19
 
@@ -41,6 +44,7 @@ class PairEdges:
         odds: Columns plain_odds, page_odds, see `likelihood`, and hub.
         orientation: int8 (m,), -1 where unknown.
         same: bool (m,), of the tier `pixels`: no rule is asked.
+        approved: uint8 (m,), bit 0 where a person approved that the right one goes for the left one, bit 1 vice versa.
         outdone: uint8 (m,), as `keepers_of` wants it.
         allowed: uint8 (m,), as `keepers_of` wants it.
         proposable: uint8 (m,), as `keepers_of` wants it.
@@ -54,6 +58,7 @@ class PairEdges:
     odds: pl.DataFrame
     orientation: NDArray[np.int8]
     same: NDArray[np.bool_]
+    approved: NDArray[np.uint8]
     outdone: NDArray[np.uint8]
     allowed: NDArray[np.uint8]
     proposable: NDArray[np.uint8]
@@ -67,14 +72,15 @@ class PictureFacts:
     Attributes:
         pixels: int64 (n,).
         resolves: int64 (n,), how many of them carry detail.
-        pinned: bool (n,), pictures of families: none is taken by another picture.
+        pinned: bool (n,), pictures of families, and protected ones: none is taken by another picture.
+        alone: int8 (n,), `Decisions.alone` of each.
         soft: bool (n,), pictures that measure like upscales: they alone change when a copy outdoes them.
-        classes: int32 (2, n), the class of size as it is and as an upscale.
+        classes: int32 (2, n), `leading_classes` as it is and as an upscale; by default those of size.
         traits: Rows of the pictures, and after them those of the soft ones as upscales.
         upscaled_row: int64 (n,), the row of each picture as an upscale.
     """
 
-    def __init__(self, pictures: pl.DataFrame, best: pl.DataFrame) -> None:
+    def __init__(self, pictures: pl.DataFrame, best: pl.DataFrame, policy: KeepPolicy) -> None:
         outdone = picture_traits(pictures.with_columns(outdone=pl.lit(True)))
         known = best.select("digest").join(resolved_pixels(pictures), on="digest", how="left", maintain_order="left")
         marked = best.select("digest").join(
@@ -83,9 +89,9 @@ class PictureFacts:
         self.pixels = known["pixels"].to_numpy()
         self.resolves = known["resolves"].to_numpy()
         self.soft = marked["upscaled"].to_numpy()
-        self.pinned = best["pinned"].to_numpy()
-        classes = [best["plain_class"].to_numpy(), marked["size_class"].to_numpy()]
-        self.classes = np.ascontiguousarray(np.stack(classes), np.int32)
+        self.pinned = (best["pinned"] | best["protected"]).to_numpy()
+        self.alone = best["alone"].to_numpy()
+        self.classes = leading_classes(best, best.with_columns(marked["size_class"]), policy)
         as_upscales = best.with_columns(marked["upscaled"], marked["detail"]).filter(marked["upscaled"])
         self.traits = ComparedTraits.of(pl.concat([best, as_upscales]))
         self.upscaled_row = np.arange(best.height)
@@ -96,7 +102,7 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
     """The pairs by number of their pictures, with all that no threshold changes.
 
     Args:
-        pairs: PAIRS that may be proposed or withheld.
+        pairs: PAIRS that may be proposed or withheld, with the columns of `Decisions.on_pairs`.
         numbers: digest and number of each picture.
         facts: Of the pictures by number.
         wanted: From `relations.allowed_relations`.
@@ -119,9 +125,13 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
     left, right = both["left"].to_numpy(), both["right"].to_numpy()
     evidence = both.select(pl.col(_STORED).cast(pl.Float32).fill_null(np.nan)).to_numpy(order="c")
     resolution = both["resolution"].cast(pl.Float32).fill_null(float("nan")).to_numpy()
-    resolution = oriented(resolution, both["swapped"].to_numpy())
     foreign = both["foreign"].fill_null(0.0).to_numpy()
     same = (both["tier"] == Tier.PIXELS).to_numpy()
+    kept, goes = both["kept"].to_numpy(), [both[f"approved_{end}"].to_numpy() for end in "ab"]
+    swapped = both["swapped"].to_numpy()
+    resolution = oriented(resolution, swapped)
+    # Where a pair is swapped, the right one is a.
+    approved = (np.where(swapped, *goes) + 2 * np.where(swapped, *goes[::-1])).astype(np.uint8)
     starts, incident = adjacency(left, right, numbers.height)
     # 2. What the order of two pictures, and each of them as an upscale, would come to.
     sides = both.select(
@@ -134,13 +144,24 @@ def pair_edges(pairs: pl.DataFrame, numbers: pl.DataFrame, facts: PictureFacts, 
         part = slice(first, first + _BLOCK)
         relations = sides["right"][part], sides["left"][part]
         outdone[part], allowed[part] = _cases(
-            left[part], right[part], resolution[part], same[part], foreign[part], relations, wanted, facts
+            left[part],
+            right[part],
+            resolution[part],
+            same[part],
+            foreign[part],
+            approved[part],
+            kept[part],
+            relations,
+            wanted,
+            facts,
         )
     right_goes, left_goes = (may_be_told(sides[name], wanted) for name in ("right", "left"))
     proposable = (right_goes + 2 * left_goes).astype(np.uint8)
     orientation = both["orientation"].fill_null(-1).cast(pl.Int8).to_numpy()
     odds = both.select("plain_odds", "page_odds", "hub")
-    return PairEdges(left, right, evidence, odds, orientation, same, outdone, allowed, proposable, starts, incident)
+    return PairEdges(
+        left, right, evidence, odds, orientation, same, approved, outdone, allowed, proposable, starts, incident
+    )
 
 
 def _cases(
@@ -149,6 +170,8 @@ def _cases(
     resolution: NDArray[np.float32],
     same: NDArray[np.bool_],
     foreign: NDArray[np.float32],
+    approved: NDArray[np.uint8],
+    kept: NDArray[np.int8],
     relations: tuple[pl.Series, pl.Series],
     wanted: frozenset[str],
     facts: PictureFacts,
@@ -174,6 +197,9 @@ def _cases(
                 ratio, relation = ratios[right_keeps][at], relations[right_keeps].gather(at)
                 codes = withhold_codes(facts.traits, keepers, members, ratio, same[at])
                 codes = relation_codes(codes, facts.traits, keepers, members, ratio, relation, foreign[at], wanted)
-                free = (codes == 0) & ~facts.pinned[(left, right)[1 - right_keeps][at]]
+                member = (left, right)[1 - right_keeps][at]
+                pinned, alone = facts.pinned[member], facts.alone[member]
+                agreed = (approved[at] >> right_keeps) & 1 > 0
+                free = (decided_codes(codes, pinned, agreed, kept[at], alone) == 0) & ~pinned
                 allowed[at[free]] |= np.uint8(1 << (4 * right_keeps + upscaled_left + 2 * upscaled_right))
     return outdone, allowed

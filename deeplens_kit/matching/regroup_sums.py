@@ -12,6 +12,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.groups import freed_bytes
+from deeplens_kit.matching.withheld import equal_files_stay
 
 __all__ = ["CompanionSums", "PictureSums", "sum_pictures"]
 
@@ -19,7 +20,7 @@ __all__ = ["CompanionSums", "PictureSums", "sum_pictures"]
 @dataclass(frozen=True, slots=True)
 class PictureSums:
     """Of each picture int64 (n,): its objects, their bytes and what removing all of them frees; `again` of those that
-    may go for the best one. `withheld` counts the equal objects that stay for their families."""
+    may go for the best one. `withheld` counts the equal objects that stay for a family, a policy or a decision."""
 
     objects: NDArray[np.int64]
     bytes: NDArray[np.int64]
@@ -57,11 +58,11 @@ def sum_pictures(held: pl.DataFrame) -> PictureSums:
     """Add up the objects of each picture.
 
     Args:
-        held: As `groups.held_objects` gives it, in keeper order, with `number`.
+        held: As `groups.held_objects` gives it, in keeper order, with `number` and `alone`.
     """
     every = np.arange(held.height)
     is_best = held["digest"].is_first_distinct()
-    stays = held["pinned"] & held["stays"]
+    stays = equal_files_stay(held)
     again = ~is_best & ~stays
     amounts = held.select("number", may_go=again, bytes="size_bytes").with_columns(
         freed=pl.Series(freed_bytes(held, every)), again_freed=pl.Series(freed_bytes(held, every[again.to_numpy()]))

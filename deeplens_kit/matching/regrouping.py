@@ -15,11 +15,14 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.decisions import Decisions
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import family_standing
 from deeplens_kit.matching.groups import companion_groups, held_objects, with_sizes
+from deeplens_kit.matching.hubs import CROWD_PICTURES, crowded_members
+from deeplens_kit.matching.keep_order import keeper_order, numbered_order
+from deeplens_kit.matching.keep_policy import DEFAULT_POLICY, KeepPolicy
 from deeplens_kit.matching.likelihood import LIKELIHOOD
-from deeplens_kit.matching.policy import keeper_order
 from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, PictureFacts, pair_edges
 from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
 from deeplens_kit.matching.relations import (
@@ -72,6 +75,9 @@ class Regrouper:
         pictures: As for `group`.
         pairs: PAIRS.
         include: As for `group`.
+        policy: As for `group`.
+        decisions: As for `group`.
+        crowd_pictures: As for `group`.
     """
 
     def __init__(
@@ -80,26 +86,32 @@ class Regrouper:
         pictures: pl.DataFrame,
         pairs: pl.DataFrame,
         include: Collection[Relation | str] = (),
+        policy: KeepPolicy = DEFAULT_POLICY,
+        *,
+        decisions: pl.DataFrame | None = None,
+        crowd_pictures: int = CROWD_PICTURES,
     ) -> None:
-        allowed = allowed_relations(include)
+        allowed, decided = allowed_relations(include), Decisions.of(decisions)
+        pairs = decided.on_pairs(pairs)
         related = related_pairs(pairs, allowed)
         pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(related)), related, allowed)
         pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
         plain = pictures.with_columns(outdone=pl.lit(False))
-        families = family_standing(objects, pictures["digest"])
-        held = held_objects(objects, plain, families).rename({"size_class": "plain_class"})
-        # Without the class of size, which is the first key and alone depends on thresholds, this is the order within
-        # every class, and of the objects of every picture.
-        held = keeper_order(held)
-        best = held.unique("digest", keep="first", maintain_order=True).with_row_index("number")
+        families = family_standing(objects, pictures["digest"], decided.staying)
+        # The order of the objects of every picture: what thresholds change is the same for all of them.
+        held = decided.on_pictures(keeper_order(held_objects(objects, plain, families), policy))
+        # That of the pictures where all that thresholds change is equal: within every class of `PictureFacts`.
+        best = numbered_order(held.unique("digest", keep="first", maintain_order=True), policy)
+        best = best.with_row_index("number")
         numbers = best.select("digest", pl.col("number").cast(pl.Int32))
         held = held.join(numbers, on="digest", maintain_order="left")
         self.best = best.select("digest", "path", location="location" if "location" in best.columns else "location_id")
         """One row for each picture, by number: digest, path and location of its best object."""
-        self._facts = PictureFacts(pictures, best)
+        self._facts = PictureFacts(pictures, best, policy)
         self._sums = sum_pictures(held)
         self._companions = CompanionSums.of(companion_groups(families))
         self._edges = pair_edges(related, numbers, self._facts, allowed)
+        self._crowd_pictures = crowd_pictures
         context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
         self._context = best.select("digest").join(
             pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
@@ -200,6 +212,9 @@ class Regrouper:
 
         chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
         keeper, link, withheld = self._stars(rule, chosen)
+        aside = self._aside(keeper, link)
+        keeper = np.where(aside, np.int32(-1), keeper)
+        withheld += int(aside.sum())
         taken, sums = keeper >= 0, self._sums
         same = taken & np.append(self._edges.same, False)[link]
         rows: list[tuple[str, int, int, int, int]] = []
@@ -220,6 +235,24 @@ class Regrouper:
                 rows.append((str(tier), stars, int(sums.objects[members].sum()), gross, freed))
         return Regrouping(pl.DataFrame(rows, schema=_BY_TIER, orient="row"), largest, withheld)
 
+    @property
+    def objects(self) -> NDArray[np.int64]:
+        """int64 (n,), objects that hold each picture."""
+        return self._sums.objects
+
+    @property
+    def freed_bytes(self) -> NDArray[np.int64]:
+        """int64 (n,), what removing all objects of each picture frees."""
+        return self._sums.freed
+
+    def keepers(self, rule: Rule) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+        """The keeper of each picture that is proposed by the tiers of a rule, and the edge by which it was taken:
+        int32 (n,), -1 for none."""
+        keeper, link, _ = self._stars(rule, set(rule.tiers))
+        aside = self._aside(keeper, link)
+        keeper[aside], link[aside] = -1, -1
+        return keeper, link
+
     def _stars(self, rule: Rule, tiers: set[Tier]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
         from deeplens_kit.matching.regroup_kernels import keepers_of
 
@@ -227,17 +260,36 @@ class Regrouper:
         accepted = edges.same & (Tier.PIXELS in tiers)
         if Tier.COPY in tiers:
             accepted |= self.margins(rule) >= 0
+        allowed, proposable = edges.allowed, edges.proposable
+        # What no rule says but a person, holds for the member that they approved, and not the other way round.
+        agreed = np.flatnonzero((edges.approved > 0) & ~edges.same & ~accepted) if Tier.COPY in tiers else _NONE
+        if len(agreed):
+            accepted[agreed] = True
+            goes = edges.approved[agreed]
+            allowed, proposable = allowed.copy(), proposable.copy()
+            allowed[agreed] &= (goes & 1) * np.uint8(0x0F) | (goes >> 1) * np.uint8(0xF0)
+            proposable[agreed] &= goes
         return keepers_of(
             accepted,
             edges.left,
             edges.right,
             edges.outdone,
-            edges.allowed,
-            edges.proposable,
+            allowed,
+            proposable,
             edges.starts,
             edges.incident,
             self._facts.classes,
         )
+
+    def _aside(self, keeper: NDArray[np.int32], link: NDArray[np.int32]) -> NDArray[np.bool_]:
+        """bool (n,), pictures that were taken with a crowd."""
+        edges, taken = self._edges, keeper >= 0
+        if not taken.any():
+            return taken
+        # Which of the two ends keeps is the bit that says whether a person approved it.
+        bit = (edges.left[link] != keeper).astype(np.uint8)
+        approved = (edges.approved[link] >> bit) & 1 > 0
+        return crowded_members(keeper, taken & ~edges.same[link], approved, self._crowd_pictures)
 
     def _pair_context(self, known: pl.DataFrame) -> pl.DataFrame:
         ends = known.drop("digest")
@@ -254,6 +306,7 @@ _BY_TIER = pl.Schema(
         "realisable_bytes": pl.Int64(),
     }
 )
+_NONE = np.zeros(0, np.int64)
 # Different shots are told by times alone: no bound of a rule matters.
 _ANY = Rule(name="any", version=1, plain=(), unmeasured=(), page_like=(), other_shots=None)
 

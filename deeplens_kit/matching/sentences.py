@@ -1,4 +1,4 @@
-"""Sentences for people: why a keeper stays, what a member's evidence is, what each score of a pair says.
+"""Sentences for people: what a member's evidence is, what each score of a pair says.
 
 Takes columns of facts and gives text, column by column or pair by pair. Must not decide anything: the facts were
 decided on elsewhere.
@@ -21,65 +21,15 @@ __all__ = [
     "bound_words",
     "evidence_sentence",
     "explain",
-    "keeper_sentence",
     "member_sentences",
     "turned",
 ]
 
 _EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
-_MEGAPIXEL = 1_000_000
 
 TURNED_PDQ_MAX = 64
 """Bits, inclusive, up to which the best of eight orientations says how a picture was turned. Two unrelated pictures
 differ in 100 to 125 bits in their best orientation, and which one that is, is chance."""
-
-
-def keeper_sentence() -> pl.Expr:
-    """What stays and what it is better in, from the traits of the keeper and (suffix `_next`) of its runner-up.
-
-    For example "keeps 4000x3000 JPEG q92: most pixels (12.19 MP against 3.05 MP)".
-    """
-    rated = pl.col("jpeg_quality").is_not_null() & pl.col("native")
-    quality = pl.when(rated).then(pl.format(" q{}", "jpeg_quality")).otherwise(pl.lit(""))
-    kind = pl.when(pl.col("codec") == "").then(pl.lit("")).otherwise(pl.format(" {}", "codec"))
-    what = pl.concat_str(pl.format("keeps {}x{}", "width_px", "height_px"), kind, quality)
-    larger = (
-        pl.when(pl.col("size_class") <= pl.col("size_class_next"))
-        .then(None)
-        .when(pl.col("upscaled") | pl.col("upscaled_next"))
-        .then(pl.format("most detail (worth {} against {})", _size("detail"), _size("detail_next")))
-        .otherwise(pl.format("most pixels ({} against {})", _size("detail"), _size("detail_next")))
-    )
-    otherwise = (
-        pl.when(pl.col("colours") > pl.col("colours_next"))
-        .then(pl.lit("full colours"))
-        .when(pl.col("deep") > pl.col("deep_next"))
-        .then(pl.lit("more bits per sample"))
-        .when(pl.col("has_alpha") & ~pl.col("has_alpha_next"))
-        .then(pl.lit("with transparency"))
-        .when(pl.col("from_camera") & ~pl.col("from_camera_next"))
-        .then(pl.lit("it says when or with what it was taken"))
-        .when(pl.col("lossless") & ~pl.col("lossless_next"))
-        .then(pl.lit("lossless against lossy"))
-        .when(pl.col("quality_class") > pl.col("quality_class_next"))
-        .then(pl.format("less compressed (q{} against q{})", "jpeg_quality", "jpeg_quality_next"))
-        .when(pl.col("jpeg_quality").is_not_null() & pl.col("jpeg_quality_next").is_null())
-        .then(pl.lit("its quality is known"))
-        .when(pl.col("density_class") > pl.col("density_class_next"))
-        .then(pl.format("less compressed ({} against {} bytes a pixel)", *_fixed("bytes_per_pixel", 3)))
-        .when(pl.col("native") & ~pl.col("native_next"))
-        .then(pl.format("the {} has its very samples, and adds nothing", "codec_next"))
-        .when((pl.col("stays") & ~pl.col("stays_next")) | (pl.col("in_family") & ~pl.col("in_family_next")))
-        .then(pl.lit("it stays with the files that it belongs with"))
-        .when(pl.col("taken_at") < pl.col("taken_at_next"))
-        .then(pl.format("taken earlier ({} against {})", *_dates("taken_at")))
-        .when(pl.col("taken_at").is_not_null() & pl.col("taken_at_next").is_null())
-        .then(pl.lit("it says when it was taken"))
-        .when(pl.col("modified_at") < pl.col("modified_at_next"))
-        .then(pl.format("older (modified {} against {})", *_dates("modified_at")))
-        .otherwise(pl.lit("first by path"))
-    )
-    return pl.concat_str(what, pl.lit(": "), pl.coalesce(larger, otherwise))
 
 
 def evidence_sentence() -> pl.Expr:
@@ -185,31 +135,6 @@ def _row(pair: Mapping[str, object], context: Mapping[str, object]) -> pl.DataFr
     }
     types = {name: PAIRS.polars[name] for name in values} | dict.fromkeys(flags, pl.Boolean())
     return pl.DataFrame(values | flags, schema=types)
-
-
-def _size(name: str) -> pl.Expr:
-    """Pixels as people say them: "12.19 MP", below a tenth of a megapixel as pixels."""
-    large = pl.format("{} MP", _decimals(pl.col(name) / _MEGAPIXEL, 2))
-    return pl.when(pl.col(name) * 10 >= _MEGAPIXEL).then(large).otherwise(pl.format("{} px", name))
-
-
-def _fixed(name: str, digits: int) -> tuple[pl.Expr, pl.Expr]:
-    return _decimals(pl.col(name), digits), _decimals(pl.col(f"{name}_next"), digits)
-
-
-def _decimals(value: pl.Expr, digits: int) -> pl.Expr:
-    return value.round(digits).cast(pl.String)
-
-
-def _dates(name: str) -> tuple[pl.Expr, pl.Expr]:
-    one, other = pl.col(name), pl.col(f"{name}_next")
-    # Files that were copied one after the other differ within a second.
-    equal = one.dt.truncate("1s") == other.dt.truncate("1s")
-    plain, fine = "%Y-%m-%d %H:%M:%S", "%Y-%m-%d %H:%M:%S%.6f"
-    first, second = (
-        pl.when(equal).then(when.dt.strftime(fine)).otherwise(when.dt.strftime(plain)) for when in (one, other)
-    )
-    return first, second
 
 
 def _rounded(name: str) -> pl.Expr:

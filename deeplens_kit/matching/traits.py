@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.losses import told
+
 __all__ = [
     "AREA_TOLERANCE",
     "DENSITY_TOLERANCE",
@@ -108,14 +110,15 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     Returns:
         Row by row: digest, pixels, measured (whether its detail was), effective (pixels, what came of that; null where
         it was not), used (whether that fills its size), upscaled,
-        detail (pixels; where upscaled those that carry detail), size_class (logarithmic, one per `SIDE_TOLERANCE`),
+        detail (pixels; where upscaled those that carry detail), size_class (logarithmic, one per `SIDE_TOLERANCE`, less
+        demoted), demoted (0; more where it was tilted, and more where it holds foreign content),
         lossless (and not made from a lossy file), jpeg_quality, quality_class, bytes_per_pixel (0 where lossless),
         density_class (of lossy pictures without a known quality, logarithmic), jpeg_bytes (what its bytes are worth),
         codec, coded_by (that of the lossy file it was made from, where there is one), native (it was not made from
         one), colours (0 grey, 1 palette, 2 full), quantised (a palette of a photograph, by its bytes), colourfulness,
         deep (1 up to 8 bits a sample, the higher the deeper), has_alpha, frames, beside (a `beside_bit` for each thing
-        beside its picture, or `not_looked_at_bit`), from_camera (it says when or with what it was taken), taken_at,
-        width_px, height_px, size_bytes.
+        beside its picture, or `not_looked_at_bit`), from_camera (it says when or with what it was taken), told and
+        told_facts (`losses.told`, and how many), taken_at, width_px, height_px, size_bytes.
     """
     known = known_columns(pictures)
     demoted = pl.lit(0)
@@ -144,6 +147,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
     a_pixel = (pl.col("size_bytes") / pl.col("pixels")).fill_null(0.0)
     # Of lossless pictures the larger file is no better, only larger.
     density = pl.when(lossless).then(0.0).otherwise((coded_bytes / pl.col("pixels")).fill_null(0.0))
+    facts = told(known.columns)
     worth = codec.replace_strict(_CODEC_WORTH, default=1.0, return_dtype=pl.Float64).fill_null(1.0)
     return known.select(
         "digest",
@@ -154,6 +158,7 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         effective=pl.col("effective_pixels").cast(pl.Float64),
         used=(pl.col("effective_pixels") >= USED_SHARE * pl.col("pixels")).fill_null(False),
         size_class=_class_of(pl.col("detail"), AREA_TOLERANCE) - demoted,
+        demoted=demoted.cast(pl.Int32),
         lossless=lossless,
         jpeg_quality=quality,
         quality_class=(quality + QUALITY_TOLERANCE) // _QUALITY_CLASS,
@@ -173,6 +178,8 @@ def picture_traits(pictures: pl.DataFrame) -> pl.DataFrame:
         frames=pl.col("frames").fill_null(1),
         beside=_beside(),
         from_camera=pl.col("camera").is_not_null() | pl.col("taken_at").is_not_null(),
+        told=facts,
+        told_facts=facts.bitwise_count_ones().cast(pl.Int32),
         taken_at="taken_at",
         width_px="width_px",
         height_px="height_px",

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import polars as pl
 
-from deeplens_kit.matching import STRICT, Rule, with_context
+from deeplens_kit.matching import STRICT, KeepPolicy, Rule, with_context
 from deeplens_kit.matching.score_terms import rulings, score_terms
 from deeplens_kit.matching.view_words import relation_towards, seen_from_keeper, view_sentences
 from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, GroupsView, active_files, list_groups
+from deeplens_kit.pipeline.lost_tags import with_lost_tags
 from deeplens_kit.pipeline.subjects import Subject, named
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import EXPLAINED, PAIRS, SCORE_TERMS, Relation, Tier
@@ -63,6 +65,7 @@ def explain(
     tiers: Iterable[Tier | str] | None = None,
     rule: Rule = STRICT,
     include: Collection[Relation | str] = (),
+    policy: KeepPolicy | str | Path | None = None,
 ) -> Explanation:
     """Explain a group or a file.
 
@@ -73,13 +76,15 @@ def explain(
         tiers: As for `list_groups`.
         rule: As for `list_groups`.
         include: As for `list_groups`.
+        policy: As for `list_groups`.
 
     Raises:
         UnknownNameError: There is no such group or file.
         SettingsError: It names several groups, or a file that no location lists.
     """
     # 1. The groups there are, and which of them or which file is meant.
-    view = list_groups(workspace, None if tiers is None else list(tiers), rule=rule, include=include)
+    chosen = None if tiers is None else list(tiers)
+    view = list_groups(workspace, chosen, rule=rule, include=include, policy=policy)
     files = active_files(workspace)
     subject = named(what, view.groups["group_id"], files, workspace)
     # 2. The matches it has, as the commands list them.
@@ -91,7 +96,7 @@ def explain(
         listed = _of_file(subject, view, files, pairs)
     # 3. What the pair of each says, and its score term by term.
     found, evidence = _with_evidence(listed, pairs, pictures, rule)
-    matches = _with_places(found, files)
+    matches = with_lost_tags(workspace, _with_places(found, files))
     return Explanation(
         subject.group_id,
         None if subject.object_id is None else _facts(workspace, files, subject.object_id),
@@ -119,6 +124,7 @@ def _of_groups(groups: pl.DataFrame) -> pl.DataFrame:
         "reason",
         "frees_bytes",
         companion=pl.lit(None, pl.String),
+        loses="loses",
     )
 
 
@@ -157,6 +163,7 @@ def _of_file(subject: Subject, view: GroupsView, files: pl.DataFrame, pairs: pl.
                 "reason",
                 pl.lit(0, pl.Int64).alias("frees_bytes"),
                 "companion",
+                pl.lit(None, pl.String).alias("loses"),
             ),
             related.select(
                 pl.lit("related").alias("standing"),
@@ -171,6 +178,7 @@ def _of_file(subject: Subject, view: GroupsView, files: pl.DataFrame, pairs: pl.
                 pl.lit(_RELATED).alias("reason"),
                 pl.lit(0, pl.Int64).alias("frees_bytes"),
                 pl.lit(None, pl.String).alias("companion"),
+                pl.lit(None, pl.String).alias("loses"),
             ),
         ]
     )
@@ -208,6 +216,7 @@ def _nearest(object_id: str, digest: str, pairs: pl.DataFrame, told: pl.Series, 
         pl.lit("").alias("reason"),
         pl.lit(0, pl.Int64).alias("frees_bytes"),
         pl.lit(None, pl.String).alias("companion"),
+        pl.lit(None, pl.String).alias("loses"),
     )
 
 

@@ -8,11 +8,24 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from pathlib import Path
 
 import polars as pl
 
-from deeplens_kit.matching import CONTEXT_COLUMNS, POLICY_COLUMNS, STRICT, Rule, group
+from deeplens_kit.matching import (
+    CONTEXT_COLUMNS,
+    POLICY_COLUMNS,
+    STRICT,
+    TOLD_COLUMNS,
+    KeepPolicy,
+    PolicyComparison,
+    Rule,
+    compare_groupings,
+    group,
+)
 from deeplens_kit.pipeline.graph import floor_of, is_current
+from deeplens_kit.pipeline.keep_facts import with_keep_facts
+from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.priced_savings import savings_of_groups
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import OBJECTS, PAIRS, Outcome, Relation, Tier
@@ -22,6 +35,7 @@ __all__ = [
     "GROUP_PICTURE_COLUMNS",
     "GroupsView",
     "active_files",
+    "compare_policies",
     "coverage",
     "indexed_files",
     "indexed_places",
@@ -37,7 +51,7 @@ __all__ = [
 # nothing is lost, and ten thousand equal icons do not make fifty million rows.
 ALL_PAIRS_LIMIT = 100
 
-GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS]))
+GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS, *TOLD_COLUMNS]))
 """Columns of `pictures` that grouping looks at."""
 
 # What tells one file from another, and what else it takes to tell.
@@ -246,8 +260,9 @@ def list_groups(
     *,
     rule: Rule = STRICT,
     include: Collection[Relation | str] = (),
+    policy: KeepPolicy | str | Path | None = None,
 ) -> GroupsView:
-    """Groups around keepers, from the stored pairs by a rule; no file is touched.
+    """Groups around keepers, from the stored pairs by a rule and by what people decided; no file is touched.
 
     Args:
         workspace: An open workspace.
@@ -255,16 +270,28 @@ def list_groups(
         rule: The bounds, for example `Thresholds(likelihood_min=0.95).rule()`.
         include: Relations of a member to its keeper that are proposed besides `whole` and `part`: `composite` (one of
             the two holds foreign content), `contains` (the member shows more). Look at each before you act.
+        policy: Which of the copies stays, as for `chosen_policy`; None for the policy in use.
 
     Raises:
-        SettingsError: The rule is looser than the floor of the stored pairs.
-        UnknownNameError: A relation that cannot be included.
+        SettingsError: The rule is looser than the floor of the stored pairs, or the policy cannot be read.
+        UnknownNameError: A relation that cannot be included, or a policy that there is none of.
     """
     floor_of(workspace).refuse_looser(rule)
-    objects = active_files(workspace)
+    keep = chosen_policy(workspace, policy)
+    objects = with_keep_facts(workspace, active_files(workspace), keep)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
-    grouping = group(objects, pictures, workspace.catalog.pairs(), rule, tiers=chosen, include=include)
+    grouping = group(
+        objects,
+        pictures,
+        workspace.catalog.pairs(),
+        rule,
+        tiers=chosen,
+        include=include,
+        policy=keep,
+        decisions=workspace.ledger.decisions(),
+        crowd_pictures=workspace.settings.group.crowd_pictures,
+    )
     return GroupsView(
         groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
         withheld=grouping.withheld,
@@ -274,7 +301,11 @@ def list_groups(
 
 
 def summarise_savings(
-    workspace: Workspace, tiers: Iterable[Tier | str] | None = None, *, rule: Rule = STRICT
+    workspace: Workspace,
+    tiers: Iterable[Tier | str] | None = None,
+    *,
+    rule: Rule = STRICT,
+    policy: KeepPolicy | str | Path | None = None,
 ) -> pl.DataFrame:
     """What the proposed removals would free, as `savings_of_groups` has it: bytes, and money where there are prices.
 
@@ -282,5 +313,44 @@ def summarise_savings(
         workspace: An open workspace.
         tiers: As for `list_groups`.
         rule: As for `list_groups`.
+        policy: As for `list_groups`.
     """
-    return savings_of_groups(workspace, list_groups(workspace, tiers, rule=rule).groups)
+    return savings_of_groups(workspace, list_groups(workspace, tiers, rule=rule, policy=policy).groups)
+
+
+def compare_policies(
+    workspace: Workspace,
+    policy: KeepPolicy | str | Path | None,
+    against: KeepPolicy | str | Path | None = None,
+    *,
+    rule: Rule = STRICT,
+) -> PolicyComparison:
+    """What would be otherwise by another keep policy: which files would stay, and what could be freed.
+
+    Args:
+        workspace: An open workspace.
+        policy: The one that is thought of.
+        against: The one that it is held against; None for the policy in use.
+        rule: As for `list_groups`.
+
+    Raises:
+        As `list_groups`.
+    """
+    floor_of(workspace).refuse_looser(rule)
+    files, pairs = active_files(workspace), workspace.catalog.pairs()
+    pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
+    chosen = [chosen_policy(workspace, one) for one in (against, policy)]
+    said = workspace.ledger.decisions()
+    before, after = (
+        group(
+            with_keep_facts(workspace, files, keep),
+            pictures,
+            pairs,
+            rule,
+            policy=keep,
+            decisions=said,
+            crowd_pictures=workspace.settings.group.crowd_pictures,
+        )
+        for keep in chosen
+    )
+    return compare_groupings(before, after)

@@ -26,7 +26,7 @@ from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import MAP_POINTS, FeatureSpec, Tier
 from deeplens_kit.telemetry import span
 
-__all__ = ["PictureMap", "map_pictures"]
+__all__ = ["PictureMap", "best_places", "has_feature", "map_pictures", "spec_of"]
 
 _PICTURE_COLUMNS = ["digest", "size_bytes", "width_px", "height_px", "format", "features"]
 _STRENGTH = {str(tier): number for number, tier in enumerate(Tier)}
@@ -82,8 +82,8 @@ def map_pictures(
     # 1. The pictures that files hold now, and those of them that have the feature.
     files = indexed_files(workspace)
     pictures = workspace.catalog.pictures(columns=_PICTURE_COLUMNS).join(files, on="digest", how="semi").sort("digest")
-    spec = _spec_of(workspace, feature, pictures)
-    having = pictures.filter(_has(spec))["digest"].to_list() if spec else []
+    spec = spec_of(workspace, feature, pictures)
+    having = pictures.filter(has_feature(spec))["digest"].to_list() if spec else []
     # 2. Their places, from the cache or made.
     meter = ProgressMeter(progress, "", "map", len(having))
     key = LayoutKey.of(having, spec.key if spec else "", seed, neighbours)
@@ -110,19 +110,20 @@ def map_pictures(
     )
 
 
-def _spec_of(workspace: Workspace, feature: str, pictures: pl.DataFrame) -> FeatureSpec | None:
+def spec_of(workspace: Workspace, feature: str, pictures: pl.DataFrame) -> FeatureSpec | None:
     """The stored feature of this name that most pictures have; None where no picture has one."""
     # A region's vector is no picture's.
     stored = [spec for spec in workspace.catalog.vector_specs() if spec.kind == "vector"]
     named = [spec for spec in stored if spec.name == feature]
     if not named and feature not in (vectors := vector_names(workspace.settings.features)):
         raise UnknownNameError("feature with vectors", feature, {spec.name for spec in stored} or vectors)
-    held = [(pictures.filter(_has(spec)).height, spec.key, spec) for spec in named]
+    held = [(pictures.filter(has_feature(spec)).height, spec.key, spec) for spec in named]
     best = max(held, key=lambda item: item[:2], default=None)
     return best[2] if best and best[0] else None
 
 
-def _has(spec: FeatureSpec) -> pl.Expr:
+def has_feature(spec: FeatureSpec) -> pl.Expr:
+    """Whether a picture has a feature, by its column `features`."""
     return pl.col("features").str.split(",").list.contains(spec.key)
 
 
@@ -150,7 +151,7 @@ def _points(
     ).filter(pl.col("x").is_finite() & pl.col("y").is_finite())
     joined = (
         points.join(pictures.drop("features"), on="digest", how="left")
-        .join(_best_places(files, groups), on="digest", how="left")
+        .join(best_places(files, groups), on="digest", how="left")
         .join(_standing(groups), on="digest", how="left")
         .with_columns(
             pl.col("tier", "group_id").fill_null(""),
@@ -161,7 +162,7 @@ def _points(
     return MAP_POINTS.check(joined.select(MAP_POINTS.names).sort("digest"))
 
 
-def _best_places(files: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
+def best_places(files: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:
     """By digest: the place of the object that stays, else the first by name, and how many objects there are."""
     stays = groups.filter("is_keeper").select("object_id").unique()
     return (

@@ -49,6 +49,7 @@ class HeldState:
         locations: Id, name and address of each active location.
         pairs: Of the pairs that groups are made of, see `CatalogReader.pairs_version`.
         notes: Of what people say, see `Ledger.notes_version`.
+        decisions: Of what people decided on groups, see `Ledger.decisions_version`.
         generations: Of the indices of vectors.
     """
 
@@ -56,6 +57,7 @@ class HeldState:
     locations: tuple[tuple[str, str, str], ...]
     pairs: int
     notes: tuple[int, ...]
+    decisions: tuple[int, int] = (0, 0)
     generations: Generations = ()
 
     def has_pictures_of(self, other: HeldState) -> bool:
@@ -124,7 +126,8 @@ def held_state(workspace: Workspace) -> HeldState:
     locations = tuple((item.location_id, item.name, item.url) for item in workspace.ledger.locations())
     catalog, ledger = workspace.catalog, workspace.ledger
     generations = SearchCache(workspace.settings.cache_dir).generations()
-    return HeldState(catalog.versions(), locations, catalog.pairs_version(), ledger.notes_version(), generations)
+    said = ledger.notes_version(), ledger.decisions_version()
+    return HeldState(catalog.versions(), locations, catalog.pairs_version(), *said, generations)
 
 
 def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> Held:
@@ -165,7 +168,7 @@ def _said_anew(workspace: Workspace, state: HeldState, before: Held) -> Held:
     library, duplicates = before.library, before.duplicates
     if state.notes != before.state.notes:
         library = library.changed(notes=notes_of_places(workspace, library.places))
-    if state.pairs != before.state.pairs:
+    if (state.pairs, state.decisions) != (before.state.pairs, before.state.decisions):
         duplicates = DuplicateFrames(workspace)
         library = library.changed(duplicates=duplicates.frame)
     features = before.features

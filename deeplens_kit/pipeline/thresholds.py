@@ -10,6 +10,7 @@ import time
 from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Self
 
 import polars as pl
@@ -18,14 +19,19 @@ from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching import (
     STRICT,
     GraphFloor,
+    KeepPolicy,
     Regrouper,
+    Rule,
     Thresholds,
     borderline_pairs,
     count_pairs,
     graph_floor,
 )
+from deeplens_kit.pipeline.chosen_rule import chosen_rule
 from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, active_files
 from deeplens_kit.pipeline.graph import floor_of, is_current
+from deeplens_kit.pipeline.keep_facts import with_keep_facts
+from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
 from deeplens_kit.settings import MatchSettings
@@ -66,6 +72,7 @@ class ThresholdLab:
 
     Args:
         workspace: An open workspace; it may be closed afterwards.
+        policy: As for `list_groups`.
 
     Attributes:
         floor: The weakest evidence at which pairs are stored and looked at.
@@ -75,9 +82,19 @@ class ThresholdLab:
     floor: GraphFloor
     current: bool
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, policy: KeepPolicy | str | Path | None = None) -> None:
+        keep = chosen_policy(workspace, policy)
+        files = with_keep_facts(workspace, active_files(workspace), keep)
         pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
-        self._load(active_files(workspace), pictures, workspace.catalog.pairs(), floor_of(workspace))
+        regrouper = Regrouper(
+            files,
+            pictures,
+            workspace.catalog.pairs(),
+            policy=keep,
+            decisions=workspace.ledger.decisions(),
+            crowd_pictures=workspace.settings.group.crowd_pictures,
+        )
+        self._load(regrouper, floor_of(workspace))
         self.current = is_current(workspace)
 
     @classmethod
@@ -93,13 +110,18 @@ class ThresholdLab:
             floor: The weakest evidence among the pairs; None for that of the default settings.
         """
         lab = cls.__new__(cls)
-        lab._load(objects, pictures, pairs, floor or graph_floor(MatchSettings(), pictures.height))
+        lab._load(Regrouper(objects, pictures, pairs), floor or graph_floor(MatchSettings(), pictures.height))
         lab.current = True
         return lab
 
-    def _load(self, objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, floor: GraphFloor) -> None:
-        self._regrouper = Regrouper(objects, pictures, pairs)
+    def _load(self, regrouper: Regrouper, floor: GraphFloor) -> None:
+        self._regrouper = regrouper
         self.floor = floor
+
+    @property
+    def regrouper(self) -> Regrouper:
+        """What answers, for any rule."""
+        return self._regrouper
 
     @property
     def pictures(self) -> int:
@@ -116,11 +138,11 @@ class ThresholdLab:
         """Of these pairs so many that no close look has judged yet: no threshold proposes them."""
         return self._regrouper.edges.odds["plain_odds"].null_count()
 
-    def outcome(self, thresholds: Thresholds, tiers: Collection[Tier | str] | None = None) -> ThresholdOutcome:
+    def outcome(self, thresholds: Thresholds | Rule, tiers: Collection[Tier | str] | None = None) -> ThresholdOutcome:
         """What the thresholds come to: the totals of `list_groups(rule=thresholds.rule())`, to the byte.
 
         Args:
-            thresholds: The bounds.
+            thresholds: The bounds, or a rule.
             tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for all.
 
         Raises:
@@ -128,7 +150,7 @@ class ThresholdLab:
         """
         start = time.perf_counter()
         chosen = None if tiers is None else [_tier(name) for name in tiers]
-        found = self._regrouper.regroup(thresholds.rule(), chosen)
+        found = self._regrouper.regroup(chosen_rule(thresholds), chosen)
         sums = found.by_tier.drop("tier").sum().row(0, named=True)
         return ThresholdOutcome(
             **sums,

@@ -23,6 +23,7 @@ from deeplens_kit.catalog import Catalog
 from deeplens_kit.decode import IsolatedDecoder, ThumbnailCache
 from deeplens_kit.errors import CredentialMissingError, LocationError, WorkspaceError, WorkspaceMissingError
 from deeplens_kit.ledger import Ledger, Location
+from deeplens_kit.pipeline.keep_policies import POLICIES_FOLDER
 from deeplens_kit.pipeline.price_file import PRICES_FILE
 from deeplens_kit.pipeline.spending import Spending
 from deeplens_kit.settings import (
@@ -165,7 +166,7 @@ class Workspace:
 
         The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
         """
-        files = (WORKSPACE_FILE, PRICES_FILE, _BACKUPS)
+        files = (WORKSPACE_FILE, PRICES_FILE, POLICIES_FOLDER, _BACKUPS)
         paths = [*(self.directory / name for name in files), Path(self.settings.cache_dir)]
         if "://" not in self.settings.catalog_url:
             paths.append(Path(self.settings.catalog_url))

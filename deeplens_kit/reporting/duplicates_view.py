@@ -283,6 +283,9 @@ def _picture(
         if pair is not None and row["tier"] != Tier.BYTES
     )
     pair = pairs.get(_ends(digest, keeper["digest"]))
+    evidence = tuple(evidence_lines(pair, digest)) if pair is not None and digest != keeper["digest"] else ()
+    if first["loses"]:
+        evidence += (f"it alone tells {first['loses']}",)
     return PictureView(
         digest=digest,
         title=_split(first["path"])[1],
@@ -295,7 +298,7 @@ def _picture(
         look_first="" if first["is_keeper"] else LOOK_FIRST.get(first["relation"], ""),
         score=first["score"],
         score_says=score_words(first["score"]),
-        evidence=evidence_lines(pair, digest) if pair is not None and digest != keeper["digest"] else (),
+        evidence=evidence,
         regions=tuple(region for region in regions if region is not None),
         shape=shape_of(facts.get(digest)),
         members=tuple(_member(row) for row in rows[:_MAX_MEMBERS_PER_PICTURE]),

@@ -187,6 +187,9 @@ def _match_lines(row: Mapping[str, Any], terms: Sequence[Mapping[str, Any]]) -> 
     if row["standing"] == "member":
         frees = row["frees_bytes"]
         lines.append(
+            f"  it alone tells {row['loses']}" if row["loses"] else "  it tells nothing that the keeper does not"
+        )
+        lines.append(
             f"  removing it frees {format_bytes(frees)}"
             if frees
             else "  another name of a file (hard link): removing it frees nothing of its own"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
-from deeplens_kit.matching import STRICT, Rule
+from deeplens_kit.matching import STRICT, KeepPolicy, Rule
+from deeplens_kit.reporting.policy_words import policy_notes
 from deeplens_kit.reporting.rule_words import rule_notes
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
 from deeplens_kit.schemas import Tier
@@ -45,6 +46,7 @@ def report_savings(
     tiers: Sequence[str] = (),
     rule: Rule = STRICT,
     max_groups: int = MAX_GROUPS,
+    policy: KeepPolicy | str | None = None,
 ) -> SavingsReport:
     """The savings of a workspace as they are now, described.
 
@@ -53,22 +55,24 @@ def report_savings(
         tiers: Tiers to count: bytes, pixels, copy; none for those of the rule.
         rule: When a pair is a copy.
         max_groups: Groups that are shown with their pictures, 0..1,000.
+        policy: Which copy stays, by itself, by its name or a file; None or an empty text for the policy in use.
 
     Raises:
-        SettingsError: `max_groups` is out of its range.
-        UnknownNameError: A tier that does not exist, or that is never proposed.
+        SettingsError: `max_groups` is out of its range, or the policy cannot be read.
+        UnknownNameError: A tier that does not exist, or that is never proposed; or there is no such policy.
     """
-    from deeplens_kit.pipeline import caveats
+    from deeplens_kit.pipeline import caveats, chosen_policy
 
     require_asked(tiers, max_groups)
-    frames = gather_savings(workspace, tiers=tiers, rule=rule)
+    keep = chosen_policy(workspace, policy or None)
+    frames = gather_savings(workspace, tiers=tiers, rule=rule, policy=keep)
     return describe_savings(
         frames,
         workspace=display_path(workspace.directory.name),
         made_at=datetime.now().astimezone(),
         version=_version(),
         rule=rule,
-        notes=[*rule_notes(rule), *caveats(workspace, current=frames.current)],
+        notes=[*rule_notes(rule), *policy_notes(keep), *caveats(workspace, current=frames.current)],
         max_groups=max_groups,
     )
 
@@ -87,13 +91,16 @@ def require_asked(tiers: Sequence[str], max_groups: int) -> None:
             raise UnknownNameError("tier", tier, map(str, _PROPOSED))
 
 
-def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT) -> SavingsFrames:
+def gather_savings(
+    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT, policy: KeepPolicy | None = None
+) -> SavingsFrames:
     """The frames of a report on savings.
 
     Args:
         workspace: An open workspace.
         tiers: Tiers to count; none for those of the rule.
         rule: When a pair is a copy.
+        policy: Which copy stays; None for the policy in use.
 
     Raises:
         UnknownNameError: A tier that does not exist, or that is never proposed.
@@ -101,7 +108,7 @@ def gather_savings(workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rul
     from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations, savings_of_groups
 
     require_asked(tiers, 0)
-    view = list_groups(workspace, list(tiers) or None, rule=rule)
+    view = list_groups(workspace, list(tiers) or None, rule=rule, policy=policy)
     named = view.groups["digest"].unique()
     return SavingsFrames(
         groups=view.groups,

@@ -27,6 +27,7 @@ GROUP_COLUMNS = (
     "size_bytes",
     "frees_bytes",
     "reason",
+    "loses",
     "digest",
     "object_id",
 )

@@ -5,6 +5,8 @@ Times are UTC unless a column says otherwise; digests are lower-case hexadecimal
 """
 
 from deeplens_kit.schemas.answers import (
+    CLUSTER_MEMBERS,
+    CLUSTERS,
     COVERAGE,
     EXPLAINED,
     FAMILIES,
@@ -21,15 +23,21 @@ from deeplens_kit.schemas.answers import (
     WITHHELD,
 )
 from deeplens_kit.schemas.base import Column, FeatureSpec, Outcome, Relation, TableSchema, Tier, tier_strength
+from deeplens_kit.schemas.judgements import DECISIONS, LABEL_ITEMS, LABELS, DecisionKind, Verdict
 from deeplens_kit.schemas.records import SAVED_SEARCHES, SEARCH_HISTORY
 from deeplens_kit.schemas.stored import FAILURES, LISTING, METADATA, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
+    "CLUSTERS",
+    "CLUSTER_MEMBERS",
     "COVERAGE",
+    "DECISIONS",
     "EXPLAINED",
     "FAILURES",
     "FAMILIES",
     "GROUPS",
+    "LABELS",
+    "LABEL_ITEMS",
     "LISTING",
     "MAP_POINTS",
     "METADATA",
@@ -48,10 +56,12 @@ __all__ = [
     "SEARCH_RESULTS",
     "WITHHELD",
     "Column",
+    "DecisionKind",
     "FeatureSpec",
     "Outcome",
     "Relation",
     "TableSchema",
     "Tier",
+    "Verdict",
     "tier_strength",
 ]

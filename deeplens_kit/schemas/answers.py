@@ -8,6 +8,8 @@ from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
 __all__ = [
+    "CLUSTERS",
+    "CLUSTER_MEMBERS",
     "COVERAGE",
     "EXPLAINED",
     "FAMILIES",
@@ -51,6 +53,7 @@ GROUPS = TableSchema(
         Column("size_bytes", INT, "bytes of the object"),
         Column("frees_bytes", INT, "bytes that removing the proposed names would free; 0 for the keeper"),
         Column("reason", TEXT, "why the keeper stays, or what is evidence for the member"),
+        Column("loses", TEXT, "what its file tells and the keeper's does not; null where nothing", nullable=True),
     ),
     key=("object_id", "group_id"),
 )
@@ -108,6 +111,7 @@ EXPLAINED = TableSchema(
         Column("seen", TEXT, "what a closer look saw of it beside the other, in words", nullable=True),
         Column("ruled", TEXT, "the bounds of the rule and whether they are met, in words; empty for keepers"),
         Column("companion", TEXT, "name of a file that it belongs with, where that is the reason", nullable=True),
+        Column("loses", TEXT, "what a member's file tells and the keeper's does not; null: nothing", nullable=True),
         Column("size_bytes", INT, "bytes of the file"),
         Column("frees_bytes", INT, "bytes that its removal would free; 0 where it is not proposed"),
         Column("digest", TEXT, "its picture"),
@@ -272,6 +276,41 @@ MAP_POINTS = TableSchema(
         Column("group_id", TEXT, "the group of that tier; empty without a group"),
         Column("is_keeper", FLAG, "one of its objects is the keeper of a group"),
         Column("reclaimable_bytes", INT, "bytes that removing its proposed objects would free"),
+    ),
+    key=("digest",),
+)
+
+CLUSTERS = TableSchema(
+    "clusters",
+    (
+        Column("cluster", SHORT, "from 1, that of the most different pictures first; another when pictures change"),
+        Column("different", INT, "pictures in it, a picture and its copies counted once"),
+        Column("pictures", INT, "pictures in it, each distinct content counted"),
+        Column("objects", INT, "files that hold one of them"),
+        Column("bytes", INT, "of these files; no saving: they are alike, not the same"),
+        Column("words", pl.List(pl.String()), "what tells it from the others, the most telling first; may be none"),
+        Column("digest", TEXT, "its medoid: the picture that is most like all others of it"),
+        Column("location", TEXT, "name of the location of the medoid's best object"),
+        Column("path", TEXT, "of that object"),
+    ),
+    key=("cluster",),
+)
+
+CLUSTER_MEMBERS = TableSchema(
+    "cluster_members",
+    (
+        Column("cluster", SHORT, "as in clusters"),
+        Column("digest", TEXT, "the picture; in one cluster at most"),
+        Column("probability", FLOAT, "0..1, how surely it is of the cluster"),
+        Column("is_medoid", FLAG, "it is most like all others of the cluster"),
+        Column("copy_of", TEXT, "the picture that it is counted with, its keeper; itself where it is no copy"),
+        Column("location", TEXT, "name of the location of its best object: the keeper, else the first by name"),
+        Column("path", TEXT, "of its best object"),
+        Column("objects", INT, "files that hold it"),
+        Column("size_bytes", INT, "bytes of one such file"),
+        Column("width_px", SHORT, "upright"),
+        Column("height_px", SHORT, "upright"),
+        Column("format", TEXT, "as in pictures"),
     ),
     key=("digest",),
 )

@@ -114,6 +114,7 @@ class Desk:
             self.workspace.catalog.pairs_fingerprint(),
             [(item.location_id, item.name) for item in ledger.locations()],
             [(run.run_id, run.state) for run in ledger.runs()],
+            ledger.decisions_version(),
         )
 
     def _read(self) -> Findings:

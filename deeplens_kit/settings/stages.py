@@ -13,9 +13,11 @@ __all__ = [
     "MOST_NICENESS",
     "DecodeSettings",
     "FeatureSettings",
+    "GroupSettings",
     "IndexSettings",
     "IngestSettings",
     "MatchSettings",
+    "PolicySettings",
     "SearchSettings",
     "WatchSettings",
     "WorkspaceSettings",
@@ -151,6 +153,21 @@ class MatchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicySettings:
+    """Which copy of a picture stays.
+
+    Attributes:
+        keep: Name of a keep policy: one that every workspace has, or of a file in its folder `policies`.
+    """
+
+    keep: str = "default"
+
+    def __post_init__(self) -> None:
+        if not self.keep:
+            raise SettingsError("Setting 'policy.keep' is empty; it must be the name of a keep policy, or left out.")
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSettings:
     """What is taken in by `deeplens ingest`.
 
@@ -241,6 +258,22 @@ class SearchSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class GroupSettings:
+    """What is proposed without a person's look.
+
+    Attributes:
+        crowd_pictures: Pictures (inclusive) that a rule may call copies of one keeper; with more of them all wait for a
+            person, as those near a blank page, a logo or a placeholder do. Equal files and equal samples do not count.
+            0 for no bound.
+    """
+
+    crowd_pictures: int = 50
+
+    def __post_init__(self) -> None:
+        _at_least("group", self, crowd_pictures=0)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """Where the stores of a workspace are, and the settings of each stage.
 
@@ -257,6 +290,8 @@ class WorkspaceSettings:
     features: FeatureSettings = field(default_factory=FeatureSettings)
     index: IndexSettings = field(default_factory=IndexSettings)
     match: MatchSettings = field(default_factory=MatchSettings)
+    policy: PolicySettings = field(default_factory=PolicySettings)
+    group: GroupSettings = field(default_factory=GroupSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     search: SearchSettings = field(default_factory=SearchSettings)

@@ -7,6 +7,7 @@ error that says what is allowed.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from dataclasses import fields, replace
 from pathlib import Path
@@ -18,9 +19,11 @@ from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError,
 from deeplens_kit.settings.stages import (
     DecodeSettings,
     FeatureSettings,
+    GroupSettings,
     IndexSettings,
     IngestSettings,
     MatchSettings,
+    PolicySettings,
     SearchSettings,
     WatchSettings,
     WorkspaceSettings,
@@ -31,6 +34,7 @@ __all__ = [
     "WORKSPACE_VARIABLE",
     "default_workspace_settings",
     "load_workspace_settings",
+    "save_policy_setting",
     "save_workspace_settings",
     "workspace_of_environment",
 ]
@@ -46,6 +50,8 @@ _SECTIONS: dict[str, type[Any]] = {
     "features": FeatureSettings,
     "index": IndexSettings,
     "match": MatchSettings,
+    "policy": PolicySettings,
+    "group": GroupSettings,
     "ingest": IngestSettings,
     "watch": WatchSettings,
     "search": SearchSettings,
@@ -118,7 +124,55 @@ def save_workspace_settings(
     directory: Path, *, catalog_url: str | None = None, ledger_url: str | None = None, cache_dir: str | None = None
 ) -> None:
     """Write a new `workspace.toml` atomically; what is not named lies in the folder."""
-    text = tomli_w.dumps(_stores(catalog_url, ledger_url, cache_dir))
+    _write(directory, tomli_w.dumps(_stores(catalog_url, ledger_url, cache_dir)))
+
+
+def save_policy_setting(directory: Path, keep: str) -> None:
+    """Set `policy.keep` in `workspace.toml`, atomically; all else in the file stays as it is written, comments too.
+
+    Args:
+        directory: The workspace's folder.
+        keep: Name of a keep policy.
+
+    Raises:
+        WorkspaceError: The file cannot be read or written.
+        SettingsError: The setting is written in a way that is not understood here; it says how to write it.
+    """
+    path = directory / WORKSPACE_FILE
+    line = tomli_w.dumps({"keep": keep})
+    try:
+        text = path.read_text(encoding="utf-8")
+        changed = _with_line(text, "policy", "keep", line)
+        # Held against what a reader makes of it: nothing else may have changed.
+        wanted = tomllib.loads(text)
+        wanted["policy"] = {**wanted.get("policy", {}), "keep": keep}
+        if tomllib.loads(changed) != wanted:
+            raise SettingsError(f"{str(path)!r} cannot be changed here; write `{line.strip()}` below [policy] by hand.")
+        _write(directory, changed)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(
+            f"{str(path)!r} cannot be changed here ({error}); write `{line.strip()}` below [policy] by hand."
+        ) from error
+    except OSError as error:
+        raise WorkspaceError(f"Cannot change {str(path)!r}: {error.strerror or error}.") from error
+
+
+def _with_line(text: str, section: str, key: str, line: str) -> str:
+    """The text with one line of a section set or added."""
+    header = re.search(rf"^[ \t]*\[[ \t]*{section}[ \t]*\][^\n]*(\n|$)", text, re.MULTILINE)
+    if header is None:
+        return f"{text.rstrip()}\n\n[{section}]\n{line}"
+    end = re.compile(r"^[ \t]*\[", re.MULTILINE).search(text, header.end())
+    body = text[header.end() : end.start() if end else len(text)]
+    found = re.search(rf"^[ \t]*{key}[ \t]*=[^\n]*(\n|$)", body, re.MULTILINE)
+    if found is None:
+        head = text[: header.end()]
+        return f"{head}{'' if head.endswith(chr(10)) else chr(10)}{line}{text[header.end() :]}"
+    at = header.end() + found.start()
+    return f"{text[:at]}{line}{text[header.end() + found.end() :]}"
+
+
+def _write(directory: Path, text: str) -> None:
     temporary = directory / f".{WORKSPACE_FILE}.{os.getpid()}"
     with temporary.open("w", encoding="utf-8") as stream:
         stream.write(text)

@@ -74,6 +74,7 @@ class LocationOptions:
         Permission.READ, "What the location is opened for: read, create (new files too) or change (actions too)."
     )
     redundancy: int = option(1, "How many copies the storage itself keeps of each file, for the price book.")
+    immutable: bool = option(False, "Whether nobody can change or remove what lies there, for the keep policy.")
 
     def __post_init__(self) -> None:
         path_matcher("include", self.include)

@@ -34,6 +34,7 @@ _STAGES = {
     "convert": "converting",
     "ingest": "taking in",
     "map": "laying out the map",
+    "clusters": "finding clusters",
     "report": "making the report",
 }
 _SAID_ON_SIGNAL = {

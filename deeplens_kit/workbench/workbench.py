@@ -13,25 +13,28 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from deeplens_kit import pipeline
 from deeplens_kit.pipeline.chosen_rule import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
-from deeplens_kit.workbench.searches import WorkbenchSearches
+from deeplens_kit.workbench.decisions import WorkbenchDecisions
+from deeplens_kit.workbench.labels import WorkbenchLabels
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.matching import Rule, Thresholds
+    from deeplens_kit.matching import KeepPolicy, PolicyComparison, Rule, Thresholds
+    from deeplens_kit.pipeline.clustering import PictureClusters
     from deeplens_kit.pipeline.findings import GroupsView
     from deeplens_kit.pipeline.mapping import PictureMap
     from deeplens_kit.pipeline.thresholds import ThresholdLab
     from deeplens_kit.reporting.explanation_summary import ExplanationSummary
     from deeplens_kit.schemas import Tier
 
+    PolicyLike: TypeAlias = KeepPolicy | str | Path | None
     RuleLike: TypeAlias = Rule | Thresholds | None
     Tiers: TypeAlias = Iterable[Tier | str] | None
 
 __all__ = ["Workbench"]
 
 
-class Workbench(WorkbenchSearches):
+class Workbench(WorkbenchLabels, WorkbenchDecisions):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
@@ -108,30 +111,33 @@ class Workbench(WorkbenchSearches):
         """
         return pipeline.list_pairs(self.workspace, tiers)
 
-    def groups(self, rule: RuleLike = None, *, tiers: Tiers = None, include: Collection[str] = ()) -> pl.DataFrame:
+    def groups(
+        self, rule: RuleLike = None, *, tiers: Tiers = None, include: Collection[str] = (), policy: PolicyLike = None
+    ) -> pl.DataFrame:
         """Groups: each keeper, and the objects that are copies of it. Nothing is moved or removed.
 
         Args:
             rule: When a pair is a copy; None for the strict rule.
             tiers: Tiers to propose from; None for those of the rule.
             include: Relations proposed besides `whole` and `part`: "composite", "contains". Look before you act.
+            policy: Which copy stays: a KeepPolicy, the name of one, a JSON file, or None for the one in use.
 
         Example:
             >>> workbench.groups(Thresholds(likelihood_min=1)).height <= workbench.groups().height
             True
         """
-        return self._grouped(rule, tiers, include).groups
+        return self._grouped(rule, tiers, include, policy).groups
 
-    def withheld(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+    def withheld(self, rule: RuleLike = None, *, tiers: Tiers = None, policy: PolicyLike = None) -> pl.DataFrame:
         """Matches that are not proposed for removal, each with the reason.
 
-        `rule` and `tiers` are as for `groups`.
+        `rule`, `tiers` and `policy` are as for `groups`.
 
         Example:
             >>> "it has more colours than the keeper" in workbench.withheld()["reason"]
             True
         """
-        return self._grouped(rule, tiers).withheld
+        return self._grouped(rule, tiers, policy=policy).withheld
 
     def related(self, rule: RuleLike = None) -> pl.DataFrame:
         """Pictures that match in part and are not proposed: a collage and what is in it. `rule` is as for `groups`.
@@ -142,12 +148,14 @@ class Workbench(WorkbenchSearches):
         """
         return self._grouped(rule, None).related
 
-    def explain(self, what: str, rule: RuleLike = None, *, include: Collection[str] = ()) -> ExplanationSummary:
+    def explain(
+        self, what: str, rule: RuleLike = None, *, include: Collection[str] = (), policy: PolicyLike = None
+    ) -> ExplanationSummary:
         """Why a group is one, or what stands between a file and all others; `matches` and `evidence` are frames.
 
         Args:
             what: The id of a group or how it begins, "location:path" of an indexed file, or its path.
-            rule: As for `groups`, and so is `include`.
+            rule: As for `groups`, and so are `include` and `policy`.
 
         Raises:
             SettingsError: Nothing has this name (UnknownNameError), or several groups begin so.
@@ -158,18 +166,35 @@ class Workbench(WorkbenchSearches):
         """
         from deeplens_kit.reporting.explanation_summary import ExplanationSummary
 
-        return ExplanationSummary(pipeline.explain(self.workspace, what, rule=chosen_rule(rule), include=include))
+        found = pipeline.explain(self.workspace, what, rule=chosen_rule(rule), include=include, policy=policy)
+        return ExplanationSummary(found)
 
-    def savings(self, rule: RuleLike = None, *, tiers: Tiers = None) -> pl.DataFrame:
+    def compare_policies(
+        self, policy: PolicyLike, against: PolicyLike = None, *, rule: RuleLike = None
+    ) -> PolicyComparison:
+        """What another keep policy would change: other keepers, bytes, and each file that would stand otherwise.
+
+        Args:
+            policy: As for `groups`: the one that is thought of.
+            against: The same: the one that it is held against.
+            rule: As for `groups`.
+
+        Example:
+            >>> workbench.compare_policies("default").other_keepers
+            0
+        """
+        return pipeline.compare_policies(self.workspace, policy, against, rule=chosen_rule(rule))
+
+    def savings(self, rule: RuleLike = None, *, tiers: Tiers = None, policy: PolicyLike = None) -> pl.DataFrame:
         """Bytes that the proposed removals would free, by location and tier, gross and realisable.
 
-        `rule` and `tiers` are as for `groups`.
+        `rule`, `tiers` and `policy` are as for `groups`.
 
         Example:
             >>> workbench.savings().filter(tier="bytes").select("location", "objects").rows()
             [('laptop', 1), ('share', 1)]
         """
-        return pipeline.summarise_savings(self.workspace, tiers, rule=chosen_rule(rule))
+        return pipeline.summarise_savings(self.workspace, tiers, rule=chosen_rule(rule), policy=policy)
 
     def coverage(self) -> pl.DataFrame:
         """What became of every object found, by location, outcome and reason: objects, bytes.
@@ -234,6 +259,23 @@ class Workbench(WorkbenchSearches):
                 self.workspace, feature, seed=seed, neighbours=neighbours, rule=chosen_rule(rule), progress=listener
             )
 
+    def clusters(self, feature: str = "", *, least: int = 5) -> PictureClusters:
+        """Clusters of pictures that are alike and no copies of each other, with words. For looking, never a saving.
+
+        Args:
+            feature: The vectors by which they are alike; empty for those that say most of what pictures show.
+            least: Different pictures of a cluster at least; a picture and its copies are one.
+
+        Example:
+            >>> found = workbench.clusters(least=2)
+            >>> set(found.members["cluster"]) == set(found.clusters["cluster"])
+            True
+        """
+        from deeplens_kit.views.index_progress import progress_listener
+
+        with progress_listener(quiet=True) as listener:
+            return pipeline.cluster_pictures(self.workspace, feature, least=least, progress=listener)
+
     def thresholds(self) -> ThresholdLab:
         """Everything that moving a threshold needs, loaded once: what it would find, and the borderline pairs.
 
@@ -268,5 +310,7 @@ class Workbench(WorkbenchSearches):
 
         return describe_workspace(self.workspace.directory.name, self.locations, self.coverage(), self.notes())
 
-    def _grouped(self, rule: RuleLike, tiers: Tiers, include: Collection[str] = ()) -> GroupsView:
-        return pipeline.list_groups(self.workspace, tiers, rule=chosen_rule(rule), include=include)
+    def _grouped(
+        self, rule: RuleLike, tiers: Tiers, include: Collection[str] = (), policy: PolicyLike = None
+    ) -> GroupsView:
+        return pipeline.list_groups(self.workspace, tiers, rule=chosen_rule(rule), include=include, policy=policy)

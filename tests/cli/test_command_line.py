@@ -27,10 +27,17 @@ COMMANDS = [
     ("failures",), ("pairs",), ("duplicates",), ("savings",), ("search",), ("compare",), ("explain",),
     ("upgrade",), ("catalog",), ("catalog", "digest"), ("report",), ("report", "savings"), ("report", "schedule"),
     ("prices",), ("prices", "example"), ("prices", "check"),
+    ("policy",), ("policy", "list"), ("policy", "show"), ("policy", "check"), ("policy", "compare"), ("policy", "use"),
     ("searches",), ("searches", "list"), ("searches", "show"), ("searches", "run"), ("searches", "history"),
+    ("clusters",), ("clusters", "show"), ("evaluate",), ("recommend",),
+    ("label",), ("label", "sample"), ("label", "next"), ("label", "list"), ("label", "status"),
+    ("decide",), ("decide", "list"), ("rules",), ("rules", "list"), ("rules", "diff"),
 ]  # fmt: skip
 ANSWERING = [
-    words for words in COMMANDS if words not in {("locations",), ("catalog",), ("report",), ("prices",), ("searches",)}
+    words
+    for words in COMMANDS
+    if words[1:]
+    or words[0] not in {"locations", "catalog", "report", "prices", "policy", "searches", "label", "decide", "rules"}
 ]
 # What a report says is in its files, and a schedule is texts.
 WITH_ROWS = [words for words in ANSWERING if words[0] != "report"]
@@ -48,9 +55,10 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     assert (done.code, done.err) == (0, "")
     names = re.findall(r"^│ (\w+) ", done.out, re.MULTILINE)
     assert names == [
-        "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "prices",
-        "pairs", "search", "searches", "compare", "explain", "metadata", "tag", "collections", "models", "convert",
-        "report", "serve", "upgrade", "catalog",
+        "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "policy",
+        "prices", "pairs", "search", "searches", "clusters", "compare", "explain", "label", "evaluate", "recommend",
+        "decide", "rules", "metadata", "tag", "collections", "models", "convert", "report", "serve", "upgrade",
+        "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 

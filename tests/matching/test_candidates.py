@@ -134,7 +134,7 @@ def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
     made = random_world(0)
     objects = pl.concat([made.objects.clear(), pl.DataFrame(_objects(200), schema=made.objects.schema)])
     looked_at = pairs.with_columns(relation=pl.lit("whole"))
-    groups = group(objects, pictures, looked_at, STRICT).groups
+    groups = group(objects, pictures, looked_at, STRICT, crowd_pictures=0).groups
     assert groups["group_id"].n_unique() == 1
     assert groups.height == 200
 

@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 from matching_worlds import digest_of, picture
 
-from deeplens_kit.matching.policy import REASONS, Withhold, keeper_order, withhold_codes
+from deeplens_kit.matching.keep_order import keeper_order
+from deeplens_kit.matching.policy import REASONS, Withhold, withhold_codes
 from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import PICTURES
 

@@ -13,12 +13,15 @@ from examples import examples
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching_worlds import World, digest_of, family_world, pair, picture, random_world, stored, world
+from policy_worlds import policies, with_facts
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import (
     BORDERLINE,
+    DEFAULT_POLICY,
     STRICT,
     Clause,
+    KeepPolicy,
     Regrouper,
     Rule,
     Thresholds,
@@ -121,9 +124,16 @@ def looked_at(draw: np.random.Generator, count: int) -> list[pl.Series]:
     ]  # fmt: skip
 
 
-def totals_of(made: World, rule: Rule, tiers: tuple[str, ...] | None, include: tuple[str, ...] = ()) -> dict[str, Any]:
+def totals_of(
+    made: World,
+    rule: Rule,
+    tiers: tuple[str, ...] | None,
+    include: tuple[str, ...] = (),
+    policy: KeepPolicy = DEFAULT_POLICY,
+    **said: Any,
+) -> dict[str, Any]:
     """The same figures from groups and savings."""
-    grouping = group(made.objects, made.pictures, made.pairs, rule, tiers=tiers, include=include)
+    grouping = group(made.objects, made.pictures, made.pairs, rule, tiers=tiers, include=include, policy=policy, **said)
     amounts = savings(grouping.groups.select(pl.exclude("location")))
     tier_of_group = grouping.groups.group_by("tier").agg(groups=pl.col("group_id").n_unique())
     summed = amounts.group_by("tier").agg(pl.col("objects", "gross_bytes", "realisable_bytes").sum())
@@ -181,6 +191,18 @@ def test_any_rule_gives_what_groups_and_savings_give(seed: int, rule: Rule, unme
     regrouper = Regrouper(made.objects, made.pictures, made.pairs)
     assert regrouped(regrouper, rule, None) == totals_of(made, rule, None)
     assert regrouped(regrouper, STRICT, None) == totals_of(made, STRICT, None)
+
+
+@settings(deadline=None, max_examples=examples(80))
+@given(SEEDS, policies(), RULES, st.lists(THRESHOLDS, min_size=1, max_size=2), TIERS)
+def test_any_policy_gives_what_groups_and_savings_give(
+    seed: int, policy: KeepPolicy, rule: Rule, moved: list[Thresholds], tiers: tuple[str, ...] | None
+) -> None:
+    made = varied_world(seed)
+    made = dataclasses.replace(made, objects=with_facts(made.objects, seed, policy))
+    regrouper = Regrouper(made.objects, made.pictures, made.pairs, policy=policy)
+    for one in (rule, *(thresholds.rule() for thresholds in moved)):
+        assert regrouped(regrouper, one, tiers) == totals_of(made, one, tiers, policy=policy)
 
 
 @settings(deadline=None, max_examples=examples(60))

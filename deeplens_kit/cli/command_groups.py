@@ -1,0 +1,100 @@
+"""Groups of commands: how they are made, listed and ended.
+
+Takes names and functions, gives typer groups; must not import a command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from deeplens_kit.errors import Interrupted
+
+__all__ = ["PipeClosed", "add_command", "examples", "new_group", "show_help"]
+
+
+class PipeClosed(Exception):
+    """Whoever read our output has stopped reading."""
+
+
+# The order in which a newcomer needs them; typer would put the groups last.
+_ORDER = (
+    "init",
+    "locations",
+    "index",
+    "ingest",
+    "watch",
+    "status",
+    "failures",
+    "duplicates",
+    "savings",
+    "policy",
+    "prices",
+    "pairs",
+    "search",
+    "searches",
+    "clusters",
+    "compare",
+    "explain",
+    "label",
+    "evaluate",
+    "recommend",
+    "decide",
+    "rules",
+    "metadata",
+    "tag",
+    "collections",
+    "models",
+    "convert",
+    "report",
+    "serve",
+    "upgrade",
+    "catalog",
+)
+
+
+class _Group(TyperGroup):
+    """A group that hands a closed pipe and an interrupt to our own boundary; typer would end the process by itself."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        names = super().list_commands(ctx)
+        return sorted(names, key=lambda name: _ORDER.index(name) if name in _ORDER else len(_ORDER))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise PipeClosed from error
+        except (KeyboardInterrupt, typer.Abort) as error:
+            raise Interrupted("Interrupted; what was committed is kept.") from error
+
+
+def examples(*lines: str) -> str:
+    """Examples as an epilogue: one to a line."""
+    return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
+
+
+def new_group(name: str | None = None) -> typer.Typer:
+    """A group of commands; without a name the one that holds all others."""
+    return typer.Typer(
+        name=name,
+        cls=_Group,
+        invoke_without_command=True,
+        add_completion=name is None,
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+    )
+
+
+def show_help(context: typer.Context) -> None:
+    """Print the help of a group and end."""
+    typer.echo(context.get_help())
+    raise typer.Exit
+
+
+def add_command(group: typer.Typer, command: Callable[..., None], name: str, *lines: str) -> None:
+    """Add a command to a group, with examples below its help."""
+    group.command(name, epilog=examples(*lines))(command)
