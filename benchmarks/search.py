@@ -7,7 +7,7 @@ are pictures of the library by their digests, with filters and without. Beside i
 itself, held against comparing everything (`benchmarks.vectors`). Each size runs in processes of its own, so that its
 memory is its own.
 
-    python -m benchmarks.search [--scale N ...] [--rounds N] [--json]
+    python -m benchmarks.search [--scale N ...] [--rounds N] [--queries N] [--json]
 """
 
 from __future__ import annotations
@@ -51,7 +51,6 @@ MAX_P95_MILLISECONDS = 50.0
 """The figure to reach at 100,000 pictures, exclusive: the whole query, decode and embedding included."""
 
 ROUNDS = 10
-INDEX_QUERIES = 400
 BY_ID_QUERIES = 200
 _FAMILY, _TOPIC = 4, 400
 _PLACES_PER_PICTURE = 1.5
@@ -75,7 +74,7 @@ _FILTERS = {
 _PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "camera", "brick", "retina", "hubble_deep_field")
 
 
-def measure(scales: Sequence[int], rounds: int, seed: int = SEED) -> Report:
+def measure(scales: Sequence[int], rounds: int, seed: int = SEED, *, queries: int = BY_ID_QUERIES) -> Report:
     """Measure searches at each number of pictures."""
     report = Report("search", seed)
     report.figures["milliseconds_p95_to_stay_under"] = MAX_P95_MILLISECONDS
@@ -87,8 +86,8 @@ def measure(scales: Sequence[int], rounds: int, seed: int = SEED) -> Report:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
                 first = pool.submit(first_search, Path(folder)).result()
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                rows = pool.submit(searches, Path(folder), scale, rounds, seed).result()
-        (alone,) = vectors.measure([scale], INDEX_QUERIES).rows
+                rows = pool.submit(searches, Path(folder), scale, rounds, seed, queries).result()
+        (alone,) = vectors.measure([scale], 2 * queries).rows
         rows[0] |= first | {f"index_{name}": value for name, value in alone.items() if name != "vectors"}
         for row in rows:
             report.add(**row)
@@ -103,7 +102,7 @@ def first_search(folder: Path) -> dict[str, object]:
         return {"ready_seconds_first": time.perf_counter() - started}
 
 
-def searches(folder: Path, count: int, rounds: int, seed: int) -> list[dict[str, object]]:
+def searches(folder: Path, count: int, rounds: int, seed: int, queries: int) -> list[dict[str, object]]:
     """Times of searches for web pictures and for a camera's, and the recall of the vectors."""
     with Workspace.open(folder / "workspace") as workspace:
         # Each search is to be one: an answer that was kept takes no time.
@@ -138,7 +137,7 @@ def searches(folder: Path, count: int, rounds: int, seed: int) -> list[dict[str,
                     **{f"{part}_ms": _milliseconds(values) for part, values in parts.items()},
                 }
             )
-        rows[0] |= _by_id(searcher, held, seed)
+        rows[0] |= _by_id(searcher, held, seed, queries)
         rows[0] |= {"ready_seconds": ready, "held_mib": held_mib, "recall_at_10": _recall(held, seed)}
         return rows
 
@@ -167,10 +166,10 @@ def _time_parts(
     timed("places", lambda: (results_of(best, held.library, filters), places_found(best, held.library)))
 
 
-def _by_id(searcher: Searcher, held: Held, seed: int) -> dict[str, object]:
+def _by_id(searcher: Searcher, held: Held, seed: int, queries: int) -> dict[str, object]:
     """Pictures of the library by digest, as a program asks, with filters of each kind: times, and their ratio."""
     random = np.random.default_rng(seed + 2)
-    digests = held.library.pictures["digest"].gather(random.integers(0, len(held.library), BY_ID_QUERIES)).to_list()
+    digests = held.library.pictures["digest"].gather(random.integers(0, len(held.library), queries)).to_list()
     figures: dict[str, object] = {}
     whole = 0.0
     for name, filters in _FILTERS.items():
@@ -313,9 +312,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", type=int, nargs="+", default=list(SCALES), help="numbers of pictures")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="searches for each query picture")
+    parser.add_argument("--queries", type=int, default=BY_ID_QUERIES, help="pictures of the library asked for")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    print_report(measure(options.scale, options.rounds), as_json=options.json)
+    print_report(measure(options.scale, options.rounds, queries=options.queries), as_json=options.json)
     return 0
 
 

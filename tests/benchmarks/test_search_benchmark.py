@@ -12,7 +12,7 @@ from benchmarks.search import main
 @pytest.mark.slow
 def test_a_small_run_finds_the_photographs_and_measures_every_part(capsys: pytest.CaptureFixture[str]) -> None:
     """By the command, whose JSON holds what `measure` gives."""
-    assert main(["--scale", "500", "--rounds", "1", "--json"]) == 0
+    assert main(["--scale", "500", "--rounds", "1", "--queries", "10", "--json"]) == 0
     web, camera = json.loads(capsys.readouterr().out)["rows"]
     for row in (web, camera):
         assert row["found_first"] == 1.0
