@@ -127,7 +127,7 @@ def _looked_at(pairs: pl.DataFrame, seed: int) -> pl.DataFrame:
     random = np.random.default_rng([seed, 2])
     count = pairs.height
     strength = random.beta(0.5, 0.3, count)
-    seen = random.random(count) < _SEEN
+    seen = pl.Series(random.random(count) < _SEEN)
 
     def found(worst: float, best: float) -> pl.Series:
         near = np.clip(strength + random.normal(0, 0.1, count), 0, 1)

@@ -43,7 +43,11 @@ def record(session: Session, decisions: pl.DataFrame, who: str, now: datetime) -
     known = given.join(before, on=[*_SAME, "who", "at"], how="semi", nulls_equal=True)
     fresh = given.filter(~pl.col("number").is_in(pl.concat([standing["number"], known["number"]]).implode()))
 
-    # 2. What says otherwise of the same pairs: the later one holds.
+    # 2. What says otherwise of the same pairs, here or before: the later one holds.
+    paired = pl.col("kind").is_in(_PAIR_KINDS)
+    latest = pl.col("kind").sort_by("at", "number").last().over(*_ENDS, paired)
+    overruled = fresh.filter(paired & (pl.col("kind") != latest))
+    fresh = fresh.filter(~pl.col("number").is_in(overruled["number"].implode()))
     pairs = fresh.filter(pl.col("kind").is_in(_PAIR_KINDS))
     otherwise = in_force.filter(pl.col("kind").is_in(_PAIR_KINDS)).join(pairs, on=_ENDS, suffix="_new")
     otherwise = otherwise.filter(pl.col("kind") != pl.col("kind_new"))
@@ -61,8 +65,9 @@ def record(session: Session, decisions: pl.DataFrame, who: str, now: datetime) -
         kinds = ", ".join(sorted(set(fresh["kind"])))
         details = {"act_id": act_id, "kind": kinds, "decisions": len(rows), "withdrawn": len(over)}
         audit(session, who, "decisions.recorded", details, now)
-    stood = given.height - fresh.height - len(older)
-    return DecisionAct(act_id, len(rows), stood, len(over), len(older))
+    outdated = len(older) + overruled.height
+    stood = given.height - fresh.height - outdated
+    return DecisionAct(act_id, len(rows), stood, len(over), outdated)
 
 
 def listed(

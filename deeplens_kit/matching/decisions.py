@@ -52,8 +52,8 @@ class Decisions:
     Attributes:
         pairs: One row for each pair with the smaller digest first: digest_a, digest_b, approved_a (a may go for b),
             approved_b (b may go for a), kept (a `Withhold` code, 0 where neither is kept for the other), decided_at.
-        alone: One row for each picture whose equal files all stay: digest, alone (a `Withhold` code), alone_at. With
-            `NEVER_PROPOSE` no file of it goes for another picture either.
+        alone: One row for each picture whose equal files all stay: digest, alone (a `Withhold` code), alone_at.
+            No file of it goes for another picture either.
     """
 
     pairs: pl.DataFrame
@@ -144,18 +144,17 @@ def decided_codes(
     Args:
         codes: int8 (m,), from `relations.relation_codes`.
         pinned: bool (m,), members that are in families.
-        approved: bool (m,), where a person approved that the member goes for the keeper.
+        approved: bool (m,), where a person approved that the member goes for the keeper, and no policy protects it.
         kept: int8 (m,), the code of a decision to keep both, 0 for none.
         alone: int8 (m,), `Decisions.alone` of the members, 0 for none.
     """
     found = codes.copy()
     told = found != Withhold.RELATION
-    # What a policy protects is no doubt.
-    approved = approved & told & (found != Withhold.PROTECTED)
+    approved = approved & told
     found[approved] = Withhold.NO
     found[approved & pinned] = Withhold.FAMILY
     found[told & (kept > 0)] = kept[told & (kept > 0)]
-    found[told & (alone == Withhold.NEVER_PROPOSE)] = Withhold.NEVER_PROPOSE
+    found[told & (alone > 0)] = alone[told & (alone > 0)]
     return found
 
 

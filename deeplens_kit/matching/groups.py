@@ -182,11 +182,12 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str], 
     codes = withhold_codes(ranked, low, high, resolution, same)
     pinned = ranked["pinned"].to_numpy()[high]
     codes[pinned] = Withhold.FAMILY
-    codes[ranked["protected"].to_numpy()[high]] = Withhold.PROTECTED
+    protected = ranked["protected"].to_numpy()[high]
+    codes[protected] = Withhold.PROTECTED
     foreign = edges["foreign"].fill_null(0.0).to_numpy()
     codes = relation_codes(codes, ranked, low, high, resolution, edges["towards"], foreign, allowed)
     approved, alone = edges["approved"].to_numpy(), ranked["alone"].to_numpy()[high]
-    codes = decided_codes(codes, pinned, approved, edges["kept"].to_numpy(), alone)
+    codes = decided_codes(codes, pinned, approved & ~protected, edges["kept"].to_numpy(), alone)
     at = (
         pl.when(pl.col("code") == int(Withhold.NEVER_PROPOSE))
         .then(ranked["alone_at"].gather(high))

@@ -189,6 +189,12 @@ def indexed_places(workspace: Workspace, columns: Sequence[str]) -> pl.DataFrame
     return objects.filter(pl.col("outcome") == Outcome.INDEXED).select(columns)
 
 
+def file_names(workspace: Workspace) -> pl.DataFrame:
+    """Every name of every file of active locations: location, place, path, link_id, digest."""
+    objects, _ = _with_places(workspace, ["location_id", "path", "link_id", "digest"])
+    return objects.select("location", "place", "path", "link_id", "digest")
+
+
 def _with_places(workspace: Workspace, columns: Sequence[str]) -> tuple[pl.DataFrame, bool]:
     """Objects of active locations with `location` and `place`, and whether places overlap."""
     places = pl.DataFrame(

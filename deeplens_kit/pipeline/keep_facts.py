@@ -21,6 +21,7 @@ from deeplens_kit.search.path_globs import matches_of
 __all__ = ["path_classes", "policy_state", "with_keep_facts"]
 
 _GB = 10**9
+_FILE = ["link_id", "digest"]
 
 
 def with_keep_facts(workspace: Workspace, files: pl.DataFrame, policy: KeepPolicy) -> pl.DataFrame:
@@ -36,7 +37,7 @@ def with_keep_facts(workspace: Workspace, files: pl.DataFrame, policy: KeepPolic
     """
     facts: dict[str, pl.Series] = {}
     if policy.protects:
-        facts["protected"] = _protected(files, policy)
+        facts["protected"] = _protected(workspace, files, policy)
     if KeepCriterion.PATH in policy.criteria:
         facts["path_class"] = path_classes(files["path"], policy)
     if KeepCriterion.REFERENCES in policy.criteria:
@@ -65,11 +66,20 @@ def policy_state(workspace: Workspace, policy: KeepPolicy) -> str:
     return json.dumps(depends)
 
 
-def _protected(files: pl.DataFrame, policy: KeepPolicy) -> pl.Series:
-    protected = files["location"].is_in(list(policy.protected_locations)).fill_null(False)
+def _protected(workspace: Workspace, files: pl.DataFrame, policy: KeepPolicy) -> pl.Series:
+    """Whether a file is protected by any of its names: where locations overlap one of them stands for it in `files`."""
+    from deeplens_kit.pipeline.findings import file_names
+
+    names = file_names(workspace)
+    chosen = names["location"].is_in(list(policy.protected_locations)).fill_null(False)
     if policy.protected_paths:
-        protected |= pl.Series(matches_of(files["path"], policy.protected_paths))
-    return protected
+        chosen |= pl.Series(matches_of(names["path"], policy.protected_paths))
+    kept, place = names.filter(chosen), pl.col("place") + pl.col("path")
+    linked = kept.filter(pl.col("link_id").is_not_null()).select(*_FILE, by_link=pl.lit(True)).unique()
+    marked = files.select(*_FILE, by_name=place.is_in(kept.select(place).to_series().implode())).join(
+        linked, on=_FILE, how="left", maintain_order="left"
+    )
+    return marked.select(protected=pl.col("by_name") | pl.col("by_link").fill_null(False)).to_series()
 
 
 def path_classes(paths: pl.Series, policy: KeepPolicy) -> pl.Series:

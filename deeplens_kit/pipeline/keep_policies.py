@@ -124,10 +124,7 @@ def use_policy(workspace: Workspace, given: str | Path) -> KeepPolicy:
     """
     policy = chosen_policy(workspace, given)
     if BUILT_IN_POLICIES.get(policy.name) != policy:
-        if policy.name in BUILT_IN_POLICIES:
-            raise SettingsError(f"Every workspace has a policy named {policy.name!r}; give yours another name.")
-        if policy.name != Path(policy.name).name or policy.name.startswith("."):
-            raise SettingsError(f"{policy.name!r} cannot name a file; give the policy a name without '/'.")
+        _require_name(policy)
         folder = _folder(workspace)
         content = json.dumps(policy.to_json(), ensure_ascii=False, indent=2) + "\n"
         try:
@@ -137,6 +134,13 @@ def use_policy(workspace: Workspace, given: str | Path) -> KeepPolicy:
             raise SettingsError(f"Cannot write into {str(folder)!r}: {error.strerror or error}.") from error
     save_policy_setting(workspace.directory, policy.name)
     return policy
+
+
+def _require_name(policy: KeepPolicy) -> None:
+    if policy.name in BUILT_IN_POLICIES:
+        raise SettingsError(f"Every workspace has a policy named {policy.name!r}; give yours another name.")
+    if policy.name != Path(policy.name).name or policy.name.startswith("."):
+        raise SettingsError(f"{policy.name!r} cannot name a file; give the policy a name without '/'.")
 
 
 def _folder(workspace: Workspace) -> Path:

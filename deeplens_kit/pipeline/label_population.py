@@ -65,12 +65,15 @@ def population_of(
 ) -> tuple[Population, int]:
     """The candidates and proposals as the stored pairs give them now, and the level of a rule; no file is touched.
 
+    A rule is judged by itself, without decisions: who keeps what was labelled `different` would else take the wrong
+    pairs out of the sample that is to tell of the others.
+
     Args:
         source: An open workspace, or a lab that was made of one.
         rule: Has a level of its own where it is on no step of the ladder; None for the steps alone, and level 0.
         ladder: Likelihoods, falling.
     """
-    lab = source if isinstance(source, ThresholdLab) else ThresholdLab(source)
+    lab = source if isinstance(source, ThresholdLab) else ThresholdLab(source, decided=False)
     levels, rules = list(ladder), ladder_rules(ladder)
     if rule is not None and rule not in rules:
         levels, rules = [*levels, 0.0], [*rules, rule]

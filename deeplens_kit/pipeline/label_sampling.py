@@ -147,13 +147,14 @@ def sample_ladder(workspace: Workspace) -> tuple[float, ...]:
 
 
 def drawn_pairs(workspace: Workspace, kind: SampleKind = SampleKind.STRATIFIED) -> pl.DataFrame:
-    """digest_a and digest_b of every pair that a sample of this kind holds."""
-    parts = [
-        workspace.ledger.label_items(sample.sample_id).select(_PAIR)
-        for sample in workspace.ledger.label_samples(str(kind))
-    ]
-    empty = pl.DataFrame(schema=dict.fromkeys(_PAIR, pl.String))
-    return pl.concat([empty, *parts]).unique().sort(_PAIR)
+    """digest_a and digest_b of every pair that a sample of this kind holds, and its position in the latest of them."""
+    samples = workspace.ledger.label_samples(str(kind))
+    parts = [workspace.ledger.label_items(sample.sample_id).select(*_PAIR, "position") for sample in samples]
+    # Only the latest has an order that can be told: the earlier ones are of other populations.
+    parts[1:] = [part.with_columns(position=pl.lit(None, pl.Int64)) for part in parts[1:]]
+    empty = pl.DataFrame(schema={**dict.fromkeys(_PAIR, pl.String), "position": pl.Int64})
+    every = pl.concat([empty, *(part.with_columns(pl.col("position").cast(pl.Int64)) for part in parts)])
+    return every.group_by(_PAIR).agg(pl.col("position").min()).sort(_PAIR)
 
 
 def _strata(drawn: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:

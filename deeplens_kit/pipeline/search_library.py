@@ -22,6 +22,8 @@ from deeplens_kit.matching.evidence import VECTOR_COLUMNS
 from deeplens_kit.pipeline.duplicate_facts import DuplicateFrames
 from deeplens_kit.pipeline.findings import indexed_places
 from deeplens_kit.pipeline.held_features import HeldFeatures
+from deeplens_kit.pipeline.keep_facts import policy_state
+from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.library_snapshot import KEPT_FROM_PICTURES, LibrarySnapshot, snapshot_name
 from deeplens_kit.pipeline.search_cache import Generations, SearchCache
 from deeplens_kit.pipeline.search_notes import notes_of_places
@@ -51,6 +53,7 @@ class HeldState:
         notes: Of what people say, see `Ledger.notes_version`.
         decisions: Of what people decided on groups, see `Ledger.decisions_version`.
         generations: Of the indices of vectors.
+        keeps: Of the keep policy in use, see `policy_state`.
     """
 
     versions: tuple[int, int]
@@ -59,6 +62,12 @@ class HeldState:
     notes: tuple[int, ...]
     decisions: tuple[int, int] = (0, 0)
     generations: Generations = ()
+    keeps: str = ""
+
+    @property
+    def groups(self) -> tuple[object, ...]:
+        """What groups depend on beside pictures and places."""
+        return self.pairs, self.decisions, self.keeps
 
     def has_pictures_of(self, other: HeldState) -> bool:
         """Whether pictures and places are the same; notes, groups and indices may differ."""
@@ -127,7 +136,8 @@ def held_state(workspace: Workspace) -> HeldState:
     catalog, ledger = workspace.catalog, workspace.ledger
     generations = SearchCache(workspace.settings.cache_dir).generations()
     said = ledger.notes_version(), ledger.decisions_version()
-    return HeldState(catalog.versions(), locations, catalog.pairs_version(), *said, generations)
+    keeps = policy_state(workspace, chosen_policy(workspace))
+    return HeldState(catalog.versions(), locations, catalog.pairs_version(), *said, generations, keeps)
 
 
 def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> Held:
@@ -168,7 +178,7 @@ def _said_anew(workspace: Workspace, state: HeldState, before: Held) -> Held:
     library, duplicates = before.library, before.duplicates
     if state.notes != before.state.notes:
         library = library.changed(notes=notes_of_places(workspace, library.places))
-    if (state.pairs, state.decisions) != (before.state.pairs, before.state.decisions):
+    if state.groups != before.state.groups:
         duplicates = DuplicateFrames(workspace)
         library = library.changed(duplicates=duplicates.frame)
     features = before.features

@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline.answer_cache import AnswerCache
 from deeplens_kit.pipeline.calibrating import Calibrations
-from deeplens_kit.pipeline.keep_facts import policy_state
-from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.progress import ProgressListener
 from deeplens_kit.pipeline.query_plan import plan_likeness
 from deeplens_kit.pipeline.query_terms import read_terms
@@ -115,8 +113,7 @@ class Searcher:
             asked = replace(asked, allow_private=True)
         resolved = self.resolve(asked, name=name)
         held = resolved.held
-        keeps = policy_state(self._workspace, chosen_policy(self._workspace))
-        key = self._answers.key(resolved.fingerprint, (held.content, held.state, keeps), resolved.said)
+        key = self._answers.key(resolved.fingerprint, (held.content, held.state), resolved.said)
         kept = self._answers.get(key, SearchAnswer)
         if kept is not None:
             return replace(kept, seconds=time.perf_counter() - started, cached=True)

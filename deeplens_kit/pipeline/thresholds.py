@@ -73,6 +73,7 @@ class ThresholdLab:
     Args:
         workspace: An open workspace; it may be closed afterwards.
         policy: As for `list_groups`.
+        decided: Whether what people decided holds; without it the rule alone is judged.
 
     Attributes:
         floor: The weakest evidence at which pairs are stored and looked at.
@@ -82,7 +83,9 @@ class ThresholdLab:
     floor: GraphFloor
     current: bool
 
-    def __init__(self, workspace: Workspace, policy: KeepPolicy | str | Path | None = None) -> None:
+    def __init__(
+        self, workspace: Workspace, policy: KeepPolicy | str | Path | None = None, *, decided: bool = True
+    ) -> None:
         keep = chosen_policy(workspace, policy)
         files = with_keep_facts(workspace, active_files(workspace), keep)
         pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
@@ -91,7 +94,7 @@ class ThresholdLab:
             pictures,
             workspace.catalog.pairs(),
             policy=keep,
-            decisions=workspace.ledger.decisions(),
+            decisions=workspace.ledger.decisions() if decided else None,
             crowd_pictures=workspace.settings.group.crowd_pictures,
         )
         self._load(regrouper, floor_of(workspace))

@@ -65,7 +65,8 @@ def state_lines(labels: LabelledPopulation) -> list[str]:
         lines.append(f"{plural(labels.disputed, 'pair')} on which persons disagree: counted as unsure.")
     if labels.beside:
         lines.append(
-            f"{plural(labels.beside, 'labelled pair')} that chance did not draw: for the calibration, in no estimate."
+            f"{plural(labels.beside, 'labelled pair')} that chance did not draw: in no estimate; candidates among "
+            "them serve the calibration."
         )
     return lines
 
@@ -76,7 +77,7 @@ def evaluation_lines(found: Evaluation) -> list[str]:
     lines = [
         *state_lines(labels),
         f"Precision of the copies proposed: {_interval(found.precision)}.",
-        f"Recall among the candidates: {_interval(found.recall)}.",
+        f"Recall among the candidates, without what is withheld: {_interval(found.recall)}.",
         "Equal bytes and equal samples are proven, and need no label.",
     ]
     if found.calibration is None:

@@ -108,6 +108,9 @@ class Desk:
         return picture.data, picture.name
 
     def _state(self) -> object:
+        from deeplens_kit.pipeline.keep_facts import policy_state
+        from deeplens_kit.pipeline.keep_policies import chosen_policy
+
         ledger = self.workspace.ledger
         return (
             self.workspace.catalog.versions(),
@@ -115,6 +118,7 @@ class Desk:
             [(item.location_id, item.name) for item in ledger.locations()],
             [(run.run_id, run.state) for run in ledger.runs()],
             ledger.decisions_version(),
+            policy_state(self.workspace, chosen_policy(self.workspace)),
         )
 
     def _read(self) -> Findings:

@@ -72,6 +72,11 @@ def test_a_census_by_the_truth_of_a_benchmark_gives_exactly_the_truth(
     members = [row for row in listed if row["tier"] == "copy" and not row["is_keeper"]]
     assert by_tier["copy"]["objects"] == len(members)
     assert by_tier["copy"]["frees_bytes"] == sum(row["frees_bytes"] for row in members)
+    # A rule is judged by itself: who keeps a picture does not make the others any surer.
+    kept = f"{members[0]['location']}:{members[0]['path']}"
+    assert deeplens(*at, "decide", "never-propose", kept).code == 0
+    assert deeplens(*at, "evaluate", "--json").json["summary"]["precision"] == interval
+    assert deeplens(*at, "decide", "withdraw", 1).code == 0
     said = deeplens(*at, "recommend", "--precision", 0.9, "--truth", benchmark).out
     assert "<- recommended" in said
     assert ": inside the interval." in said

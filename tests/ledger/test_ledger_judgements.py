@@ -199,6 +199,15 @@ class JudgementConformance:
         assert (act := other.record_decisions(late)).older == 1 and act.added == 0
         assert set(other.decisions()["kind"]) == {"never_propose", "keep_both"}
 
+    def test_of_contradictions_in_one_import_the_latest_holds(self, ledger: Ledger) -> None:
+        times = pl.Series([datetime(2026, 2, 2, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC)]).cast(
+            DECISIONS.polars["at"]
+        )
+        both = decided(("approved", A, B), ("keep_both", B, A)).with_columns(at=times)
+        act = ledger.record_decisions(both)
+        assert (act.added, act.older) == (1, 1)
+        assert ledger.decisions()["kind"].to_list() == ["approved"]
+
     def test_a_decision_that_says_nothing_is_refused_with_all_beside_it(self, ledger: Ledger) -> None:
         refused = [
             (decided(("keep_bot", A, B)), "did you mean 'keep_both'"),

@@ -218,3 +218,19 @@ def test_an_explained_copy_names_what_people_wrote_into_it_alone(tmp_path: Path)
         index(workspace)
         found = explain(workspace, "pics:small.jpg").matches.filter(standing="member")
     assert found["loses"].to_list() == ["EXIF ImageDescription, EXIF Copyright"]
+
+
+def test_what_is_protected_by_one_of_its_names_is_protected_where_locations_overlap(tmp_path: Path) -> None:
+    folder = tmp_path / "all" / "masters"
+    folder.mkdir(parents=True)
+    draw = np.random.default_rng(5)
+    Image.fromarray(draw.integers(0, 255, (40, 60, 3), np.uint8)).save(folder / "z.png")
+    (tmp_path / "all" / "a.png").write_bytes((folder / "z.png").read_bytes())
+    with Workspace.create(tmp_path / "workspace") as workspace:
+        add_location(workspace, "all", str(tmp_path / "all"))
+        add_location(workspace, "masters", str(folder))
+        index(workspace)
+        for protected in ({"protected_locations": ("masters",)}, {"protected_paths": ("masters/**",)}):
+            groups = list_groups(workspace, policy=policy_of(**protected)).groups
+            going = groups.filter(~groups["is_keeper"])["path"].to_list()
+            assert going == ["a.png"], protected
