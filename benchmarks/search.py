@@ -7,7 +7,7 @@ are pictures of the library by their digests, with filters and without. Beside i
 itself, held against comparing everything (`benchmarks.vectors`). Each size runs in processes of its own, so that its
 memory is its own.
 
-    python -m benchmarks.search [--scale N ...] [--rounds N] [--queries N] [--json]
+    python -m benchmarks.search [--scale N ...] [--rounds N] [--queries N] [--photographs N] [--json]
 """
 
 from __future__ import annotations
@@ -74,19 +74,26 @@ _FILTERS = {
 _PHOTOGRAPHS = ("astronaut", "cat", "coffee", "rocket", "camera", "brick", "retina", "hubble_deep_field")
 
 
-def measure(scales: Sequence[int], rounds: int, seed: int = SEED, *, queries: int = BY_ID_QUERIES) -> Report:
-    """Measure searches at each number of pictures."""
+def measure(
+    scales: Sequence[int],
+    rounds: int,
+    seed: int = SEED,
+    *,
+    queries: int = BY_ID_QUERIES,
+    photographs: int = len(_PHOTOGRAPHS),
+) -> Report:
+    """Measure searches at each number of pictures, for copies of so many photographs."""
     report = Report("search", seed)
     report.figures["milliseconds_p95_to_stay_under"] = MAX_P95_MILLISECONDS
     for scale in scales:
         context = multiprocessing.get_context("spawn")
         with tempfile.TemporaryDirectory() as folder:
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                pool.submit(make_workspace, Path(folder), scale, seed).result()
+                pool.submit(make_workspace, Path(folder), scale, seed, photographs).result()
             with ProcessPoolExecutor(1, mp_context=context) as pool:
                 first = pool.submit(first_search, Path(folder)).result()
             with ProcessPoolExecutor(1, mp_context=context) as pool:
-                rows = pool.submit(searches, Path(folder), scale, rounds, seed, queries).result()
+                rows = pool.submit(searches, Path(folder), scale, rounds, seed, queries, photographs).result()
         (alone,) = vectors.measure([scale], 2 * queries).rows
         rows[0] |= first | {f"index_{name}": value for name, value in alone.items() if name != "vectors"}
         for row in rows:
@@ -102,7 +109,9 @@ def first_search(folder: Path) -> dict[str, object]:
         return {"ready_seconds_first": time.perf_counter() - started}
 
 
-def searches(folder: Path, count: int, rounds: int, seed: int, queries: int) -> list[dict[str, object]]:
+def searches(
+    folder: Path, count: int, rounds: int, seed: int, queries: int, photographs: int
+) -> list[dict[str, object]]:
     """Times of searches for web pictures and for a camera's, and the recall of the vectors."""
     with Workspace.open(folder / "workspace") as workspace:
         # Each search is to be one: an answer that was kept takes no time.
@@ -116,7 +125,8 @@ def searches(folder: Path, count: int, rounds: int, seed: int, queries: int) -> 
         held = load_held(workspace, held_state(workspace), searcher._held)
         toolbox = searcher._tools(held).toolbox
         rows = []
-        for name, copies in (("web", _queries(_COPIES)), ("camera", _queries((_CAMERA,)))):
+        for name, kinds in (("web", _COPIES), ("camera", (_CAMERA,))):
+            copies = _queries(kinds, photographs)
             found = sum(_is_found(searcher, *query) for query in copies) / len(copies)
             parts: dict[str, list[float]] = {}
             whole, cpu = [], []
@@ -209,11 +219,11 @@ def _recall(held: Held, seed: int) -> float:
 # --- What is searched ------------------------------------------------------------------------------------------
 
 
-def make_workspace(folder: Path, count: int, seed: int) -> None:
-    """A workspace with the photographs, indexed, and `count` synthetic pictures in its catalog."""
+def make_workspace(folder: Path, count: int, seed: int, photographs: int) -> None:
+    """A workspace with so many photographs, indexed, and `count` synthetic pictures in its catalog."""
     pictures = folder / "pictures"
     pictures.mkdir()
-    for name in _PHOTOGRAPHS:
+    for name in _PHOTOGRAPHS[:photographs]:
         _photograph(name).save(pictures / f"{name}.png")
     with Workspace.create(folder / "workspace") as workspace:
         workspace.ledger.add_location("real", str(pictures), {})
@@ -283,10 +293,10 @@ def _photograph(name: str) -> Image.Image:
     return Image.fromarray(getattr(data, name)()).convert("RGB")
 
 
-def _queries(copies: Sequence[tuple[int, int]]) -> list[tuple[str, bytes]]:
+def _queries(copies: Sequence[tuple[int, int]], photographs: int) -> list[tuple[str, bytes]]:
     """Names of photographs with the bytes of copies of them."""
     made = []
-    for name in _PHOTOGRAPHS:
+    for name in _PHOTOGRAPHS[:photographs]:
         photograph = _photograph(name)
         for side, quality in copies:
             scale = side / max(photograph.size)
@@ -313,9 +323,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scale", type=int, nargs="+", default=list(SCALES), help="numbers of pictures")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="searches for each query picture")
     parser.add_argument("--queries", type=int, default=BY_ID_QUERIES, help="pictures of the library asked for")
+    parser.add_argument(
+        "--photographs", type=int, default=len(_PHOTOGRAPHS), help="whose copies are searched, up to eight"
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    print_report(measure(options.scale, options.rounds, queries=options.queries), as_json=options.json)
+    report = measure(options.scale, options.rounds, queries=options.queries, photographs=options.photographs)
+    print_report(report, as_json=options.json)
     return 0
 
 

@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import polars as pl
@@ -26,10 +26,14 @@ from benchmarks import threshold_simulation
 from benchmarks.matching import random_library
 from benchmarks.report import Report, print_report
 from benchmarks.threshold_simulation import DRAWS
+from deeplens_kit.catalog.lance_table import LanceTable
+from deeplens_kit.catalog.manifest import table_url
+from deeplens_kit.catalog.tables import arrow_schema, arrow_table
 from deeplens_kit.matching import Thresholds, group
-from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome
+from deeplens_kit.matching.removal_levels import ladder_from, ladder_rules, removal_levels
+from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome, Workspace
 from deeplens_kit.savings import savings, total
-from deeplens_kit.schemas import PAIRS
+from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES
 
 __all__ = ["main", "measure"]
 
@@ -41,6 +45,12 @@ _WIDEST = 31
 # Shares of pairs that the close look has judged, and that stand in a crowd.
 _SEEN, _CROWDED = 0.95, 0.05
 _WARM_UP = 2_000
+_WORKSPACE = "workspace"
+# What the catalog wants to know of every picture and no threshold asks.
+_SAME_FOR_ALL: dict[str, object] = {
+    "md5": "", "crc32c": "", "size_bytes": 1_000_000, "mode": "RGB", "frames": 1, "orientation": 1,
+    "has_alpha": False, "has_icc": False, "decode_spec": "", "features": "", "run_id": "r",
+}  # fmt: skip
 _Frames = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
@@ -48,49 +58,94 @@ def measure(scales: Sequence[int], moves: int = MOVES, seed: int = SEED) -> Repo
     """Measure a slider's moves at each number of pictures."""
     report = Report("thresholds", seed)
     for scale in scales:
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(1, mp_context=context) as pool:
-            report.add(**pool.submit(moved_slider, scale, moves, seed).result())
+        with TemporaryDirectory() as folder:
+            _alone(make_workspace, Path(folder), scale, seed)
+            moved = _alone(moved_slider, Path(folder), moves, seed)
+            report.add(**moved, **_alone(compared, Path(folder), scale, moves, seed))
     return report
 
 
-def moved_slider(count: int, moves: int, seed: int) -> dict[str, object]:
-    """Totals and borderline pairs of `moves` thresholds over `count` pictures with five pairs each."""
+def _alone(step: Callable[..., dict[str, object]], *arguments: object) -> dict[str, object]:
+    """What a step gives in a process of its own, so that its peak of memory is its own."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(step, *arguments).result()
+
+
+def make_workspace(folder: Path, count: int, seed: int) -> dict[str, object]:
+    """A workspace with `count` pictures, half as many objects more, and five pairs each, as if they had been found."""
+    objects, pictures, pairs = _library(count, seed)
+    with Workspace.create(folder / _WORKSPACE) as workspace:
+        location = workspace.ledger.add_location("disk", str(folder), {})
+        object_id = pl.concat_str(pl.lit(location.location_id), pl.lit("/"), "path")
+        objects = objects.with_columns(location_id=pl.lit(location.location_id), object_id=object_id)
+        facts = pictures.select(pl.col(name).cast(PICTURES.polars[name]) for name in pictures.columns).with_columns(
+            pl.lit(value).cast(PICTURES.polars[name]).alias(name)
+            for name, value in _SAME_FOR_ALL.items()
+            if name not in pictures.columns
+        )
+        for schema, rows in ((OBJECTS, objects), (PICTURES, PICTURES.filled(facts))):
+            url = table_url(workspace.catalog.url, schema.name)
+            arrow = arrow_schema(schema)
+            LanceTable(schema.name, url, arrow, schema.key[0], {}).overwrite(arrow_table(schema.check(rows), arrow), {})
+        workspace.catalog.replace_pairs(pairs, "synthetic")
+    return {}
+
+
+def moved_slider(folder: Path, moves: int, seed: int) -> dict[str, object]:
+    """Totals and borderline pairs of `moves` thresholds, from opening the workspace on."""
     warm = ThresholdLab.of(*_library(_WARM_UP, seed))
     warm.outcome(Thresholds()), warm.borderline(Thresholds())
-    frames = _library(count, seed)
     before = _reset_peak_mib()
     start = time.perf_counter()
-    lab = ThresholdLab.of(*frames)
-    loading = time.perf_counter() - start
-    random = np.random.default_rng(seed)
-    thresholds = [
-        Thresholds(round(float(plain), 2), round(float(page), 2), int(bits))
-        for plain, page, bits in zip(*random.random((2, moves)), random.integers(0, _WIDEST + 1, moves), strict=True)
-    ]
+    with Workspace.open(folder / _WORKSPACE) as workspace:
+        lab = ThresholdLab(workspace)
+    loading, loaded = time.perf_counter() - start, _reset_peak_mib()
+    thresholds = _thresholds(moves, seed)
     # As a slider does: the pairs after the totals, which leave them the margins.
     cpu = time.process_time()
     totals, pairs = np.array([(_timed(lab.outcome, moved), _timed(lab.borderline, moved)) for moved in thresholds]).T
     cpu = time.process_time() - cpu
-    peak = _peak_mib()
-    grouping_seconds = _held_against_groups(frames, lab, thresholds[:2])
-    median = float(np.median(totals))
+    moving = _peak_mib()
+    start = time.perf_counter()
+    levels = removal_levels(lab.regrouper, ladder_rules(ladder_from()))
+    ladder, climbing = time.perf_counter() - start, _peak_mib()
     return {
-        "pictures": count,
-        "objects": frames[0].height,
+        "pictures": lab.pictures,
+        "objects": int(lab.regrouper.objects.sum()),
         "pairs": lab.pairs,
         "loading_seconds": round(loading, 2),
-        "totals_median_seconds": round(median, 4),
+        "totals_median_seconds": round(float(np.median(totals)), 4),
         "totals_p95_seconds": round(float(np.percentile(totals, 95)), 4),
         "borderline_median_seconds": round(float(np.median(pairs)), 4),
         "borderline_p95_seconds": round(float(np.percentile(pairs, 95)), 4),
         "move_p95_seconds": round(float(np.percentile(totals + pairs, 95)), 4),
         "move_mean_cpu_seconds": round(cpu / moves, 4),
-        "peak_mib": peak,
-        "peak_mib_more": peak - before,
-        "grouping_anew_seconds": round(grouping_seconds, 3),
-        "times_faster": round(grouping_seconds / median, 1),
+        "ladder_steps": len(ladder_from()),
+        "ladder_seconds": round(ladder, 2),
+        "ladder_rows": levels.height,
+        "mib_before": before,
+        "loading_peak_mib": loaded,
+        "moving_peak_mib": moving,
+        "ladder_peak_mib": climbing,
     }
+
+
+def compared(folder: Path, count: int, moves: int, seed: int) -> dict[str, object]:
+    """Seconds of `group` and `savings` for the same library; their totals must be those of the lab."""
+    frames = _library(count, seed)
+    with Workspace.open(folder / _WORKSPACE) as workspace:
+        lab = ThresholdLab(workspace)
+    seconds = _held_against_groups(frames, lab, _thresholds(moves, seed)[:2])
+    moving = float(np.median([_timed(lab.outcome, moved) for moved in _thresholds(moves, seed)]))
+    return {"grouping_anew_seconds": round(seconds, 3), "times_faster": round(seconds / moving, 1)}
+
+
+def _thresholds(moves: int, seed: int) -> list[Thresholds]:
+    random = np.random.default_rng(seed)
+    return [
+        Thresholds(round(float(plain), 2), round(float(page), 2), int(bits))
+        for plain, page, bits in zip(*random.random((2, moves)), random.integers(0, _WIDEST + 1, moves), strict=True)
+    ]
 
 
 def _held_against_groups(frames: _Frames, lab: ThresholdLab, thresholds: Sequence[Thresholds]) -> float:
@@ -154,13 +209,15 @@ def _timed(ask: Callable[[Thresholds], object], moved: Thresholds) -> float:
 
 
 def _reset_peak_mib() -> int:
-    """Let the peak of this process begin anew, because making the library took more; gives what is in use."""
+    """The peak of this process since the last call or its start; it begins anew with what is in use."""
+    peak = _peak_mib()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-    return _peak_mib()
+    return peak
 
 
 def _peak_mib() -> int:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) // 1024
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -1,7 +1,8 @@
 """Make the sample library: two locations with known copies, look-alikes and bad files, and their ground truth.
 
-Takes a folder that is missing, empty or an earlier sample library, and writes `share/`, `laptop/` and `truth.csv`
-there; must not touch a file that it did not make. The same library versions give the same bytes and times.
+Takes a folder that is missing, empty or an earlier sample library, and writes `share/`, `laptop/`, `truth.csv` and
+`manifest.csv` (the pictures among them, as benchmark folders list theirs) there; must not touch a file that it did not
+make. The same library versions give the same bytes and times.
 
     python -m data.make_sample_library DEST
 """
@@ -10,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import hashlib
 import os
 import shutil
 import sys
@@ -20,14 +22,33 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from PIL import Image, UnidentifiedImageError
+
 from data.photographs import PhotographMissingError
 from data.sample_contents import Entry, contents
 
-__all__ = ["LOCATIONS", "TRUTH_COLUMNS", "TRUTH_FILE", "ForeignFolderError", "SampleLibrary", "main", "make"]
+__all__ = [
+    "LOCATIONS",
+    "MANIFEST_COLUMNS",
+    "MANIFEST_FILE",
+    "TRUTH_COLUMNS",
+    "TRUTH_FILE",
+    "ForeignFolderError",
+    "SampleLibrary",
+    "main",
+    "make",
+]
 
 LOCATIONS = ("share", "laptop")
 TRUTH_FILE = "truth.csv"
 TRUTH_COLUMNS = ("path", "location", "source_id", "family", "expected", "evidence", "relation", "note")
+MANIFEST_FILE = "manifest.csv"
+MANIFEST_COLUMNS = (
+    "path", "source_id", "family", "strength", "sha256", "role", "kind", "category", "scene_group", "width", "height",
+    "bytes", "origin",
+)  # fmt: skip
+_KINDS = {"keeper": "original", "distinct": "distractor", "copy": "copy", "stays": "copy"}
+_SIZED_FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")
 _MARKER = ".deeplens-sample-library"
 _MARKER_TEXT = "Made by data.make_sample_library; it may be made again over this folder.\n"
 _ORIGINALS_FROM = datetime(2019, 6, 1, 12, tzinfo=UTC).timestamp()
@@ -69,6 +90,7 @@ def make(destination: Path) -> SampleLibrary:
         # 1. write everything beside the destination, 2. only then put it in place of what was there
         made, left_out = _write_entries(building)
         _write_truth(building, made)
+        _write_manifest(building, made)
         (building / _MARKER).write_text(_MARKER_TEXT, encoding="utf-8")
         building.chmod(0o755)
         if destination.exists():
@@ -92,7 +114,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     kinds = Counter(_kind(entry) for entry in library.entries)
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(kinds.items()))
-    print(f"{library.folder}: {len(library.entries)} files in {' and '.join(LOCATIONS)} ({counts}); {TRUTH_FILE}")
+    lists = f"{TRUTH_FILE}, {MANIFEST_FILE}"
+    print(f"{library.folder}: {len(library.entries)} files in {' and '.join(LOCATIONS)} ({counts}); {lists}")
     for entry, reason in library.left_out:
         print(f"left out {entry.location}/{entry.path!r}: {reason}")
     return 0
@@ -115,7 +138,7 @@ def _check_ours(destination: Path) -> None:
     marker = destination / _MARKER
     if marker.is_symlink() or not marker.is_file() or marker.read_text(encoding="utf-8") != _MARKER_TEXT:
         raise ForeignFolderError(f"{str(destination)!r} is not empty and is no sample library; {advice}")
-    ours = {destination / TRUTH_FILE, marker}
+    ours = {destination / TRUTH_FILE, destination / MANIFEST_FILE, marker}
     ours |= {destination / entry.location / entry.path for entry in contents()}
     for folder, _, files in os.walk(destination):
         for name in files:
@@ -166,6 +189,43 @@ def _write_truth(folder: Path, entries: Sequence[Entry]) -> None:
         writer.writerow(TRUTH_COLUMNS)
         for entry in entries:
             writer.writerow([getattr(entry, column) for column in TRUTH_COLUMNS])
+
+
+def _write_manifest(folder: Path, entries: Sequence[Entry]) -> None:
+    """The pictures of which the truth names a source; links that nobody follows and bad files are left out."""
+    with (folder / MANIFEST_FILE).open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, MANIFEST_COLUMNS, restval="", lineterminator="\n")
+        writer.writeheader()
+        for entry in entries:
+            if not entry.source_id or entry.expected not in _KINDS:
+                continue
+            path = folder / entry.location / entry.path
+            content, kind = path.read_bytes(), _KINDS[entry.expected]
+            width, height = _size_px(path)
+            writer.writerow(
+                {
+                    "path": f"{entry.location}/{entry.path}",
+                    "source_id": entry.source_id,
+                    "family": entry.family,
+                    "sha256": hashlib.sha256(content).hexdigest(),
+                    "role": "query" if kind == "copy" else "reference",
+                    "kind": kind,
+                    "width": width,
+                    "height": height,
+                    "bytes": len(content),
+                    "origin": entry.note,
+                }
+            )
+
+
+def _size_px(path: Path) -> tuple[int | str, int | str]:
+    """As it is stored; empty where it takes more than Pillow alone to read the format."""
+    try:
+        # Named, so that what else is registered in this process changes no byte of the manifest.
+        with Image.open(path, formats=_SIZED_FORMATS) as picture:
+            return picture.size
+    except UnidentifiedImageError:
+        return "", ""
 
 
 if __name__ == "__main__":

@@ -55,14 +55,13 @@ def sample_workspace(factory: pytest.TempPathFactory) -> SampleWorkspace:
     return SampleWorkspace(folder, _truth(made / SAMPLE_LIBRARY))
 
 
-def make_sample_workspace(folder: Path, *, indexed: bool = True) -> SampleWorkspace:
-    """Make the sample library in a folder, and a workspace over it."""
+def make_sample_workspace(folder: Path) -> SampleWorkspace:
+    """Make the sample library in a folder, and a workspace over it, indexed."""
     library = make(folder / SAMPLE_LIBRARY).folder
     with Workspace.create(folder / "workspace") as workspace:
         for location in LOCATIONS:
             add_location(workspace, location, str(library / location))
-        if indexed:
-            index(workspace)
+        index(workspace)
     return SampleWorkspace(folder, _truth(library))
 
 

@@ -32,6 +32,8 @@ INDEX_FROM_ROWS = 10_000
 ROWS_PER_MERGE = 20_000
 # Rows of metadata have a few thousand letters each.
 ROWS_PER_PART = 16_384
+# Else Lance reads up to 2 GB ahead.
+_BYTES_AHEAD = 1 << 26
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +114,19 @@ class LanceTable:
         """
         return self.dataset().to_table(columns=list(columns), filter=where, scan_in_order=False)
 
-    def parts(self, columns: Sequence[str], where: str | None = None) -> Iterator[pa.Table]:
-        """The rows of `read` in parts of at most ROWS_PER_PART."""
+    def parts(
+        self, columns: Sequence[str], where: str | None = None, *, rows: int = ROWS_PER_PART
+    ) -> Iterator[pa.Table]:
+        """The rows of `read` in parts of at most so many."""
         import pyarrow as pa
 
         scanner = self.dataset().scanner(
-            columns=list(columns), filter=where, batch_size=ROWS_PER_PART, batch_readahead=1, scan_in_order=False
+            columns=list(columns),
+            filter=where,
+            batch_size=rows,
+            batch_readahead=1,
+            io_buffer_size=_BYTES_AHEAD,
+            scan_in_order=False,
         )
         for batch in scanner.to_batches():
             yield pa.Table.from_batches([batch])

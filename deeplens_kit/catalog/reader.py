@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.catalog.digest import catalog_digest, rows_digest, vectors_digest
 from deeplens_kit.catalog.faults import translated
+from deeplens_kit.catalog.freed_memory import give_back
 from deeplens_kit.catalog.lance_table import LanceTable, quoted
 from deeplens_kit.catalog.manifest import Manifest, table_url
 from deeplens_kit.catalog.tables import arrow_schema, vector_schema
@@ -37,6 +38,7 @@ _KEYS_IN_CONDITION = 500
 # Fewer rows than this share of a table are taken by their numbers; more are found in a scan of it.
 _TAKEN_SHARE = 0.2
 _BLOCKS_AHEAD = 2
+_PAIRS_PER_PART = 1 << 16
 
 
 class CatalogReader:
@@ -155,6 +157,21 @@ class CatalogReader:
         """
         with translated("read", self.url):
             return self._frame("pairs", _columns(PAIRS, columns))
+
+    def pair_parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
+        """The rows of `pairs` in parts of bounded size: those that were stored when the first one is asked for.
+
+        Args:
+            columns: As for `pairs`.
+
+        Raises:
+            UnknownNameError: As `pairs`.
+        """
+        wanted = _columns(PAIRS, columns)
+        with translated("read", self.url):
+            for part in self._tables["pairs"].parts(wanted, rows=_PAIRS_PER_PART):
+                yield _to_frame(part)
+        give_back()
 
     def pairs_fingerprint(self) -> str | None:
         """What the pairs were made from, as given to `replace_pairs`; None where that was never called."""

@@ -77,7 +77,11 @@ def _add_rules(app: typer.Typer) -> None:
 
     app.add_typer(rules)
     add(rules, rules_commands.list_all, "list", "deeplens rules list --versions")
-    add(rules, rules_commands.show, "show", "deeplens rules show strict", "deeplens rules show archive@2 --json")
+    add(rules, rules_commands.show, "show", "deeplens rules show", "deeplens rules show archive@2 --json")
+    add(
+        rules, rules_commands.use, "use",
+        "deeplens rules use archive", "deeplens rules use archive@2", "deeplens rules use --default",
+    )  # fmt: skip
     add(rules, rules_commands.save, "save", "deeplens rules save archive --likelihood-min 0.99 --note 'as agreed'")
     add(
         rules,

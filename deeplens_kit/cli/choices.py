@@ -52,7 +52,9 @@ Include = Annotated[
 ]
 RuleName = Annotated[
     str | None,
-    typer.Option("--rule", metavar="NAME", help="Judge by a saved rule, or by NAME@VERSION; by default strict."),
+    typer.Option(
+        "--rule", metavar="NAME", help="Judge by strict, a saved rule or NAME@VERSION; by default the one in use."
+    ),
 ]
 
 

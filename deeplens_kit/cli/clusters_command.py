@@ -34,7 +34,10 @@ Feature = Annotated[
         help="By which pictures are alike; by default the one that says most of what they show.",
     ),
 ]
-Least = Annotated[int | None, typer.Option("--least", min=2, help="Different pictures of a cluster; by default 5.")]
+_LEAST = 2
+Least = Annotated[
+    int | None, typer.Option("--least", min=_LEAST, help="Different pictures of a cluster; by default 5.")
+]
 
 _SHOWN_CLUSTERS = 50
 _SHOWN_PICTURES = 100
@@ -158,10 +161,10 @@ def _when_empty(workspace: Workspace, found: PictureClusters) -> str:
             f"No picture has {what} yet, so there are no clusters; `deeplens models list` says which models there are: "
             "name one in features.enabled of workspace.toml and run `deeplens index`."
         )
-    return (
-        f"No clusters by {found.feature}: nowhere lie {found.least} different pictures close together. --least takes "
-        "fewer, --feature another likeness."
-    )
+    nowhere = f"No clusters by {found.feature}: nowhere lie {found.least} different pictures close together. "
+    if found.least <= _LEAST:
+        return f"{nowhere}--feature takes another likeness."
+    return f"{nowhere}--least takes fewer, --feature another likeness."
 
 
 def _sheet(rows: pl.DataFrame, empty: str) -> Sheet:

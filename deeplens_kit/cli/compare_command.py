@@ -36,7 +36,7 @@ def compare(
     check_outputs(csv)
     for path in (a, b):
         _check_file(path)
-    comparison = _compared(context, a, b, csv)
+    comparison, notes = _compared(context, a, b, csv)
     tier = str(comparison.tier) if comparison.tier else None
     rows = [(line.name, line.value, line.meaning, tier, comparison.verdict) for line in comparison.scores]
     schema = {"name": pl.String, "value": pl.Float64, "meaning": pl.String, "tier": pl.String, "verdict": pl.String}
@@ -49,12 +49,12 @@ def compare(
 
     relation = str(comparison.relation) if comparison.relation else None
     summary: dict[str, object] = {"tier": tier, "relation": relation, "verdict": comparison.verdict}
-    summary |= {"proposal": comparison.proposal}
+    summary |= {"proposal": comparison.proposal, "notes": notes}
     summary |= {"sentences": list(comparison.sentences), "missing_features": dict(comparison.missing)}
     summary |= {"facts_a": dict(comparison.facts_a), "facts_b": dict(comparison.facts_b)}
     if not as_json and csv != STANDARD_OUTPUT:
         print_lines([*_facts("A", a, comparison.facts_a), *_facts("B", b, comparison.facts_b), ""])
-    closing = [*comparison.sentences, comparison.proposal, *missing_lines(comparison.missing)]
+    closing = [*comparison.sentences, comparison.proposal, *notes, *missing_lines(comparison.missing)]
     give(Answer("compare", frame, show, summary, closing), as_json=as_json, csv=csv)
 
 
@@ -74,16 +74,17 @@ def _check_file(path: Path) -> None:
     raise SettingsError(f"{str(path)!r} {what}; name two files on this machine.")
 
 
-def _compared(context: typer.Context, a: Path, b: Path, csv: Path | None) -> Comparison:
+def _compared(context: typer.Context, a: Path, b: Path, csv: Path | None) -> tuple[Comparison, list[str]]:
     from deeplens_kit import pipeline
+    from deeplens_kit.reporting.policy_words import policy_notes
     from deeplens_kit.settings import WORKSPACE_FILE
 
     options = invocation(context)
     if not options.named and not (options.workspace / WORKSPACE_FILE).exists():
         with logging_on(context):
-            return pipeline.compare_files(None, a, b)
+            return pipeline.compare_files(None, a, b), []
     with opened(context, csv) as workspace:
-        return pipeline.compare_files(workspace, a, b)
+        return pipeline.compare_files(workspace, a, b), policy_notes(pipeline.chosen_policy(workspace))
 
 
 def _facts(letter: str, path: Path, facts: Mapping[str, Any]) -> list[str]:

@@ -5,8 +5,9 @@ Takes names of groups and files, gives what was recorded; changes what is propos
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -26,6 +27,8 @@ __all__ = ["alternates", "approve", "export", "import_file", "keep_both", "list_
 _KINDS = ("keep_both", "alternates", "approved", "never_propose")
 _MINUTES = "%Y-%m-%d %H:%M"
 _DIGITS = 12
+_TOLD = 5
+_LISTED = 20
 
 _What = Annotated[
     str,
@@ -115,7 +118,14 @@ def list_all(
 
         found = pipeline.list_decisions(workspace, withdrawn=withdrawn, kind=kind)
     closing = [f"{plural(found.height, 'decision')}."] if found.height else []
-    answer = Answer("decide list", found, lambda: _sheet(found), {"decisions": found.height}, closing)
+    waiting = found.filter(found["waits"].is_not_null())
+    closing += [
+        f"Number {row['decision_id']} waits: {row['waits']}." for row in waiting.head(_LISTED).iter_rows(named=True)
+    ]
+    if waiting.height > _LISTED:
+        closing.append(f"{waiting.height - _LISTED:,} more wait; --json says why.")
+    summary = {"decisions": found.height, "waiting": waiting.height}
+    answer = Answer("decide list", found, lambda: _sheet(found), summary, closing)
     give(answer, as_json=as_json, csv=csv)
 
 
@@ -175,15 +185,18 @@ def _decide(
     with opened(context) as workspace:
         from deeplens_kit import pipeline
 
-        judged = pipeline.rule_named(workspace, rule or "strict")
+        judged = pipeline.chosen_rule(workspace, rule)
         made = pipeline.decide(workspace, kind, what, other, why=why, crowd=crowd, rule=judged, include=widened)
     act = made.act
     summary: dict[str, object] = {"kind": kind, "group_id": made.group_id, "act_id": act.act_id}
     summary |= {"added": act.added, "standing": act.standing, "withdrawn": act.withdrawn}
+    if "waits" in made.pairs.columns:
+        summary["waiting"] = made.pairs.height - made.pairs["waits"].null_count()
     many = made.pairs.height > 1
     where = f"Group {made.group_id}: {plural(made.pairs.height, 'decision')}. " if made.group_id and many else ""
     lines = _lines(act)
     lines[0] = where + lines[0]
+    lines += _approval_lines(made.pairs)
     give(Answer(f"decide {kind}", made.pairs, None, summary, lines), as_json=as_json, csv=None)
 
 
@@ -200,6 +213,27 @@ def _lines(act: DecisionAct) -> list[str]:
     return lines
 
 
+def _approval_lines(pairs: pl.DataFrame) -> list[str]:
+    """Which of the approvals just made wait and why, and for which nothing else speaks."""
+    if "waits" not in pairs.columns:
+        return []
+    waiting = pairs.filter(pairs["waits"].is_not_null())
+    lines = [
+        f"It waits: {_named(row['member'], row['member_digest'])} for {_named(row['keeper'], row['keeper_digest'])}: "
+        f"{row['waits']}."
+        for row in waiting.head(_TOLD).iter_rows(named=True)
+    ]
+    if waiting.height > _TOLD:
+        lines.append(f"{waiting.height - _TOLD:,} more wait; `deeplens decide list` says why.")
+    alone = pairs.filter(~pairs["stored"])
+    if alone.height:
+        lines.append(
+            f"{plural(alone.height, 'approval')} of what is no stored pair: nothing that was measured says that they "
+            "are copies; `deeplens decide withdraw` takes it back."
+        )
+    return lines
+
+
 def _sheet(found: pl.DataFrame) -> Sheet:
     columns = (
         Column("no.", "right"),
@@ -213,7 +247,7 @@ def _sheet(found: pl.DataFrame) -> Sheet:
     lines = [
         (
             str(row["decision_id"]),
-            row["kind"].replace("_", " ") + (" (withdrawn)" if row["withdrawn_at"] else ""),
+            row["kind"].replace("_", " ") + _state(row),
             _named(row["keeper"], row["keeper_digest"]),
             _named(row["member"], row["member_digest"]),
             shown(row["who"]),
@@ -225,6 +259,12 @@ def _sheet(found: pl.DataFrame) -> Sheet:
     return Sheet(columns, lines, "No decisions yet; `deeplens decide keep-both GROUP` makes some.")
 
 
+def _state(row: Mapping[str, Any]) -> str:
+    if row["withdrawn_at"]:
+        return " (withdrawn)"
+    return "" if row["waits"] is None else " (waits)"
+
+
 def _named(place: str | None, digest: str | None) -> str:
-    """A file of a picture, or how its digest begins where none is left."""
+    """A file of a picture, or how its digest begins where none is left or, of two equal ones, no other."""
     return shown(place) if place is not None else "" if digest is None else f"{digest[:_DIGITS]}… (no file left)"

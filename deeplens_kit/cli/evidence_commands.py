@@ -44,7 +44,7 @@ def evaluate(
     context: typer.Context,
     rule_name: RuleName = None,
     likelihood_min: Annotated[
-        float | None, typer.Option("--likelihood-min", metavar="LIKELIHOOD", help="0 to 1; by default the strict rule.")
+        float | None, typer.Option("--likelihood-min", metavar="LIKELIHOOD", help="0 to 1; by default the rule in use.")
     ] = None,
     page_likelihood_min: Annotated[
         float | None,
@@ -95,17 +95,19 @@ def recommend(
         level = what.shown_level
         check = pipeline.check_against(workspace, truth, labels.population.rules[level]) if truth is not None else None
         notes = pipeline.caveats(workspace, current=labels.population.current)
+        used = pipeline.chosen_rule(workspace)
     rows = found.curve.rows
     summary: dict[str, object] = {"asked": what.asked, "confidence": what.confidence, "threshold": what.threshold}
     summary |= {"pairs": what.pairs, "objects": found.objects, "frees_bytes": what.frees_bytes}
     summary |= {"facts_bytes": found.facts_bytes, "precision": _exact(what.interval) if what.interval else None}
     summary |= {"shown_threshold": what.shown_threshold, "shown_precision": what.shown_precision}
-    summary |= {"more_labels": what.more_labels, "said": what.said, "truth": _checked(check), **_counts(labels)}
-    summary |= {"notes": notes}
+    summary |= {"more_labels": what.more_labels, "more_budget": what.more_budget}
+    summary |= {"said": what.said, "truth": _checked(check), **_counts(labels)}
+    summary |= {"rule_in_use": used.name, "notes": notes}
     closing = [*recommendation_lines(found), *(truth_lines(check, what.interval) if check else [])]
     if what.threshold is not None:
         bounds = f"--likelihood-min {what.threshold:g} --page-likelihood-min {what.threshold:g}"
-        closing.append(f"Keep it: deeplens rules save NAME {bounds}; then deeplens duplicates --rule NAME")
+        closing.append(f"Keep it: deeplens rules save NAME {bounds}; then deeplens rules use NAME")
     say_notes(notes)
     answer = Answer("recommend", rows, lambda: _curve_sheet(rows, what.threshold), summary, closing)
     give(answer, as_json=as_json, csv=csv)
@@ -114,7 +116,7 @@ def recommend(
 def _rule(
     workspace: Workspace, name: str | None, likelihood_min: float | None, page_likelihood_min: float | None
 ) -> Rule:
-    """The rule that is meant: a saved one, or the strict one with other bounds.
+    """The rule that is meant: a named one, the strict one with other bounds, or by default the one in use.
 
     Raises:
         SettingsError: Both are given.
@@ -122,10 +124,10 @@ def _rule(
     from deeplens_kit import pipeline
     from deeplens_kit.matching import Thresholds
 
+    if likelihood_min is None and page_likelihood_min is None:
+        return pipeline.chosen_rule(workspace, name)
     if name is not None:
-        if likelihood_min is not None or page_likelihood_min is not None:
-            raise SettingsError("Name a rule or its bounds: --rule, or --likelihood-min and --page-likelihood-min.")
-        return pipeline.rule_named(workspace, name)
+        raise SettingsError("Name a rule or its bounds: --rule, or --likelihood-min and --page-likelihood-min.")
     strict = Thresholds()
     plain = strict.likelihood_min if likelihood_min is None else likelihood_min
     page = plain if page_likelihood_min is None else page_likelihood_min
@@ -154,7 +156,7 @@ def _tiers_sheet(rows: pl.DataFrame) -> Sheet:
 def _curve_sheet(rows: pl.DataFrame, threshold: float | None) -> Sheet:
     from deeplens_kit.reporting.label_words import format_share
 
-    names = ("threshold", "pairs", "frees", "labelled", "wrong", "precision", "at least", "for all at once")
+    names = ("threshold", "pairs", "frees", "labelled", "wrong", "unsure", "precision", "at least", "for all at once")
     columns = (*(Column(name, "right") for name in names), Column(""))
     lines = [
         (
@@ -163,6 +165,7 @@ def _curve_sheet(rows: pl.DataFrame, threshold: float | None) -> Sheet:
             format_bytes(row["frees_bytes"]),
             f"{row['labelled']:,}",
             f"{row['wrong']:,}",
+            f"{row['unsure']:,}",
             format_share(row["precision"]),
             format_share(row["lower"]),
             format_share(row["simultaneous"]),
@@ -180,7 +183,9 @@ def _exact(interval: Interval) -> dict[str, object]:
 
 def _counts(labels: LabelledPopulation) -> dict[str, object]:
     names = ("drawn", "labelled", "left", "later", "gone", "disputed", "beside")
-    return {name: getattr(labels, name) for name in names} | {"candidates": labels.population.candidates.height}
+    counts: dict[str, object] = {name: getattr(labels, name) for name in names}
+    counts["candidates"] = labels.population.candidates.height
+    return counts | {f"sample_{name}": getattr(labels.frame, name) for name in ("drawn_by", "unframed")}
 
 
 def _checked(check: TruthCheck | None) -> dict[str, object] | None:

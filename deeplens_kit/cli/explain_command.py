@@ -48,7 +48,7 @@ def explain(
 
         widened = chosen("relation", include, INCLUDABLE) or []
         tiers = chosen("tier", tier, PROPOSED_TIERS)
-        judged = pipeline.rule_named(workspace, rule or "strict")
+        judged = pipeline.chosen_rule(workspace, rule)
         keep = pipeline.chosen_policy(workspace, policy)
         found = pipeline.explain(workspace, what, tiers=tiers, rule=judged, include=widened, policy=keep)
         notes = [*pipeline.caveats(workspace, current=found.current), *policy_notes(keep)]
@@ -60,4 +60,5 @@ def explain(
     say_notes(notes)
     if not as_json and csv is None:
         print_lines(told.lines)
-    give(Answer("explain", told.matches, None, summary, (), {"evidence": told.evidence}), as_json=as_json, csv=csv)
+    lists = {"evidence": told.evidence, "waiting": found.waiting}
+    give(Answer("explain", told.matches, None, summary, (), lists), as_json=as_json, csv=csv)

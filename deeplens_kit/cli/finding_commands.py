@@ -146,7 +146,7 @@ def duplicates(
         from deeplens_kit.reporting.totals import add_up_coverage, add_up_groups
 
         widened = chosen("relation", include, INCLUDABLE) or []
-        judged = pipeline.rule_named(workspace, rule or "strict")
+        judged = pipeline.chosen_rule(workspace, rule)
         keep = pipeline.chosen_policy(workspace, policy)
         view = pipeline.list_groups(
             workspace, chosen("tier", tier, PROPOSED_TIERS), rule=judged, include=widened, policy=keep
@@ -353,7 +353,7 @@ def savings(
         from deeplens_kit.reporting.savings_numbers import add_up_savings
         from deeplens_kit.reporting.totals import add_up_coverage
 
-        judged = pipeline.rule_named(workspace, rule or "strict")
+        judged = pipeline.chosen_rule(workspace, rule)
         keep = pipeline.chosen_policy(workspace, policy)
         frame = pipeline.summarise_savings(workspace, chosen("tier", tier, PROPOSED_TIERS), rule=judged, policy=keep)
         covered = add_up_coverage(pipeline.of_active_locations(workspace, pipeline.coverage(workspace)))

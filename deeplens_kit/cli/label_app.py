@@ -36,6 +36,11 @@ def add_commands(app: typer.Typer) -> None:
         "deeplens label set pics:a.jpg share:b.jpg same",
         "deeplens label set 4c1f0a72 93be55d0 different --note 'another receipt'",
     )  # fmt: skip
+    add(
+        label, label_commands.withdraw, "withdraw",
+        "deeplens label withdraw pics:a.jpg share:b.jpg",
+        "deeplens label withdraw 4c1f0a72 93be55d0 --who ana@studio",
+    )  # fmt: skip
     add(label, label_commands.list_all, "list", "deeplens label list", "deeplens label list --verdict unsure")
     add(
         label, label_commands.import_labels, "import",

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.label_import import LabelImport
     from deeplens_kit.pipeline.labelling import PairToLabel
 
-__all__ = ["export", "import_labels", "list_all", "next_pair", "sample", "set_label", "status"]
+__all__ = ["export", "import_labels", "list_all", "next_pair", "sample", "set_label", "status", "withdraw"]
 
 _VERDICTS = ("same", "different", "unsure")
 _SHORT = 12
@@ -135,19 +135,47 @@ def set_label(
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        pair, counts = pipeline.label_pair(workspace, first, second, verdict, note)
+        done = pipeline.label_pair(workspace, first, second, verdict, note)
+        pair, counts = done.pair, done.counts
         left = sum(item.left for item in pipeline.label_progress(workspace)[:1])
     row = {"digest_a": pair[0], "digest_b": pair[1], "verdict": verdict, "note": note}
     word = "Changed" if counts.changed else "Labelled" if counts.added else "As it was"
     lines = [f"{word}: {pair[0][:_SHORT]} and {pair[1][:_SHORT]} are {_said(verdict)}."]
     lines += [f"{plural(left, 'pair')} of the latest sample to label."] if left else []
     summary: dict[str, object] = {"added": counts.added, "changed": counts.changed, "left": left}
+    summary["notes"] = notes = [done.warning] if done.warning else []
+    say_notes(notes)
     frame = pl.DataFrame([row], schema=dict.fromkeys(row, pl.String))
     give(Answer("label set", frame, None, summary, lines), as_json=as_json, csv=csv)
 
 
+def withdraw(
+    context: typer.Context,
+    first: _Picture,
+    second: _Picture,
+    who: Annotated[
+        str | None, typer.Option("--who", metavar="NAME", help="Whose label, as `label list` has it; by default yours.")
+    ] = None,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Take a label back: no estimate counts it any more. It stays in `label list --withdrawn`."""
+    check_outputs(csv)
+    with opened(context, csv) as workspace:
+        from deeplens_kit import pipeline
+
+        found = pipeline.withdraw_label(workspace, first, second, who)
+    lines = [
+        f"Withdrew the label of {shown(row['who'])}: {row['digest_a'][:_SHORT]} and {row['digest_b'][:_SHORT]} were "
+        f"{_said(row['verdict'])}."
+        for row in found.iter_rows(named=True)
+    ]
+    give(Answer("label withdraw", found, None, {"withdrawn": found.height}, lines), as_json=as_json, csv=csv)
+
+
 def list_all(
     context: typer.Context,
+    withdrawn: Annotated[bool, typer.Option("--withdrawn", help="Also those that were withdrawn.")] = False,
     verdict: Annotated[
         list[str] | None,
         typer.Option("--verdict", metavar="|".join(_VERDICTS), help="Only these; may come again."),
@@ -161,15 +189,18 @@ def list_all(
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        found = pipeline.list_labels(workspace, chosen("verdict", verdict, _VERDICTS))
-    counts = dict(sorted(Counter(found["verdict"]).items()))
+        found = pipeline.list_labels(workspace, chosen("verdict", verdict, _VERDICTS), withdrawn=withdrawn)
+    standing = found.filter(found["withdrawn_at"].is_null())
+    counts = dict(sorted(Counter(standing["verdict"]).items()))
     rows = found if limit is None else found.head(limit)
     first = rows.head(limit or _SHOWN)
     told = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    closing = [f"{plural(found.height, 'label')}: {told}."] if found.height else []
+    closing = [f"{plural(standing.height, 'label')}: {told}."] if standing.height else []
+    if standing.height < found.height:
+        closing.append(f"{found.height - standing.height:,} withdrawn.")
     if first.height < found.height and csv is None:
         closing.append(f"Showing {first.height:,}; all of them with --csv, or more with --limit.")
-    summary = {"labels": found.height, "by_verdict": counts}
+    summary = {"labels": standing.height, "withdrawn": found.height - standing.height, "by_verdict": counts}
     give(Answer("label list", rows, lambda: _labels_sheet(first), summary, closing), as_json=as_json, csv=csv)
 
 
@@ -293,7 +324,10 @@ def status(context: typer.Context, as_json: Json = False, csv: Csv = None) -> No
     lines.append(f"{plural(labels, 'label')} in all.")
     if any(item.left for item in found):
         lines.append("Next: deeplens label next")
-    summary: dict[str, object] = {"samples": len(found), "labels": labels, "left": sum(item.left for item in found)}
+    # A larger sample holds the smaller: what waits in one may wait in another, so that a sum would count it twice.
+    latest = found[0] if found else None
+    summary: dict[str, object] = {"samples": len(found), "labels": labels}
+    summary |= {"sample_id": latest and latest.sample.sample_id, "left": latest.left if latest else 0}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     give(Answer("label status", frame, None, summary, lines), as_json=as_json, csv=csv)
 
@@ -301,7 +335,13 @@ def status(context: typer.Context, as_json: Json = False, csv: Csv = None) -> No
 def _labels_sheet(rows: pl.DataFrame) -> Sheet:
     columns = (Column("verdict"), Column("a", fold=True), Column("b", fold=True), Column("who"), Column("when"))
     lines = [
-        (row["verdict"], _end(row, "a"), _end(row, "b"), shown(row["who"]), row["labelled_at"].strftime(_MINUTES))
+        (
+            row["verdict"] + (" (withdrawn)" if row["withdrawn_at"] else ""),
+            _end(row, "a"),
+            _end(row, "b"),
+            shown(row["who"]),
+            row["labelled_at"].strftime(_MINUTES),
+        )
         for row in rows.iter_rows(named=True)
     ]
     return Sheet(columns, lines, "No labels yet; `deeplens label sample --budget 400` draws pairs to label.")
@@ -327,7 +367,7 @@ def _import_lines(found: LabelImport) -> list[str]:
     told = ", ".join(f"{count:,} {name}" for name, count in found.by_verdict.items())
     lines = [f"{plural(found.labels, 'label')}{f': {told}' if told else ''}."]
     parts = [(counts.added, "new"), (counts.changed, "changed"), (counts.same, "as they were")]
-    parts.append((counts.older, "older than what stands, and left out"))
+    parts.append((counts.older, "older than what stands or was withdrawn, and left out"))
     lines.append("; ".join(f"{count:,} {word}" for count, word in parts if count or word == "new") + ".")
     if found.absent:
         lines.append(f"{plural(found.absent, 'label')} of pictures that are in no active location now; kept.")

@@ -112,8 +112,7 @@ def check(
         from deeplens_kit import pipeline
         from deeplens_kit.reporting.policy_words import policy_lines
 
-        policy = pipeline.read_policy(file)
-        pipeline.check_policy(workspace, policy)
+        policy = pipeline.check_policy_file(workspace, file)
     rows = pl.DataFrame({"policy": [policy.name], "file": [str(file)]})
     lines = [*policy_lines(policy), "", "It can be used: `deeplens policy compare` says what it would change."]
     give(Answer("policy check", rows, None, {"policy": policy.to_json()}, lines), as_json=as_json, csv=csv)

@@ -17,6 +17,7 @@ from zoneinfo import ZoneInfo
 import typer
 
 from deeplens_kit.cli.answers import Answer, Json, give
+from deeplens_kit.cli.choices import RuleName
 from deeplens_kit.cli.invocation import STANDARD_OUTPUT, opened
 from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
@@ -43,13 +44,19 @@ _Param = Annotated[
 
 
 def savings(
-    context: typer.Context, out: _Out, param: _Param = None, policy: Policy = None, as_json: Json = False
+    context: typer.Context,
+    out: _Out,
+    param: _Param = None,
+    policy: Policy = None,
+    rule: RuleName = None,
+    as_json: Json = False,
 ) -> None:
     """Make the report on savings: a page that loads nothing, and its exact numbers beside it as JSON and Parquet."""
     import polars as pl
 
     page = Path(str(out).replace(_DATE, date.today().isoformat())).absolute()
-    given = param if policy is None else [*(param or ()), f"policy={policy}"]
+    named = {"policy": policy, "rule": rule}
+    given = [*(param or ()), *(f"{name}={value}" for name, value in named.items() if value is not None)]
     notebook, values, workspace = _checked(context, page, out, given)
     from deeplens_kit.reporting import render_notebook
     from deeplens_kit.reporting.savings_files import read_numbers
@@ -158,8 +165,10 @@ def _checked(
                 f"Cannot write {str(file)!r}: it exists, and is not of an earlier report; name another page or move it."
             )
     with opened(context, page, *numbers, page.with_name(page.stem + FAILED_ENDING)) as workspace:
-        from deeplens_kit.pipeline import chosen_policy
+        from deeplens_kit.pipeline import chosen_policy, chosen_rule
 
+        if rule := values.get("rule"):
+            chosen_rule(workspace, rule)
         if policy := values.get("policy"):
             chosen_policy(workspace, policy)
             # The notebook runs in a folder of its own.
@@ -172,6 +181,8 @@ def _require_values(asked: Mapping[str, Any]) -> None:
     from deeplens_kit.matching import Thresholds
     from deeplens_kit.reporting.savings_frames import require_asked
 
+    if asked.get("rule") and (moved := [item.name for item in fields(Thresholds) if item.name in asked]):
+        raise SettingsError(f"A rule says all bounds; leave out {', '.join(moved)}, or the rule {asked['rule']!r}.")
     Thresholds(**{item.name: asked[item.name] for item in fields(Thresholds) if item.name in asked})
     require_asked(asked.get("tiers", ()), asked.get("max_groups", 0))
 

@@ -1,4 +1,4 @@
-"""Commands for rules: saved under a name in versions, shown, compared and taken out of use.
+"""Commands for rules: saved under a name in versions, put in use, shown, compared and retired.
 
 Takes names and bounds, gives what the ledger holds of them and what two of them come to; must not judge by itself.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from deeplens_kit.matching import Rule
     from deeplens_kit.pipeline import RuleDifference, Workspace
 
-__all__ = ["diff", "list_all", "retire", "save", "show"]
+__all__ = ["diff", "list_all", "retire", "save", "show", "use"]
 
 _Rule = Annotated[
     str, typer.Argument(metavar="NAME", help="strict, a saved rule, or NAME@VERSION.", show_default=False)
@@ -45,16 +45,60 @@ def list_all(
     as_json: Json = False,
     csv: Csv = None,
 ) -> None:
-    """List the saved rules."""
+    """List the saved rules, and say which one is in use."""
     check_outputs(csv)
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
         found = pipeline.list_rules(workspace, retired=retired, versions=versions)
-    give(Answer("rules list", found, lambda: _sheet(found), {"rules": found.height}), as_json=as_json, csv=csv)
+        used = workspace.settings.rules.use
+    closing = [f"In use: {shown(used)}."]
+    answer = Answer("rules list", found, lambda: _sheet(found), {"rules": found.height, "in_use": used}, closing)
+    give(answer, as_json=as_json, csv=csv)
 
 
-def show(context: typer.Context, name: _Rule, as_json: Json = False) -> None:
+def use(
+    context: typer.Context,
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="A saved rule, or NAME@VERSION.", show_default=False)
+    ] = None,
+    default: Annotated[bool, typer.Option("--default", help="The strict rule again.")] = False,
+    as_json: Json = False,
+    csv: Csv = None,
+) -> None:
+    """Judge by a rule from now on, in every command and report that names no other one. Changes no file of yours."""
+    check_outputs(csv)
+    if (name is None) != default:
+        raise SettingsError("Name the rule to use, or give --default for the strict one.")
+    with opened(context, csv) as workspace:
+        import polars as pl
+
+        from deeplens_kit import pipeline
+        from deeplens_kit.matching import STRICT, rule_to_json
+        from deeplens_kit.reporting.rule_words import rule_lines, rule_notes
+
+        used = name or STRICT.name
+        rule = pipeline.use_rule(workspace, used)
+    lines = [f"In use from now on: {shown(rule.name)}, version {rule.version}.", *rule_lines(rule), *rule_notes(rule)]
+    if used == rule.name != STRICT.name:
+        lines.append(f"Later versions of it count as soon as they are saved; {used}@{rule.version} stays as it is.")
+    rows = pl.DataFrame({"rule": [rule.name], "version": [rule.version]})
+    summary: dict[str, object] = {"in_use": used, "rule": rule_to_json(rule)}
+    give(Answer("rules use", rows, None, summary, lines), as_json=as_json, csv=csv)
+
+
+def show(
+    context: typer.Context,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="strict, a saved rule, or NAME@VERSION; by default the one in use.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Show a rule in full: when a pair is a copy by it. With --json as `rules save --file` reads it."""
     import json
 
@@ -63,7 +107,7 @@ def show(context: typer.Context, name: _Rule, as_json: Json = False) -> None:
         from deeplens_kit.matching import rule_to_json
         from deeplens_kit.reporting.rule_words import rule_lines, rule_notes
 
-        rule = pipeline.rule_named(workspace, name)
+        rule = pipeline.chosen_rule(workspace, name)
     if as_json:
         typer.echo(json.dumps(rule_to_json(rule), indent=1))
         return
@@ -103,7 +147,10 @@ def save(
 
         rule = Thresholds(**bounds).rule() if file is None else _read(file)
         saved = pipeline.save_rule(workspace, name, rule, note)
-    typer.echo(f"The rule {shown(saved.name)} is at version {saved.version}; use it with --rule {shown(saved.name)}.")
+    typer.echo(
+        f"The rule {shown(saved.name)} is at version {saved.version}; judge by it once with --rule "
+        f"{shown(saved.name)}, or from now on with `deeplens rules use {shown(saved.name)}`."
+    )
 
 
 def diff(context: typer.Context, first: _Rule, second: _Rule, as_json: Json = False, csv: Csv = None) -> None:
@@ -131,7 +178,9 @@ def diff(context: typer.Context, first: _Rule, second: _Rule, as_json: Json = Fa
 def retire(context: typer.Context, name: Annotated[str, typer.Argument(metavar="NAME", show_default=False)]) -> None:
     """Take a rule out of use. Its versions can still be read, and used as NAME@VERSION."""
     with opened(context) as workspace:
-        retired = workspace.ledger.retire_rule(name)
+        from deeplens_kit import pipeline
+
+        retired = pipeline.retire_rule(workspace, name)
     typer.echo(f"Retired the rule {shown(retired.name)}; `deeplens rules save` brings it back as a new version.")
 
 
@@ -161,6 +210,7 @@ def _sheet(found: pl.DataFrame) -> Sheet:
     columns = (
         Column("rule"),
         Column("version", "right"),
+        Column(""),
         Column("saved (UTC)"),
         Column("by"),
         Column("note", fold=True),
@@ -169,6 +219,7 @@ def _sheet(found: pl.DataFrame) -> Sheet:
         (
             shown(row["rule"]) + (" (retired)" if row["retired_at"] else ""),
             str(row["version"]),
+            "in use" if row["in_use"] else "",
             row["at"].strftime(_MINUTES),
             shown(row["who"]),
             shown(row["note"]),

@@ -83,7 +83,7 @@ def _round(event: WatchRound, at: str) -> Iterator[str]:
         yield f"  ... and {more_copies:,} more; `deeplens duplicates` lists all groups."
     if found.duplicates:
         what = plural(found.duplicates, "new picture is a copy", "new pictures are copies")
-        yield f"{at} {what} of known ones: {format_bytes(found.saved_bytes)} at least could be saved."
+        yield f"{at} {what} of known ones: {format_bytes(found.saved_bytes)} could be freed."
     if found.among_new:
         yield f"{at} {plural(found.among_new, 'new picture is', 'new pictures are')} copies of one another."
 
@@ -94,7 +94,14 @@ def _duplicate(item: NewDuplicate) -> str:
         how += f", {relation_words(item.relation, 'the known one')}"
     others = f", and {item.matches - 1:,} more" if item.matches > 1 else ""
     known = place(item.known_location, item.known_path)
-    return f"{place(item.location, item.path)} repeats {known}{others} ({how}; {format_bytes(item.saved_bytes)})"
+    return f"{place(item.location, item.path)} repeats {known}{others} ({how}; {_goes(item)})"
+
+
+def _goes(item: NewDuplicate) -> str:
+    freed = format_bytes(item.saved_bytes)
+    return {"known": f"the new one could go, {freed}", "new": f"the known one could go, {freed}"}.get(
+        item.stays, "both stay"
+    )
 
 
 def _problem(problem: WatchProblem) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -50,8 +51,10 @@ class Recommendation:
         shown_level: Where something can be shown: the level itself, or the one that was tested first.
         shown_threshold: Of that level.
         shown_precision: Lower bound of precision there: what can be shown.
-        more_labels: Further labels of the sample, all `same`, by which the promise would be shown at `more_level`; None
-            where no number up to 20,000 in all would, or nothing looser is left.
+        more_labels: Further labels of the sample, all `same`, by which the promise would be shown at `more_level`,
+            those of pairs that were passed over among them; None where no number up to 20,000 in all would, or nothing
+            looser is left.
+        more_budget: Of a sample that holds them, in all; None without them.
         more_level: The next looser level that is not shown, or the one that would be shown with the fewest labels.
         said: All of this in words.
     """
@@ -67,6 +70,7 @@ class Recommendation:
     shown_threshold: float
     shown_precision: float
     more_labels: int | None
+    more_budget: int | None
     more_level: int | None
     said: str
 
@@ -89,7 +93,7 @@ def recommend(curve: RemovalCurve, precision: float = 0.99) -> Recommendation:
     rows = curve.rows
     level = max(passed, key=lambda each: (rows["frees_bytes"][each], -each)) if passed else None
     shown = start if level is None else level
-    more_level, more = _more_labels(curve, precision, passed)
+    more_level, more, budget = _more_labels(curve, precision, passed)
     found = Recommendation(
         precision,
         curve.confidence,
@@ -102,6 +106,7 @@ def recommend(curve: RemovalCurve, precision: float = 0.99) -> Recommendation:
         rows["threshold"][shown],
         rows["lower"][shown],
         more,
+        budget,
         more_level,
         "",
     )
@@ -174,15 +179,17 @@ def _one_wrong(right: Cells) -> Cells:
     return dataclasses.replace(right, wrong=wrong)
 
 
-def _more_labels(curve: RemovalCurve, precision: float, passed: list[int]) -> tuple[int | None, int | None]:
-    """The level that further labels would show, and how many of them, all `same`."""
-    survey, rows, error = curve.survey, curve.rows, error_of(curve.confidence)
+def _more_labels(curve: RemovalCurve, precision: float, passed: list[int]) -> tuple[int | None, int | None, int | None]:
+    """The level that further labels would show, how many of them, all `same`, and the budget of their sample."""
+    rows, error = curve.rows, error_of(curve.confidence)
     target = None
     if passed:
         most = max(rows["frees_bytes"][level] for level in passed)
         target = next((at for at in range(passed[-1] + 1, rows.height) if rows["frees_bytes"][at] > most), None)
         if target is None:
-            return None, None
+            return None, None, None
+    # A larger sample holds what was passed over, so that it is labelled too.
+    survey, open_pairs = curve.survey.answered(), curve.survey.passed_over.height
     now, sizes = survey.drawn(), survey.strata.sizes
     order = allocation(survey.strata.weights, sizes, min(MOST_LABELS, int(sizes.sum())))
 
@@ -193,17 +200,26 @@ def _more_labels(curve: RemovalCurve, precision: float, passed: list[int]) -> tu
         levels = _passed(_cells(survey, drawn(budget)), precision, error)
         return levels if target is None or target in levels else []
 
-    below, above = 0, len(order)
-    if not shown(above):
-        return target, None
+    if not shown(len(order)):
+        return target, None, None
+    least = _least(len(order), lambda budget: bool(shown(budget)))
+    level = max(shown(least), key=lambda each: (rows["frees_bytes"][each], -each)) if target is None else target
+    wanted = drawn(least)
+    # Of each stratum as many as its share of the sample has to be.
+    budget = _least(len(order), lambda each: bool((np.bincount(order[:each], minlength=len(now)) >= wanted).all()))
+    return level, int((wanted - now).sum()) + open_pairs, budget
+
+
+def _least(most: int, holds: Callable[[int], bool]) -> int:
+    """The least number up to `most` for which something holds that holds for all greater ones."""
+    below, above = 0, most
     while below < above:
         middle = (below + above) // 2
-        if shown(middle):
+        if holds(middle):
             above = middle
         else:
             below = middle + 1
-    level = max(shown(above), key=lambda each: (rows["frees_bytes"][each], -each)) if target is None else target
-    return level, int((drawn(above) - now).sum())
+    return above
 
 
 def _with_words(found: Recommendation, curve: RemovalCurve) -> Recommendation:

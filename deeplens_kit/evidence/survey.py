@@ -9,7 +9,7 @@ and must not compute a bound.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -127,6 +127,13 @@ class Survey:
     def drawn(self) -> NDArray[np.int64]:
         """int64 (h,): pairs of the sample in each stratum."""
         return self._count(np.ones(len(self.rows), bool))
+
+    def answered(self) -> Survey:
+        """The survey as it would be, were all that was passed over labelled `same`."""
+        asked = self.candidates.select(_KEY)[self.rows]
+        missing = self.passed_over.with_columns(missing=pl.lit(True))
+        marked = asked.join(missing, on=_KEY, how="left", maintain_order="left")["missing"].fill_null(False).to_numpy()
+        return replace(self, verdict=np.where(marked, np.int8(0), self.verdict), passed_over=self.passed_over.clear())
 
     def cells(self, part: NDArray[np.bool_], later: NDArray[np.int64] | None = None) -> Cells:
         """What the sample says of a part of the candidates.

@@ -27,7 +27,7 @@ class LabelRecords(Transactions):
         Args:
             labels: Columns digest_a, digest_b (in either order) and verdict, and of LABELS those that there are: `who`
                 is this person and `labelled_at` is now where missing or null. Of several labels of a person on a pair
-                the latest counts, and one that is earlier than what stands changes nothing.
+                the latest counts, and one that is earlier than what stands, or than its withdrawal, changes nothing.
 
         Raises:
             SettingsError: A digest, verdict, note or column is not allowed; nothing is recorded.
@@ -59,6 +59,28 @@ class LabelRecords(Transactions):
                 verdict=None if verdict is None else Verdict(verdict),
                 sample_id=sample_id,
             )
+
+    def withdraw_label(self, digest_a: str, digest_b: str, who: str | None = None) -> pl.DataFrame:
+        """Take a label back: it counts no more, and stays in the audit trail with who withdrew it and when.
+
+        Args:
+            digest_a: Of the pair, in either order.
+            digest_b: The other one.
+            who: Whose label; None for this person's.
+
+        Returns:
+            LABELS of what stood until now.
+
+        Raises:
+            SettingsError: There is no such label; UnknownNameError where this person gave none.
+        """
+        with self._writing() as (session, now):
+            return label_rows.withdraw(session, (digest_a, digest_b), who, current_person(), now)
+
+    def withdrawn_labels(self) -> pl.DataFrame:
+        """LABELS that were withdrawn, with withdrawn_at and withdrawn_by, the earliest first."""
+        with self._reading() as session:
+            return label_rows.withdrawn(session)
 
     def add_label_sample(
         self, kind: str, seed: int, document: Mapping[str, object], pairs: pl.DataFrame

@@ -1,7 +1,7 @@
 """Rows of labels, and of the draws that asked for them.
 
 Takes a session and frames, gives frames and frozen values; must not commit (the ledger does) or draw. One verdict of
-each person on a pair stands; what it was before is in the audit trail.
+each person on a pair stands; what it was before, and what was withdrawn, is in the audit trail.
 """
 
 from __future__ import annotations
@@ -13,24 +13,25 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger.digests import check_digests, touching
 from deeplens_kit.ledger.locations import audit
-from deeplens_kit.ledger.models import LabelItemRow, LabelRow, LabelSampleRow
+from deeplens_kit.ledger.models import AuditRow, LabelItemRow, LabelRow, LabelSampleRow
 from deeplens_kit.ledger.values import LabelCounts, LabelSample
 from deeplens_kit.schemas import LABEL_ITEMS, LABELS, Verdict
 
-__all__ = ["add_sample", "items", "listed", "record", "sample", "samples"]
+__all__ = ["add_sample", "items", "listed", "record", "sample", "samples", "withdraw", "withdrawn"]
 
 _LONGEST_NOTE = 10_000
 _LONGEST_STRATUM = 200
 # Of what a draw was made from, as JSON.
 _LONGEST_DOCUMENT = 2**20
 _PAIR = ("digest_a", "digest_b")
-_GIVEN = ("verdict", "sample_id", "note")
+_WITHDRAWN = "label.withdrawn"
+_ENDED = {"withdrawn_at": pl.Datetime("us", "UTC"), "withdrawn_by": pl.String()}
 
 
 def record(session: Session, labels: pl.DataFrame, who: str, now: datetime) -> LabelCounts:
@@ -38,11 +39,17 @@ def record(session: Session, labels: pl.DataFrame, who: str, now: datetime) -> L
     given = _given(labels, who, now)
     keys = [*_PAIR, "who"]
     before = listed(session, digests=frozenset(given["digest_a"]), persons=frozenset(given["who"]))
+    ended = withdrawn(session).group_by(keys).agg(pl.col("withdrawn_at").max())
     joined = given.join(before, on=keys, how="left", suffix="_was", maintain_order="left")
+    joined = joined.join(ended, on=keys, how="left", maintain_order="left")
     known = pl.col("verdict_was").is_not_null()
-    equal = pl.all_horizontal(pl.col(name).eq_missing(pl.col(f"{name}_was")) for name in _GIVEN)
+    # Which draw asks for it is nothing that a person says, and who says it again without a note takes none back.
+    equal = (pl.col("verdict") == pl.col("verdict_was")) & (
+        (pl.col("note") == "") | (pl.col("note") == pl.col("note_was"))
+    )
     older = known & ~equal & (pl.col("labelled_at") < pl.col("labelled_at_was"))
-    new = joined.filter(~known).select(LABELS.names)
+    older |= ~known & (pl.col("labelled_at") < pl.col("withdrawn_at")).fill_null(False)
+    new = joined.filter(~known & ~older).select(LABELS.names)
     changed = joined.filter(known & ~equal & ~older)
     if new.height:
         session.execute(insert(LabelRow), new.to_dicts())
@@ -79,6 +86,39 @@ def listed(
         wanted = list(digests)
         found = found.filter(pl.col("digest_a").is_in(wanted) | pl.col("digest_b").is_in(wanted))
     return found.sort(*_PAIR, "who")
+
+
+def withdraw(session: Session, pair: tuple[str, str], who: str | None, by: str, now: datetime) -> pl.DataFrame:
+    """Take a label back; see `LabelRecords.withdraw_label`."""
+    first, second = min(pair), max(pair)
+    there = listed(session, digests=frozenset(pair)).filter(digest_a=first, digest_b=second)
+    taken = there.filter(who=by if who is None else who)
+    if taken.is_empty():
+        persons = there["who"].to_list()
+        if not persons:
+            raise SettingsError(f"The pair {first[:12]}… and {second[:12]}… has no label; nothing was withdrawn.")
+        if who is not None:
+            raise UnknownNameError("person with a label on this pair", who, persons)
+        raise SettingsError(
+            f"You ({by}) gave this pair no label; it has one of {', '.join(persons)}: name whose is to be withdrawn."
+        )
+    for row in taken.iter_rows(named=True):
+        session.execute(
+            delete(LabelRow).where(LabelRow.digest_a == first, LabelRow.digest_b == second, LabelRow.who == row["who"])
+        )
+        audit(session, by, _WITHDRAWN, row | {"labelled_at": row["labelled_at"].isoformat()}, now)
+    return taken
+
+
+def withdrawn(session: Session) -> pl.DataFrame:
+    """LABELS that were withdrawn, with withdrawn_at and withdrawn_by, the earliest first."""
+    query = select(AuditRow).where(AuditRow.action == _WITHDRAWN).order_by(AuditRow.audit_id)
+    rows = [
+        {**row.details, "labelled_at": datetime.fromisoformat(row.details["labelled_at"])}
+        | {"withdrawn_at": row.at, "withdrawn_by": row.who}
+        for row in session.scalars(query)
+    ]
+    return pl.DataFrame(rows, schema={**LABELS.polars, **_ENDED})
 
 
 def add_sample(

@@ -24,7 +24,7 @@ class RuleRecords(Transactions):
         Args:
             name: Of the rule, in all its versions.
             document: Its bounds, as JSON can hold them, without name and version.
-            note: Why it is saved.
+            note: Why it is saved; put in the place of the latest version's where no bound changed.
 
         Raises:
             SettingsError: The name or note is not allowed, or the rule is too large.

@@ -1,7 +1,7 @@
 """Rows of saved rules: a version for each change, and each change with its line in the audit trail.
 
-Takes a session and gives frozen values; must not commit (the ledger does) or know what a rule says. A version is never
-changed or deleted: what was decided by it can be looked up for ever.
+Takes a session and gives frozen values; must not commit (the ledger does) or know what a rule says. The bounds
+of a version never change, and none is deleted: what was decided by it can be looked up for ever.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _LONGEST_RULE = 64 * 2**10
 
 
 def save(session: Session, name: str, document: Mapping[str, object], note: str, who: str, now: datetime) -> SavedRule:
-    """Save the next version of a rule; the latest as it stands where nothing in it changed and it is in use.
+    """Save the next version of a rule; where no bound changed and it is not retired the latest, with the new note.
 
     Raises:
         SettingsError: The name or note is not allowed, or the rule is too large.
@@ -39,6 +39,9 @@ def save(session: Session, name: str, document: Mapping[str, object], note: str,
     versions = _versions(session, name)
     latest = versions[-1] if versions else None
     if latest is not None and latest.retired_at is None and dict(latest.document) == dict(document):
+        if note and note != latest.note:
+            audit(session, who, "rule.noted", {"name": name, "version": latest.version, "was": latest.note}, now)
+            latest.note = note
         return frozen(latest)
     version = 1 if latest is None else latest.version + 1
     row = RuleRow(name=name, version=version, document=dict(document), note=note, who=who, at=now)

@@ -289,9 +289,10 @@ class LabelCounts:
 
     Attributes:
         added: Pairs that this person had not labelled.
-        changed: Pairs of which the verdict, the note or the draw is another now.
+        changed: Pairs of which the verdict or the note is another now.
         same: Labels that stood already.
-        older: Labels that were given earlier than the one that stands; that one still does.
+        older: Labels that were given earlier than the one that stands, which still does; or earlier than such a label
+            was withdrawn.
     """
 
     added: int

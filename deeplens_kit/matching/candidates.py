@@ -31,7 +31,7 @@ from deeplens_kit.matching.hubs import hub_pictures, worth_a_look
 from deeplens_kit.matching.keep_order import keeper_order
 from deeplens_kit.matching.keepers import keeper_candidates, keepers_to_try
 from deeplens_kit.matching.neighbours import HammingIndex, VectorIndex
-from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, scores_of, tiers_of, with_context
+from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_and_scores, with_context
 from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.schemas import PAIRS, Relation, Tier
 from deeplens_kit.settings import MatchSettings
@@ -71,7 +71,12 @@ class _Known:
 
 
 def find_pairs(
-    pictures: pl.DataFrame, vectors: _Vectors, settings: MatchSettings, rule: Rule, run_id: str
+    pictures: pl.DataFrame,
+    vectors: _Vectors,
+    settings: MatchSettings,
+    rule: Rule,
+    run_id: str,
+    order: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Find candidate pairs by each signal and score them by all.
 
@@ -86,6 +91,8 @@ def find_pairs(
         settings: Floors and k.
         rule: Decides the tiers.
         run_id: The run that writes the rows.
+        order: Digests in the order of another keep policy, the better keeper first: copies are tried against its
+            keepers too. None where the default policy is in use.
 
     Returns:
         PAIRS, sorted by digests; relation `unverified`.
@@ -98,7 +105,8 @@ def find_pairs(
     # 3. Hubs keep their strongest; then each copy against the best keeper that its neighbours know.
     hubs = _hubs(pairs, known.count, settings)
     pairs = _without_crowds(pairs, hubs, settings)
-    pairs = _towards_keepers(pairs, known, hubs, rule)
+    for ranks in _ranks(known, order):
+        pairs = _towards_keepers(pairs, known, hubs, rule, ranks)
     _log.info("pairs found", pictures=known.count, pairs=pairs.height, hubs=int(pairs["hub"].sum()))
     return _as_pairs(pairs, settings, run_id)
 
@@ -110,6 +118,7 @@ def pairs_towards_keepers(
     copies: pl.DataFrame,
     rule: Rule,
     run_id: str,
+    order: pl.Series | None = None,
 ) -> pl.DataFrame:
     """Pairs that stars still need once it is known which pairs are copies, with every score of each.
 
@@ -120,15 +129,17 @@ def pairs_towards_keepers(
         copies: Those of them that are copies.
         rule: Decides the tiers.
         run_id: The run that writes the rows.
+        order: As for `find_pairs`.
 
     Returns:
         PAIRS, sorted by digests, none of `pairs`; `hub` where an end is a hub by its pairs so far, and sscd_normalised
         is null until all pairs are looked at together, see `normalised_cosines`.
     """
     known = _known(pictures, vectors)
-    order = known.pictures["digest"]
-    place = pl.DataFrame({"digest": order, "position": pl.int_range(len(order), dtype=pl.Int64, eager=True)})
-    wanted = keeper_candidates(copies, pairs, order)
+    usual = known.pictures["digest"]
+    place = pl.DataFrame({"digest": usual, "position": pl.int_range(len(usual), dtype=pl.Int64, eager=True)})
+    orders = [usual] if order is None else [usual, order]
+    wanted = pl.concat([keeper_candidates(copies, pairs, first) for first in orders]).unique().sort(pl.all())
     placed = (
         wanted.join(place, left_on=name, right_on="digest", how="left", maintain_order="left")
         for name in wanted.columns
@@ -227,7 +238,7 @@ def _judged(found: _Found, known: _Known, rule: Rule) -> pl.DataFrame:
     )
     context = known.pictures.select("digest", *(name for name in CONTEXT_COLUMNS if name in known.pictures.columns))
     judged = with_context(pairs, context, rule)
-    return pairs.with_columns(tiers_of(judged, rule), scores_of(judged, rule))
+    return pairs.with_columns(tiers_and_scores(judged, rule))
 
 
 def _hubs(pairs: pl.DataFrame, count: int, settings: MatchSettings) -> NDArray[np.bool_]:
@@ -258,14 +269,32 @@ def _without_crowds(pairs: pl.DataFrame, hubs: NDArray[np.bool_], settings: Matc
     )
 
 
-def _towards_keepers(pairs: pl.DataFrame, known: _Known, hubs: NDArray[np.bool_], rule: Rule) -> pl.DataFrame:
+def _ranks(known: _Known, order: pl.Series | None) -> list[_Positions]:
+    """The place of each position in each order of keepers; what an order does not list comes last in it."""
+    usual = np.arange(known.count)
+    if order is None:
+        return [usual]
+    digests = known.pictures["digest"]
+    listed = pl.DataFrame({"digest": order}).unique(maintain_order=True).with_row_index("rank")
+    rank = pl.DataFrame({"digest": digests}).join(listed, on="digest", how="left", maintain_order="left")["rank"]
+    other = np.empty(known.count, np.int64)
+    other[np.argsort(rank.fill_null(known.count).to_numpy(), kind="stable")] = usual
+    return [usual, other]
+
+
+def _towards_keepers(
+    pairs: pl.DataFrame, known: _Known, hubs: NDArray[np.bool_], rule: Rule, ranks: _Positions
+) -> pl.DataFrame:
     """Add copies that the k nearest missed; nothing is known of them but the evidence at hand."""
+    at_rank = np.argsort(ranks)
     for _ in range(_KEEPER_ROUNDS):
         copies = pairs.filter(pl.col("tier") == Tier.COPY)
-        ends = copies["low"].to_numpy(), copies["high"].to_numpy()
-        low, high = keepers_to_try(ends, (pairs["low"].to_numpy(), pairs["high"].to_numpy()), known.count)
-        if not len(low):
+        ends, tried = ((ranks[frame["low"]], ranks[frame["high"]]) for frame in (copies, pairs))
+        better, worse = keepers_to_try(ends, tried, known.count)
+        if not len(better):
             return pairs
+        one, other = at_rank[better], at_rank[worse]
+        low, high = np.minimum(one, other), np.maximum(one, other)
         signal = np.full(len(low), 1 << SIGNALS.index("keeper"), np.int64)
         more = _judged(_Found(low, high, signal), known, rule).filter(pl.col("tier") == Tier.COPY)
         if not more.height:

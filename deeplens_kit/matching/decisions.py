@@ -14,10 +14,11 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.numbered_pairs import DigestNumbers
 from deeplens_kit.matching.policy import REASONS, Withhold
 from deeplens_kit.schemas import DECISIONS, PAIRS, DecisionKind, Relation, Tier
 
-__all__ = ["APPROVED_SCORE", "Decisions", "decided_codes", "decided_reason"]
+__all__ = ["APPROVED_SCORE", "Decisions", "decided_codes", "decided_reason", "with_missing"]
 
 APPROVED_SCORE = 1.0
 """Of a pair that a person approved and that is not among the stored ones: nothing else is known of it."""
@@ -102,16 +103,12 @@ class Decisions:
     def on_pairs(self, pairs: pl.DataFrame) -> pl.DataFrame:
         """PAIRS with approved_a, approved_b, kept and decided_at, and approved pairs that were not among them."""
         pairs = PAIRS.filled(pairs)
-        if self.pairs.is_empty():
-            return pairs.with_columns(
-                pl.lit(False).alias("approved_a"),
-                pl.lit(False).alias("approved_b"),
-                pl.lit(0, pl.Int8).alias("kept"),
-                pl.lit(None, _PAIR_COLUMNS["decided_at"]).alias("decided_at"),
-            )
-        approved = self.pairs.filter(pl.col("approved_a") | pl.col("approved_b"))
-        missing = PAIRS.filled(
-            approved.join(pairs, on=_ENDS, how="anti").select(
+        return self.marked(with_missing(pairs, self.approved_pairs().select(pairs.columns)))
+
+    def approved_pairs(self) -> pl.DataFrame:
+        """PAIRS of those that a person approved, of which nothing else is known."""
+        return PAIRS.filled(
+            self.pairs.filter(pl.col("approved_a") | pl.col("approved_b")).select(
                 *_ENDS,
                 pl.lit("").alias("found_by"),
                 pl.lit(False).alias("hub"),
@@ -121,8 +118,22 @@ class Decisions:
                 pl.lit("").alias("run_id"),
             )
         )
-        every = pl.concat([pairs, missing.select(pairs.columns)])
-        return every.join(self.pairs, on=_ENDS, how="left", maintain_order="left").with_columns(
+
+    def numbered(self, numbers: DigestNumbers) -> Decisions:
+        """The same by number, without those of digests that have none."""
+        pairs, alone = numbers.on(self.pairs, *_ENDS), numbers.on(self.alone, "digest")
+        return Decisions(pairs.drop_nulls(_ENDS), alone.drop_nulls("digest"))
+
+    def marked(self, pairs: pl.DataFrame) -> pl.DataFrame:
+        """Rows with digest_a and digest_b, with approved_a, approved_b, kept and decided_at."""
+        if self.pairs.is_empty():
+            return pairs.with_columns(
+                pl.lit(False).alias("approved_a"),
+                pl.lit(False).alias("approved_b"),
+                pl.lit(0, pl.Int8).alias("kept"),
+                pl.lit(None, _PAIR_COLUMNS["decided_at"]).alias("decided_at"),
+            )
+        return pairs.join(self.pairs, on=_ENDS, how="left", maintain_order="left").with_columns(
             pl.col("approved_a", "approved_b").fill_null(False), pl.col("kept").fill_null(0)
         )
 
@@ -130,6 +141,11 @@ class Decisions:
         """Rows with a digest, with `alone` (0 where nothing was decided) and `alone_at`."""
         joined = frame.join(self.alone, on="digest", how="left", maintain_order="left")
         return joined.with_columns(pl.col("alone").fill_null(0))
+
+
+def with_missing(pairs: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
+    """Pairs, and after them those of others that are not among them; both with the same columns."""
+    return pl.concat([pairs, others.join(pairs, on=_ENDS, how="anti")]) if others.height else pairs
 
 
 def decided_codes(

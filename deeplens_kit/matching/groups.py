@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.approvals import approvals_of
 from deeplens_kit.matching.decisions import Decisions, decided_codes
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
@@ -34,10 +35,15 @@ from deeplens_kit.matching.view_words import VIEW_COLUMNS, relation_towards
 from deeplens_kit.matching.withheld import equal_files_stay, withheld_copies, withheld_equal
 from deeplens_kit.schemas import GROUPS, WITHHELD, Relation, Tier
 
-__all__ = ["Grouping", "freed_bytes", "group", "held_objects", "with_sizes"]
+__all__ = ["OBJECT_COLUMNS", "Grouping", "freed_bytes", "group", "held_objects", "with_sizes"]
+
+OBJECT_COLUMNS = (
+    *("object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count", "location"),
+    *KEEP_FACTS,
+)
+"""Columns of objects that are looked at once it is known which of them are families."""
 
 _ID_BYTES = 8
-
 _SAME = "byte for byte the same as the keeper"
 _SAME_SAMPLES = "every sample is the same as the keeper's; the files differ in container or metadata"
 _EDGE_COLUMNS = list(
@@ -53,11 +59,13 @@ class Grouping:
         groups: GROUPS, by group; the keeper first, then the members in keeper order.
         withheld: WITHHELD; a picture that another keeper took is not among them.
         related: RELATED: copies in part that are not proposed for their relation, of pictures that nobody took.
+        approvals: APPROVALS: what became of each.
     """
 
     groups: pl.DataFrame
     withheld: pl.DataFrame
     related: pl.DataFrame
+    approvals: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ def group(
     allowed, decided = allowed_relations(include), Decisions.of(decisions)
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
-    pairs = decided.on_pairs(pairs)
+    stored, pairs = pairs.select("digest_a", "digest_b"), decided.on_pairs(pairs)
     pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(pairs)), pairs, allowed)
     pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
     copies = _copies(objects, pictures, pairs, rule, chosen)
@@ -145,6 +153,7 @@ def group(
         GROUPS.check(groups),
         WITHHELD.check(pl.concat(withheld).sort("keeper_digest", "digest", "object_id")),
         related_copies(ranked, found.edges, found.keeper),
+        approvals_of(decisions, ranked, found.edges, (found.keeper, found.aside), stored, policy.name),
     )
 
 
@@ -158,8 +167,7 @@ def held_objects(objects: pl.DataFrame, pictures: pl.DataFrame, families: Family
     """
     held = objects.filter(pl.col("digest").is_not_null()).with_columns(protected=is_protected(objects.columns))
     pictures = with_sizes(pictures, objects)
-    kept = ["object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count"]
-    kept += [name for name in ("location", *KEEP_FACTS) if name in held.columns]
+    kept = [name for name in OBJECT_COLUMNS if name in held.columns]
     traits = picture_traits(pictures).drop("size_bytes")
     return with_standing(held.select(kept).join(traits, on="digest"), families)
 

@@ -14,7 +14,10 @@ from numpy.typing import NDArray
 from deeplens_kit.matching.groups import freed_bytes
 from deeplens_kit.matching.withheld import equal_files_stay
 
-__all__ = ["CompanionSums", "PictureSums", "sum_pictures"]
+__all__ = ["SUMMED_COLUMNS", "CompanionSums", "PictureSums", "sum_pictures"]
+
+SUMMED_COLUMNS = ("digest", "size_bytes", "link_id", "link_count", "pinned", "stays", "protected", "alone")
+"""Columns of `groups.held_objects`, and `alone`, that `sum_pictures` looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +57,20 @@ class CompanionSums:
         )
 
 
-def sum_pictures(held: pl.DataFrame) -> PictureSums:
+def sum_pictures(held: pl.DataFrame, places: NDArray[np.int32]) -> PictureSums:
     """Add up the objects of each picture.
 
     Args:
-        held: As `groups.held_objects` gives it, in keeper order, with `number` and `alone`.
+        held: As `groups.held_objects` gives it, in keeper order, with `alone`; digests by number.
+        places: int32, where the picture of each number is among the n.
     """
     every = np.arange(held.height)
     is_best = held["digest"].is_first_distinct()
     stays = equal_files_stay(held)
     again = ~is_best & ~stays
-    amounts = held.select("number", may_go=again, bytes="size_bytes").with_columns(
+    amounts = held.select(
+        number=pl.Series(places).gather(held["digest"]), may_go=again, bytes="size_bytes"
+    ).with_columns(
         freed=pl.Series(freed_bytes(held, every)), again_freed=pl.Series(freed_bytes(held, every[again.to_numpy()]))
     )
     summed = amounts.group_by("number").agg(

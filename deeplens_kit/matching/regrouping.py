@@ -8,23 +8,24 @@ groups, nor decide by anything that `rules`, `policy` and `groups` do not say.
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.decisions import Decisions
+from deeplens_kit.matching.decisions import Decisions, with_missing
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import family_standing
-from deeplens_kit.matching.groups import companion_groups, held_objects, with_sizes
+from deeplens_kit.matching.groups import OBJECT_COLUMNS, companion_groups, held_objects, with_sizes
 from deeplens_kit.matching.hubs import CROWD_PICTURES, crowded_members
 from deeplens_kit.matching.keep_order import keeper_order, numbered_order
 from deeplens_kit.matching.keep_policy import DEFAULT_POLICY, KeepPolicy
 from deeplens_kit.matching.likelihood import LIKELIHOOD
+from deeplens_kit.matching.numbered_pairs import DigestNumbers, numbered_pairs, pair_parts
 from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, PictureFacts, pair_edges
-from deeplens_kit.matching.regroup_sums import CompanionSums, sum_pictures
+from deeplens_kit.matching.regroup_sums import SUMMED_COLUMNS, CompanionSums, sum_pictures
 from deeplens_kit.matching.relations import (
     allowed_relations,
     mark_foreign,
@@ -71,9 +72,9 @@ class Regrouper:
     both orders for each pair.
 
     Args:
-        objects: As for `group`.
-        pictures: As for `group`.
-        pairs: PAIRS.
+        objects: As for `group`, or what reads them: then no more of them than is needed stays in memory meanwhile.
+        pictures: As for `group`, or what reads them.
+        pairs: PAIRS, or parts of it, which are then in memory one after the other; of its columns `PAIR_COLUMNS`.
         include: As for `group`.
         policy: As for `group`.
         decisions: As for `group`.
@@ -82,9 +83,9 @@ class Regrouper:
 
     def __init__(
         self,
-        objects: pl.DataFrame,
-        pictures: pl.DataFrame,
-        pairs: pl.DataFrame,
+        objects: pl.DataFrame | Callable[[], pl.DataFrame],
+        pictures: pl.DataFrame | Callable[[], pl.DataFrame],
+        pairs: pl.DataFrame | Iterable[pl.DataFrame],
         include: Collection[Relation | str] = (),
         policy: KeepPolicy = DEFAULT_POLICY,
         *,
@@ -92,32 +93,49 @@ class Regrouper:
         crowd_pictures: int = CROWD_PICTURES,
     ) -> None:
         allowed, decided = allowed_relations(include), Decisions.of(decisions)
-        pairs = decided.on_pairs(pairs)
-        related = related_pairs(pairs, allowed)
-        pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(related)), related, allowed)
-        pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
-        plain = pictures.with_columns(outdone=pl.lit(False))
-        families = family_standing(objects, pictures["digest"], decided.staying)
-        # The order of the objects of every picture: what thresholds change is the same for all of them.
-        held = decided.on_pictures(keeper_order(held_objects(objects, plain, families), policy))
-        # That of the pictures where all that thresholds change is equal: within every class of `PictureFacts`.
-        best = numbered_order(held.unique("digest", keep="first", maintain_order=True), policy)
-        best = best.with_row_index("number")
-        numbers = best.select("digest", pl.col("number").cast(pl.Int32))
-        held = held.join(numbers, on="digest", maintain_order="left")
-        self.best = best.select("digest", "path", location="location" if "location" in best.columns else "location_id")
-        """One row for each picture, by number: digest, path and location of its best object."""
-        self._facts = PictureFacts(pictures, best, policy)
-        self._sums = sum_pictures(held)
+        # 1. Families by digests, all else by the numbers of these: a million pictures have five million pairs.
+        files, seen = _read(objects), _read(pictures)
+        families = family_standing(files, seen["digest"], decided.staying)
         self._companions = CompanionSums.of(companion_groups(families))
-        self._edges = pair_edges(related, numbers, self._facts, allowed)
-        self._crowd_pictures = crowd_pictures
-        context = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
-        self._context = best.select("digest").join(
-            pictures.select("digest", *context), on="digest", how="left", maintain_order="left"
-        )
-        self.digest_order: NDArray[np.int64] = best["digest"].rank("ordinal").to_numpy().astype(np.int64)
+        numbers = DigestNumbers(seen["digest"])
+        named = ["location_id"] if "location" in files.columns else []
+        kept = [name for name in OBJECT_COLUMNS if name in files.columns and name not in named]
+        files = numbers.on(files.select(kept).filter(pl.col("digest").is_not_null()), "digest")
+        seen = with_sizes(numbers.on(seen, "digest"), files)
+        related, seen = _numbered(pairs, seen, numbers, decided, allowed)
+        decided = decided.numbered(numbers)
+        # 2. The order of the objects of every picture: what thresholds change is the same for all of them.
+        held = held_objects(files, seen.with_columns(outdone=pl.lit(False)), families)
+        del files
+        held = decided.on_pictures(keeper_order(held, policy))
+        # That of the pictures where all that thresholds change is equal: within every class of `PictureFacts`.
+        best = held.unique("digest", keep="first", maintain_order=True)
+        held = held.select(SUMMED_COLUMNS)
+        best = numbered_order(best, policy)
+        places = np.full(len(numbers.digests), -1, np.int32)
+        places[best["digest"].to_numpy()] = np.arange(best.height)
+        self._sums = sum_pictures(held, places)
+        del held
+        # 3. What is kept of the pictures.
+        facts = PictureFacts(seen, best, policy)
+        self._classes = facts.classes
+        self.digest_order: NDArray[np.int64] = best["digest"].to_numpy().astype(np.int64)
         """int64 (n,), the place of each picture by its digest."""
+        self.best = best.select(
+            numbers.digests.gather(best["digest"]),
+            "path",
+            location="location" if "location" in best.columns else "location_id",
+        )
+        """One row for each picture, by number: digest, path and location of its best object."""
+        context = [name for name in CONTEXT_COLUMNS if name in seen.columns]
+        self._context = best.select("digest").join(
+            seen.select("digest", *context), on="digest", how="left", maintain_order="left"
+        )
+        del best, seen, numbers, families
+        # 4. The pairs.
+        self._edges = pair_edges(related, places, facts, allowed)
+        del related, facts
+        self._crowd_pictures = crowd_pictures
         taken = self._context.select("digest", *(name for name in ("taken_at",) if name in context))
         self.other_shots: NDArray[np.bool_] = self._pair_context(picture_context(taken, _ANY))["other_shots"].to_numpy()
         """bool (m,), pairs whose cameras noted different times."""
@@ -278,7 +296,7 @@ class Regrouper:
             proposable,
             edges.starts,
             edges.incident,
-            self._facts.classes,
+            self._classes,
         )
 
     def _aside(self, keeper: NDArray[np.int32], link: NDArray[np.int32]) -> NDArray[np.bool_]:
@@ -297,6 +315,30 @@ class Regrouper:
         return pl.concat(sides, how="horizontal").select(pair_context())
 
 
+def _read(given: pl.DataFrame | Callable[[], pl.DataFrame]) -> pl.DataFrame:
+    return given if isinstance(given, pl.DataFrame) else given()
+
+
+def _numbered(
+    pairs: pl.DataFrame | Iterable[pl.DataFrame],
+    pictures: pl.DataFrame,
+    numbers: DigestNumbers,
+    decided: Decisions,
+    allowed: frozenset[str],
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """The pairs that may be proposed or withheld, and the pictures with all that pairs show of them."""
+    approved = numbered_pairs(pair_parts(decided.approved_pairs()), numbers).drop_nulls(["digest_a", "digest_b"])
+    every = with_missing(numbered_pairs(pair_parts(pairs), numbers), approved)
+    pictures = mark_tilted(mark_sources(pictures, every), every)
+    every = every.drop("turn_degrees", "view_pdq")
+    related = related_pairs(every, allowed)
+    del every
+    pictures = with_resolution(pictures, same_view(related.select(*_VIEWS, "relation")))
+    pictures = mark_foreign(pictures, related, allowed)
+    return decided.numbered(numbers).marked(related.drop("covered_a", "covered_b")), pictures
+
+
+_VIEWS = ("digest_a", "digest_b", "resolution", "covered_a", "covered_b")
 _BY_TIER = pl.Schema(
     {
         "tier": pl.String(),

@@ -25,6 +25,7 @@ __all__ = [
     "pair_context",
     "picture_context",
     "scores_of",
+    "tiers_and_scores",
     "tiers_of",
     "with_context",
 ]
@@ -228,35 +229,44 @@ def pair_context() -> list[pl.Expr]:
     ]
 
 
-def tiers_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:
-    """Tier of each pair, `copy` or `scene`, by its evidence and not by the tier stored with it.
+def tiers_and_scores(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
+    """Tier and score of each pair by its evidence, and not by those stored with it.
+
+    The tier is `copy` or `scene`. The score is Float32, 0 to 0.999; equal bytes would be 1. Of a pair that was looked
+    at closely it is the probability that the two are copies, half of it where other evidence speaks against that. Of
+    any other it is a first guess: a copy has 0.5 or more, a scene less. Better evidence never lowers it: smaller
+    distances, higher cosines, more that agrees.
 
     Args:
         pairs: Evidence columns of PAIRS, and those of `with_context` (without them nothing is known of the pictures).
-        rule: The bounds.
+        rule: The bounds and the curve.
+
+    Returns:
+        Columns tier and score, in the order of the pairs.
     """
-    return _in_context(pairs).select(
-        pl.when(_is_copy(rule)).then(pl.lit(str(Tier.COPY))).otherwise(pl.lit(str(Tier.SCENE))).alias("tier")
-    )["tier"]
+    return _in_context(pairs).select(tier=_tier(rule), score=_score(rule))
+
+
+def tiers_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:
+    """The tiers alone, as `tiers_and_scores` has them."""
+    return _in_context(pairs).select(tier=_tier(rule))["tier"]
 
 
 def scores_of(pairs: pl.DataFrame, rule: Rule) -> pl.Series:
-    """Score of each pair: Float32, 0 to 0.999; equal bytes would be 1.
+    """The scores alone, as `tiers_and_scores` has them."""
+    return _in_context(pairs).select(score=_score(rule))["score"]
 
-    Of a pair that was looked at closely it is the probability that the two are copies, half of it where other
-    evidence speaks against that. Of any other it is a first guess: a copy has 0.5 or more, a scene less. Better
-    evidence never lowers it: smaller distances, higher cosines, more that agrees.
 
-    Args:
-        pairs: As for `tiers_of`.
-        rule: The bounds and the curve.
-    """
+def _tier(rule: Rule) -> pl.Expr:
+    return pl.when(_is_copy(rule)).then(pl.lit(str(Tier.COPY))).otherwise(pl.lit(str(Tier.SCENE)))
+
+
+def _score(rule: Rule) -> pl.Expr:
     belief = _belief(rule.curve)
     guess = pl.when(_is_copy(rule)).then(0.5 + 0.499 * belief).otherwise(0.499 * belief)
     doubted = pl.col("low_information") | ~_other_shots_hold(rule)
     seen = 0.999 * pl.col("likelihood").cast(pl.Float64) * pl.when(doubted).then(0.5).otherwise(1.0)
-    score = pl.when(pl.col("likelihood").is_not_null()).then(seen).otherwise(guess)
-    return _in_context(pairs).select(score.cast(pl.Float32).alias("score"))["score"]
+    return pl.when(pl.col("likelihood").is_not_null()).then(seen).otherwise(guess).cast(pl.Float32)
 
 
 def _is_copy(rule: Rule) -> pl.Expr:

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from deeplens_kit.matching.likelihood import LIKELIHOOD
-from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
+from deeplens_kit.matching.rules import Clause, Rule, tiers_and_scores
 from deeplens_kit.matching.sentences import bound_words
 from deeplens_kit.schemas import Tier
 
@@ -117,15 +117,16 @@ def rulings(pairs: pl.DataFrame, rule: Rule) -> pl.DataFrame:
         in words which bounds apply and whether they are met.
     """
     odds = pairs.select("page_like", "low_information").hstack(LIKELIHOOD.odds(pairs))
+    by_rule = tiers_and_scores(pairs, rule)
     judged = pairs.with_columns(
-        odds.select(likelihood=LIKELIHOOD.probability)["likelihood"], tiers_of(pairs, rule).alias("by_rule")
+        odds.select(likelihood=LIKELIHOOD.probability)["likelihood"], by_rule["tier"].alias("by_rule")
     )
     same = pl.col("tier") == Tier.PIXELS
     said = [_ruling(row, rule) for row in judged.iter_rows(named=True)]
     bounds = [_least(_clauses(row, rule)) for row in judged.iter_rows(named=True)]
     return judged.select(
         pl.when(same).then("tier").otherwise("by_rule").alias("tier"),
-        pl.when(same).then("score").otherwise(scores_of(pairs, rule)).alias("score"),
+        pl.when(same).then("score").otherwise(by_rule["score"]).alias("score"),
         "likelihood",
         pl.Series("bound", bounds, dtype=pl.Float32),
         pl.Series("ruled", said, dtype=pl.String),

@@ -12,7 +12,7 @@ import polars as pl
 
 from deeplens_kit.matching.look_words import look_lines
 from deeplens_kit.matching.relations import LOOK_FIRST
-from deeplens_kit.matching.rules import Clause, Rule, scores_of, tiers_of
+from deeplens_kit.matching.rules import Clause, Rule, tiers_and_scores
 from deeplens_kit.matching.view_words import seen_from_keeper, view_sentences
 from deeplens_kit.schemas import PAIRS, Tier
 
@@ -78,12 +78,9 @@ def explain(pair: Mapping[str, object], rule: Rule) -> list[str]:
         said.append(f"The cameras noted different times: two shots, unless {bound_words(rule.other_shots)}.")
     if context["low_information"]:
         said.append("A picture holds too little information to be told from others: only equal bytes would count.")
-    frame = _row(pair, context)
-    copy = tiers_of(frame, rule)[0] == Tier.COPY
-    verdict = "a copy" if copy else "not a copy (scene: alike at most)"
-    said.append(
-        f"By the rule {rule.name!r} (version {rule.version}): {verdict}, score {scores_of(frame, rule)[0]:.3f}."
-    )
+    tier, score = tiers_and_scores(_row(pair, context), rule).row(0)
+    verdict = "a copy" if tier == Tier.COPY else "not a copy (scene: alike at most)"
+    said.append(f"By the rule {rule.name!r} (version {rule.version}): {verdict}, score {score:.3f}.")
     return said
 
 

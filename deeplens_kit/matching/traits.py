@@ -18,6 +18,7 @@ from deeplens_kit.matching.losses import told
 
 __all__ = [
     "AREA_TOLERANCE",
+    "COMPARED_COLUMNS",
     "DENSITY_TOLERANCE",
     "POLICY_COLUMNS",
     "QUALITY_TOLERANCE",
@@ -232,6 +233,12 @@ _COMPARED = (
     *("pixels", "detail", "upscaled", "measured", "used", "lossless", "bytes_per_pixel", "jpeg_bytes"),
     *("colours", "deep", "has_alpha", "frames", "beside", "from_camera", "native", "quantised"),
 )
+
+COMPARED_COLUMNS = (
+    *_COMPARED,
+    *("jpeg_quality", "colourfulness", "effective", "sharpness", "coded_by", "taken_at", "modified_at"),
+)
+"""Columns of `picture_traits`, and of objects `modified_at`, that `ComparedTraits` is made of."""
 
 
 @dataclass(frozen=True, slots=True)

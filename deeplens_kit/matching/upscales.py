@@ -25,6 +25,7 @@ upscale: what it has more, that copy has too."""
 _ADDS_NOTHING, _RESOLVES_LESS, _ONE = np.float32(ADDS_NOTHING), np.float32(RESOLVES_LESS), np.float32(1)
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
+_ROWS = 1 << 18
 
 
 def with_resolution(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:
@@ -44,7 +45,20 @@ def with_resolution(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame
     empty = pl.lit(None, pl.Int64).alias("paired_pixels")
     if "resolution" not in pairs.columns or pairs["resolution"].null_count() == pairs.height:
         return pictures.with_columns(empty)
-    ends = _both_ways(pairs.filter(pl.col("resolution").is_finite()), resolved_pixels(pictures))
+    facts = resolved_pixels(pictures)
+    # A part at a time: what it takes to compare the ends of a pair is ten times what is known of it.
+    parts = [_shown_and_refuted(part, facts) for part in pairs.iter_slices(_ROWS)]
+    least = pl.concat([shown for shown, _ in parts]).group_by("digest").agg(pl.col("paired_pixels").min())
+    refuted = pl.concat([more for _, more in parts]).unique()
+    every = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
+    measured = pl.col("effective_pixels") if "effective_pixels" in pictures.columns else pl.lit(None, pl.Int64)
+    held = pl.when(pl.col("digest").is_in(refuted.implode())).then(every).otherwise(measured.cast(pl.Int64))
+    return pictures.join(least, on="digest", how="left", maintain_order="left").with_columns(effective_pixels=held)
+
+
+def _shown_and_refuted(pairs: pl.DataFrame, facts: pl.DataFrame) -> tuple[pl.DataFrame, pl.Series]:
+    """What pairs show some pictures to hold: digest, paired_pixels, the least; and which resolve more than a copy."""
+    ends = _both_ways(pairs.filter(pl.col("resolution").is_finite()), facts)
     ratio, pixels, other = (ends[name].to_numpy() for name in ("resolution", "pixels", "pixels_other"))
     share = (ends["covered_other"] / ends["covered"]).fill_null(1.0).fill_nan(1.0).to_numpy()
     # One class of size less than the copy: of two that resolve the same, what was not enlarged stays.
@@ -55,11 +69,7 @@ def with_resolution(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame
     )
     least = shown.group_by("digest").agg(pl.col("paired_pixels").min())
     more = (ratio > _ADDS_NOTHING) & (other * AREA_TOLERANCE >= ends["resolves"].to_numpy()) & (other < pixels)
-    refuted = ends["digest"].filter(pl.Series(more, dtype=pl.Boolean)).unique()
-    every = pl.col("width_px").cast(pl.Int64) * pl.col("height_px").cast(pl.Int64)
-    measured = pl.col("effective_pixels") if "effective_pixels" in pictures.columns else pl.lit(None, pl.Int64)
-    held = pl.when(pl.col("digest").is_in(refuted.implode())).then(every).otherwise(measured.cast(pl.Int64))
-    return pictures.join(least, on="digest", how="left", maintain_order="left").with_columns(effective_pixels=held)
+    return least, ends["digest"].filter(pl.Series(more, dtype=pl.Boolean)).unique()
 
 
 def mark_outdone(pictures: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:

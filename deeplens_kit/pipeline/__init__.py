@@ -42,17 +42,26 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.ingest_known import PlaceFound
     from deeplens_kit.pipeline.ingest_one import IngestOptions, IngestRow, IngestState
     from deeplens_kit.pipeline.ingesting import IngestReport, ingest
-    from deeplens_kit.pipeline.keep_policies import check_policy, chosen_policy, known_policies, read_policy, use_policy
+    from deeplens_kit.pipeline.keep_policies import (
+        check_policy,
+        check_policy_file,
+        chosen_policy,
+        known_policies,
+        read_policy,
+        use_policy,
+    )
     from deeplens_kit.pipeline.label_export import Manifest, label_rows, manifest_of
     from deeplens_kit.pipeline.label_import import LabelImport, import_benchmark, import_labels
     from deeplens_kit.pipeline.label_sampling import DrawnSample, SampleKind, draw_sample
     from deeplens_kit.pipeline.labelling import (
+        Labelled,
         LabelProgress,
         PairToLabel,
         label_pair,
         label_progress,
         list_labels,
         next_pair,
+        withdraw_label,
     )
     from deeplens_kit.pipeline.locations import add_location, change_location, list_locations
     from deeplens_kit.pipeline.mapping import PictureMap, map_pictures
@@ -67,7 +76,15 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.priced_savings import savings_of_groups
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
     from deeplens_kit.pipeline.query_previews import query_preview
-    from deeplens_kit.pipeline.saved_rules import RuleDifference, diff_rules, list_rules, rule_named, save_rule
+    from deeplens_kit.pipeline.rule_in_use import chosen_rule, rule_named
+    from deeplens_kit.pipeline.saved_rules import (
+        RuleDifference,
+        diff_rules,
+        list_rules,
+        retire_rule,
+        save_rule,
+        use_rule,
+    )
     from deeplens_kit.pipeline.saved_searches import (
         clear_search_history,
         list_saved_searches,
@@ -105,6 +122,7 @@ __all__ = [
     "IngestState",
     "LabelImport",
     "LabelProgress",
+    "Labelled",
     "LocationEstimate",
     "Manifest",
     "MatchReport",
@@ -141,8 +159,10 @@ __all__ = [
     "check_against",
     "check_locations",
     "check_policy",
+    "check_policy_file",
     "check_prices",
     "chosen_policy",
+    "chosen_rule",
     "clear_search_history",
     "cluster_pictures",
     "compare_files",
@@ -190,6 +210,7 @@ __all__ = [
     "recommend",
     "record_search",
     "remove_saved_search",
+    "retire_rule",
     "rule_named",
     "run_caveats",
     "save_rule",
@@ -200,8 +221,10 @@ __all__ = [
     "summarise_savings",
     "thumbnail",
     "use_policy",
+    "use_rule",
     "watch",
     "withdraw_decisions",
+    "withdraw_label",
     "workspace_prices",
 ]
 
@@ -212,6 +235,8 @@ _HOMES = {
     "label_pair": "labelling",
     "PairToLabel": "labelling",
     "LabelProgress": "labelling",
+    "Labelled": "labelling",
+    "withdraw_label": "labelling",
     "draw_sample": "label_sampling",
     "SampleKind": "label_sampling",
     "DrawnSample": "label_sampling",
@@ -283,6 +308,7 @@ _HOMES = {
     "known_policies": "keep_policies",
     "chosen_policy": "keep_policies",
     "check_policy": "keep_policies",
+    "check_policy_file": "keep_policies",
     "decide": "deciding",
     "diff_rules": "saved_rules",
     "estimate": "estimating",
@@ -311,7 +337,10 @@ _HOMES = {
     "read_price_book": "price_file",
     "record_search": "saved_searches",
     "remove_saved_search": "saved_searches",
-    "rule_named": "saved_rules",
+    "rule_named": "rule_in_use",
+    "chosen_rule": "rule_in_use",
+    "use_rule": "saved_rules",
+    "retire_rule": "saved_rules",
     "run_caveats": "standing",
     "save_rule": "saved_rules",
     "save_search": "saved_searches",

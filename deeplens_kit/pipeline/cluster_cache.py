@@ -1,7 +1,8 @@
 """Clusters and words in numbers, in files named by the fingerprint of everything that made them.
 
 Takes arrays and gives them back; must not be relied on: any file of it may be deleted at any time, and what is damaged
-counts as missing. Plain numbers in numpy's format, written to a temporary name and renamed.
+counts as missing. Plain numbers in numpy's format, written to a temporary name and renamed; what was not used for
+longest is swept.
 """
 
 from __future__ import annotations
@@ -19,13 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.explore import CLUSTERING_VERSION, Clustering
-from deeplens_kit.search.cache_files import write_bytes
+from deeplens_kit.search.cache_files import mark_used, sweep, used_last, write_bytes
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["ClusterCache", "ClusterKey"]
 
 _log = get_logger(__name__)
 
+# Of several features and least sizes, so that going back and forth between them costs nothing.
+_CLUSTERINGS_KEPT, _WORDS_KEPT = 8, 4
 _PARTS = {"labels": np.int32, "probability": np.float32, "medoids": np.int64}
 _LIBRARIES = ("scikit-learn", "faiss-cpu", "faiss-gpu")
 
@@ -94,7 +97,10 @@ class ClusterCache:
         clusters = len(found["medoids"])
         numbered = clusters == int(found["labels"].max(initial=-1)) + 1
         within = bool(((found["medoids"] >= 0) & (found["medoids"] < count)).all())
-        return Clustering(**found) if numbered and within else None
+        if not (numbered and within):
+            return None
+        mark_used(self.path(key))
+        return Clustering(**found)
 
     def put(self, key: ClusterKey, clustering: Clustering) -> None:
         """Keep clusters; readers see all of them or none. Where they cannot be kept the log says so."""
@@ -116,7 +122,10 @@ class ClusterCache:
         except (OSError, ValueError, EOFError):
             return None
         fits = isinstance(found, np.ndarray) and found.dtype == np.float16 and found.shape == (len(phrases), size)
-        return found if fits and np.isfinite(found).all() else None
+        if not (fits and np.isfinite(found).all()):
+            return None
+        mark_used(self._words_path(model, phrases))
+        return np.asarray(found, np.float16)
 
     def put_words(self, model: str, phrases: Iterable[str], embedded: NDArray[np.float16]) -> None:
         """Keep embedded phrases."""
@@ -131,6 +140,9 @@ class ClusterCache:
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             write_bytes(target, content.getbuffer())
+            kept = used_last(self._root.glob("*.npz"), _CLUSTERINGS_KEPT)
+            kept += used_last(self._root.glob("words-*.npy"), _WORDS_KEPT)
+            sweep(self._root, {target.name, *kept})
         except OSError as error:
             # What was found is there; the next look takes as long again.
             _log.warning("the clusters are not kept", folder=str(self._root), reason=error.strerror or str(error))

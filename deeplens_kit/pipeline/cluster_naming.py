@@ -18,7 +18,7 @@ from deeplens_kit.explore.cluster_words import words_said, words_shown
 from deeplens_kit.explore.plain_words import PLAIN_WORDS, phrase_of
 from deeplens_kit.features import Purpose, TextExtractor, models
 from deeplens_kit.pipeline.cluster_cache import ClusterCache
-from deeplens_kit.pipeline.findings import indexed_places
+from deeplens_kit.pipeline.file_listing import indexed_places
 from deeplens_kit.pipeline.query_tools import ExtractorShelf
 from deeplens_kit.pipeline.search_notes import notes_of_places
 from deeplens_kit.pipeline.text_search import TextSearch

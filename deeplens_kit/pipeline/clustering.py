@@ -22,7 +22,8 @@ from deeplens_kit.features import Model, Purpose, models
 from deeplens_kit.pipeline.cluster_cache import ClusterCache, ClusterKey
 from deeplens_kit.pipeline.cluster_naming import name_clusters
 from deeplens_kit.pipeline.copy_families import counted_with
-from deeplens_kit.pipeline.findings import indexed_files, list_groups
+from deeplens_kit.pipeline.file_listing import indexed_files
+from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.mapping import best_places, has_feature, spec_of
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace
@@ -73,7 +74,7 @@ def cluster_pictures(
 ) -> PictureClusters:
     """Find clusters among the pictures of a workspace by one of its vector features.
 
-    Copies of a picture, as the strict rule groups them, are counted with it, so that many copies make no cluster.
+    Copies of a picture, as the rule in use groups them, are counted with it, so that many copies make no cluster.
 
     Args:
         workspace: An open workspace.

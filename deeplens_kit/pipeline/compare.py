@@ -5,7 +5,7 @@ Takes paths of two files on this machine, indexed or not, gives facts, scores an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,22 +18,23 @@ from deeplens_kit.features import available
 from deeplens_kit.matching import (
     SAMPLE_FACTS,
     STRICT,
+    KeepPolicy,
     Rule,
     explain,
     find_pairs,
-    group,
     mark_pixels,
-    tiers_of,
     with_context,
     worth_comparing,
 )
 from deeplens_kit.matching.look_words import EVIDENCE_MEANINGS
-from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.rules import tiers_and_scores
 from deeplens_kit.matching.view_words import seen_from
 from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
+from deeplens_kit.pipeline.keep_policies import chosen_policy
+from deeplens_kit.pipeline.pair_proposal import NOT_PROPOSED, proposal_for_two
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import OBJECTS, PICTURES, Outcome, Relation, Tier
+from deeplens_kit.schemas import PAIRS, PICTURES, Relation, Tier
 from deeplens_kit.settings import DecodeSettings, FeatureSettings, MatchSettings
 from deeplens_kit.storage import digest_content, encode_path, open_location
 
@@ -108,37 +109,55 @@ class Comparison:
 
 
 def compare_files(
-    workspace: Workspace | None, path_a: Path | str, path_b: Path | str, *, rule: Rule = STRICT
+    workspace: Workspace | None,
+    path_a: Path | str,
+    path_b: Path | str,
+    *,
+    rule: Rule = STRICT,
+    policy: KeepPolicy | str | None = None,
 ) -> Comparison:
     """Compare two files with every hash and every model that is installed.
 
     Args:
-        workspace: For its limits; None for the defaults.
+        workspace: For its limits, and for what was decided there; None for the defaults.
         path_a: A file on this machine.
         path_b: Another.
         rule: What they are judged by.
+        policy: Which of the two stays, as for `list_groups`; without a workspace the default alone.
 
     Raises:
         ObjectError: A file cannot be read or is no picture.
+        SettingsError: The policy cannot be read.
     """
+    keep = chosen_policy(workspace, policy) if workspace else None
     decode = workspace.settings.decode if workspace else DecodeSettings()
     features = workspace.settings.features if workspace else FeatureSettings()
     tools = available(replace(features, enabled=tuple(dict.fromkeys((*features.enabled, "sscd")))))
-    contents = [_content(Path(path), decode) for path in (path_a, path_b)]
+    paths = [Path(path_a), Path(path_b)]
+    contents = [_content(path, decode) for path in paths]
     toolbox = Toolbox(tuple(tools.extractors.values()), decode, thumbnails=None)
-    analysed = [_analysed(content, path, toolbox) for content, path in zip(contents, (path_a, path_b), strict=True)]
+    analysed = [_analysed(content, path, toolbox) for content, path in zip(contents, paths, strict=True)]
     facts = [_facts(content, item, decode) for content, item in zip(contents, analysed, strict=True)]
     if contents[0].digests == contents[1].digests:
         verdict = "The files are byte for byte the same."
         equal = ScoreLine("score", 1.0, _SCORES["score"])
-        proposal = "Proposed: either could go while the other stays."
-        if Path(path_a).expanduser().samefile(Path(path_b).expanduser()):
+        if paths[0].expanduser().samefile(paths[1].expanduser()):
             verdict = "Both are names of one and the same file."
             proposal = "Not proposed: removing the one would remove the other, or free nothing."
+        else:
+            pictures = _pictures(analysed[:1], facts[:1])
+            proposal = proposal_for_two(workspace, paths, _digests(facts), pictures, PAIRS.empty(), rule, keep)
         return Comparison(
             facts[0], facts[1], (equal,), (verdict,), Tier.BYTES, Relation.WHOLE, proposal, verdict, tools.missing
         )
-    pair, proposal = _pair(analysed, contents, facts, decode, rule)
+    pictures = _pictures(analysed, facts)
+    pairs = _pairs(analysed, contents, facts, pictures, decode, rule)
+    # `a` is the first file, whichever digest is smaller.
+    found = with_context(pairs, pictures, rule).rows(named=True)
+    pair = seen_from(found[0], _digests(facts)[0]) if found else {}
+    proposal = proposal_for_two(workspace, paths, _digests(facts), pictures, pairs, rule, keep)
+    if not found and proposal == NOT_PROPOSED:
+        proposal = "Not proposed: nothing of one was found in the other."
     scores = tuple(ScoreLine(name, _number(pair.get(name)), meaning) for name, meaning in _SCORES.items())
     sentences = tuple(explain(pair, rule))
     tier = Tier(str(pair["tier"])) if pair.get("tier") else None
@@ -170,17 +189,25 @@ def _facts(content: Content, analysed: Analysed, decode: DecodeSettings) -> dict
     }
 
 
-def _pair(
+def _digests(facts: Sequence[Mapping[str, object]]) -> list[str]:
+    return [str(fact["digest"]) for fact in facts]
+
+
+def _pictures(analysed: Sequence[Analysed], facts: Sequence[Mapping[str, object]]) -> pl.DataFrame:
+    rows = [{**row, "run_id": ""} for item in analysed for row in item.pictures]
+    known = [{**row, "effective_pixels": fact["effective_pixels"]} for row, fact in zip(rows, facts, strict=True)]
+    return pl.DataFrame(known, schema=PICTURES.polars)
+
+
+def _pairs(
     analysed: list[Analysed],
     contents: list[Content],
     facts: list[dict[str, object]],
+    pictures: pl.DataFrame,
     decode: DecodeSettings,
     rule: Rule,
-) -> tuple[Mapping[str, object], str]:
-    """The pair with everything that is known of it, and what would be proposed."""
-    rows = [{**row, "run_id": ""} for item in analysed for row in item.pictures]
-    known = [{**row, "effective_pixels": fact["effective_pixels"]} for row, fact in zip(rows, facts, strict=True)]
-    pictures = pl.DataFrame(known, schema=PICTURES.polars)
+) -> pl.DataFrame:
+    """The pair with everything that is known of it; none where nothing of one was found in the other."""
     vectors = {
         spec.name: (
             [digest for item in analysed for digest in item.vectors[spec][0]],
@@ -191,18 +218,14 @@ def _pair(
     # 1. Hashes and vectors.
     pairs = find_pairs(pictures, vectors, _NO_FLOOR, rule, run_id="")
     if pairs.is_empty():
-        return {}, "Not proposed: nothing of one was found in the other."
+        return pairs
     # 2. A closer look, and the samples themselves where they may be equal.
-    data = {str(fact["digest"]): content.data for fact, content in zip(facts, contents, strict=True)}
+    data = {digest: content.data for digest, content in zip(_digests(facts), contents, strict=True)}
     pairs = _looked_at(pairs, pictures, data, decode)
     # 3. The rule again, over all of it.
     judged = with_context(pairs, pictures, rule)
-    pairs = pairs.with_columns(tiers_of(judged, rule).alias("tier"), scores_of(judged, rule).alias("score"))
-    pairs = _with_equal_samples(pairs, pictures, data, decode)
-    # `a` is the first file, whichever digest is smaller.
-    pair = with_context(pairs, pictures, rule).row(0, named=True)
-    proposal = _proposal(pictures, pairs, [str(fact["digest"]) for fact in facts], rule)
-    return seen_from(pair, str(facts[0]["digest"])), proposal
+    pairs = pairs.with_columns(tiers_and_scores(judged, rule))
+    return _with_equal_samples(pairs, pictures, data, decode)
 
 
 def _looked_at(
@@ -232,29 +255,6 @@ def _samples(data: bytes, decode: DecodeSettings) -> str:
         return IsolatedDecoder(decode).samples(data)
     except ObjectError:
         return ""
-
-
-def _proposal(pictures: pl.DataFrame, pairs: pl.DataFrame, digests: list[str], rule: Rule) -> str:
-    """What grouping would propose if these two were all there is."""
-    sizes = dict(pictures.select("digest", "size_bytes").iter_rows())
-    rows = [
-        dict.fromkeys(OBJECTS.names)
-        | {"object_id": name, "location_id": "compared", "path": name, "digest": digest, "size_bytes": sizes[digest]}
-        | {"change_token": "", "outcome": str(Outcome.INDEXED), "link_count": 1, "run_id": ""}
-        for name, digest in zip("AB", digests, strict=True)
-    ]
-    found = group(pl.DataFrame(rows, schema=OBJECTS.polars), pictures, pairs, rule)
-    if found.groups.height:
-        keeper, member = found.groups.sort("is_keeper", descending=True)["path"]
-        return f"Proposed: {member} could go, {keeper} stays ({found.groups.filter('is_keeper')['reason'][0]})."
-    if found.withheld.height:
-        row = found.withheld.row(0, named=True)
-        return f"Not proposed: of {row['object_id']} against {row['keeper_object_id']}: {row['reason']}."
-    if found.related.height:
-        row = found.related.row(0, named=True)
-        said = f"; {row['reason']}" if row["reason"] else ""
-        return f"Related, not proposed: {row['object_id']} shows what is not in {row['other_object_id']}{said}."
-    return "Not proposed: by the rule they are no copies."
 
 
 def _number(value: object) -> float | None:

@@ -17,10 +17,9 @@ from deeplens_kit.matching import (
     Rule,
     normalised_cosines,
     pairs_towards_keepers,
-    tiers_of,
     with_context,
 )
-from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.rules import tiers_and_scores
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.schemas import PAIRS, Relation, Tier
 
@@ -40,6 +39,7 @@ class Confirming:
         rule: Gives the tiers.
         sscd_min_cosine: The floor of the candidates, for `matching.normalised_cosines`.
         run_id: The run that writes the rows.
+        order: As for `matching.find_pairs`.
     """
 
     pictures: pl.DataFrame
@@ -47,6 +47,7 @@ class Confirming:
     rule: Rule
     sscd_min_cosine: float
     run_id: str
+    order: pl.Series | None = None
 
     def confirmed(self, found: pl.DataFrame, verifier: PairVerifier) -> pl.DataFrame:
         """The candidates and what they lead to, each looked at, sorted by digests.
@@ -65,7 +66,7 @@ class Confirming:
             )
             tried = pl.concat([pairs, unseen])
             more = verifier.verify(
-                pairs_towards_keepers(self.pictures, self.vectors, tried, copies, self.rule, self.run_id)
+                pairs_towards_keepers(self.pictures, self.vectors, tried, copies, self.rule, self.run_id, self.order)
             )
             # Beside what was seen nothing speaks for these: one that was not looked at is no candidate, and is not
             # asked for again.
@@ -93,4 +94,4 @@ def judged(pairs: pl.DataFrame, pictures: pl.DataFrame, rule: Rule) -> pl.DataFr
     """
     context = pictures.select("digest", *(name for name in CONTEXT_COLUMNS if name in pictures.columns))
     known = with_context(pairs, context, rule)
-    return PAIRS.check(pairs.with_columns(tiers_of(known, rule), scores_of(known, rule)))
+    return PAIRS.check(pairs.with_columns(tiers_and_scores(known, rule)))

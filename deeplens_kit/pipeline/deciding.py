@@ -16,12 +16,14 @@ import polars as pl
 
 from deeplens_kit.errors import ObjectUnreadableError, SettingsError, UnknownNameError
 from deeplens_kit.ledger import DecisionAct
-from deeplens_kit.matching import STRICT, Rule
+from deeplens_kit.matching import Rule
 from deeplens_kit.matching.policy import REASONS, Withhold
-from deeplens_kit.pipeline.findings import active_files, list_groups
+from deeplens_kit.pipeline.approvals import WAITING, with_files, with_waits
+from deeplens_kit.pipeline.file_listing import active_files
+from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.subjects import named
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import DECISIONS, DecisionKind, Relation
+from deeplens_kit.schemas import APPROVALS, DECISIONS, DecisionKind, Relation
 
 __all__ = ["EXPORTED", "Decided", "decide", "import_decisions", "list_decisions", "withdraw_decisions"]
 
@@ -41,7 +43,9 @@ class Decided:
     Attributes:
         kind: What was decided.
         group_id: The group that it was expanded from; None for a pair or a picture.
-        pairs: keeper_digest (null for never_propose), member_digest: what it was expanded into.
+        pairs: keeper_digest (null for never_propose), member_digest: what it was expanded into. Of `approved` also
+            keeper and member, a file of each as "location:path"; stored, whether the two are a stored pair; and waits,
+            why the approval has no effect now, null where it has.
         act: What the ledger made of it.
     """
 
@@ -59,7 +63,7 @@ def decide(
     *,
     why: str = "",
     crowd: bool = False,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
     include: Collection[Relation | str] = (),
 ) -> Decided:
     """Decide on a group, on a pair, or with `never_propose` on a picture.
@@ -72,7 +76,7 @@ def decide(
         other: The other file or picture of the pair; None for a group, or for one picture.
         why: In words.
         crowd: With `approved`: `what` is a picture whose copies are set aside as a crowd, and all of them may go.
-        rule: The groups are those of this rule, and so is a crowd.
+        rule: The groups are those of this rule, and so is a crowd; None for the rule in use.
         include: The same, as for `list_groups`.
 
     Raises:
@@ -109,13 +113,21 @@ def decide(
     schema = {"keeper_digest": pl.String, "member_digest": pl.String}
     pairs = pl.DataFrame(rows, schema=schema, orient="row").unique(maintain_order=True)
     act = workspace.ledger.record_decisions(pairs.with_columns(kind=pl.lit(str(chosen)), why=pl.lit(why)))
+    if chosen is DecisionKind.APPROVED:
+        # Recorded all the same: it holds as soon as what it waits for is otherwise.
+        approvals = list_groups(workspace, rule=rule, include=include).approvals
+        pairs = with_waits(with_files(pairs, files), approvals)
     return Decided(chosen, group_id, pairs, act)
 
 
 def list_decisions(
     workspace: Workspace, *, withdrawn: bool = False, kind: DecisionKind | str | None = None
 ) -> pl.DataFrame:
-    """DECISIONS, the latest first, with keeper and member: a file of each as "location:path", null where none is left.
+    """DECISIONS, the latest first, with a file of each picture, and whether an approval waits.
+
+    Columns keeper and member are files as "location:path", null where none is left; two files where a decision is on
+    equal ones. Of approvals that hold `stored` says whether the two are a stored pair, and `waits` why it has no effect
+    by the rule and keep policy in use.
 
     Args:
         workspace: An open workspace.
@@ -127,18 +139,11 @@ def list_decisions(
     """
     if kind is not None and str(kind) not in list(map(str, DecisionKind)):
         raise UnknownNameError("kind of decision", str(kind), map(str, DecisionKind))
-    found = workspace.ledger.decisions(withdrawn=withdrawn, kind=kind)
-    wanted = pl.concat([found["member_digest"], found["keeper_digest"].drop_nulls()]).unique()
-    first = (
-        active_files(workspace)
-        .filter(pl.col("digest").is_in(wanted.implode()))
-        .unique("digest", keep="first", maintain_order=True)
-        .select("digest", place=pl.format("{}:{}", "location", "path"))
-    )
-    for end in ("keeper", "member"):
-        place = first.rename({"place": end})
-        found = found.join(place, left_on=f"{end}_digest", right_on="digest", how="left", maintain_order="left")
-    return found.select(*DECISIONS.names, "keeper", "member").reverse()
+    found = with_files(workspace.ledger.decisions(withdrawn=withdrawn, kind=kind), active_files(workspace))
+    approved = found.filter(pl.col("kind") == str(DecisionKind.APPROVED), pl.col("withdrawn_at").is_null())
+    # Seconds for a million pictures, and nothing to tell where nobody approved anything.
+    approvals = list_groups(workspace).approvals if approved.height else APPROVALS.empty()
+    return with_waits(found, approvals).select(*DECISIONS.names, "keeper", "member", *WAITING).reverse()
 
 
 def withdraw_decisions(workspace: Workspace, which: Sequence[str]) -> list[int]:

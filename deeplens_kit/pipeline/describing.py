@@ -13,7 +13,7 @@ from pathlib import Path
 from deeplens_kit.decode import IsolatedDecoder
 from deeplens_kit.decode.tags import PictureDates, PictureTags, picture_dates
 from deeplens_kit.errors import ObjectUnreadableError, SettingsError, UnknownNameError
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.picture_bytes import PictureBytes
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.workspace import Workspace

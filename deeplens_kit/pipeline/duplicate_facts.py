@@ -2,7 +2,7 @@
 
 Takes an open workspace, gives one frame; reads the catalog when the frame is first asked for, once, whoever asks, and
 keeps what took long in a file of the cache, which may be deleted at any time. Must not propose anything by itself:
-groups are those of `deeplens duplicates` with the strict rule and the keep policy in use.
+groups are those of `deeplens duplicates` with the rule and the keep policy in use.
 """
 
 from __future__ import annotations
@@ -15,10 +15,8 @@ from pathlib import Path
 
 import polars as pl
 
-from deeplens_kit.matching import STRICT
+from deeplens_kit.pipeline.choices_in_use import choices_state
 from deeplens_kit.pipeline.findings import list_groups
-from deeplens_kit.pipeline.keep_facts import policy_state
-from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import SEARCH_DUPLICATES, tier_strength
 from deeplens_kit.search.cache_files import sweep, write_bytes
@@ -28,7 +26,7 @@ __all__ = ["DuplicateFrames", "duplicates_of_groups"]
 
 _log = get_logger(__name__)
 
-_FORMAT, _NAME_DIGITS = 1, 32
+_FORMAT, _NAME_DIGITS = 2, 32
 _CURRENT = {True: "current", False: "behind"}
 # What is made faster is made again faster than it is written.
 _KEPT_FROM_SECONDS = 0.5
@@ -84,8 +82,7 @@ class DuplicateFrames:
         places = [(item.location_id, item.name, item.url) for item in self._workspace.ledger.locations()]
         holds = self._workspace.catalog.content_fingerprint(("objects", "pictures", "pairs"))
         said = self._workspace.ledger.decisions_version(), self._workspace.settings.group
-        keeps = policy_state(self._workspace, chosen_policy(self._workspace))
-        depends = (_FORMAT, pl.__version__, holds, places, repr(STRICT), said, keeps)
+        depends = (_FORMAT, pl.__version__, holds, places, said, choices_state(self._workspace))
         return hashlib.sha256(repr(depends).encode()).hexdigest()[:_NAME_DIGITS]
 
     def _path(self, name: str, *, current: bool) -> Path:

@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from deeplens_kit.errors import SettingsError, TooFewLabelsError
-from deeplens_kit.matching import STRICT, Rule
+from deeplens_kit.matching import Rule
+from deeplens_kit.pipeline.label_frames import SampleFrame, frame_of
 from deeplens_kit.pipeline.label_population import Population, population_of
 from deeplens_kit.pipeline.label_sampling import drawn_pairs, sample_ladder, sample_seed
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.verdicts import settled
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
@@ -45,6 +47,7 @@ class LabelledPopulation:
         gone: Drawn pairs that no threshold proposes any more.
         beside: Labels of pairs that no sample for estimates holds; they serve the calibration alone.
         verdicts: One row for each labelled pair, as `settled` gives them.
+        frame: The keep policies of now and of the samples.
     """
 
     population: Population
@@ -57,6 +60,7 @@ class LabelledPopulation:
     gone: int
     beside: int
     verdicts: pl.DataFrame
+    frame: SampleFrame
 
     @property
     def left(self) -> int:
@@ -156,15 +160,16 @@ def labelled_population(workspace: Workspace, rule: Rule | None = None) -> Label
         gone.join(verdicts, on=_PAIR, how="anti").height,
         verdicts.join(drawn, on=_PAIR, how="anti").height,
         verdicts,
+        frame_of(workspace, population),
     )
 
 
-def evaluate(workspace: Workspace, rule: Rule = STRICT, *, confidence: float = 0.95) -> Evaluation:
+def evaluate(workspace: Workspace, rule: Rule | None = None, *, confidence: float = 0.95) -> Evaluation:
     """How good the proposals of a rule are, by the labels there are.
 
     Args:
         workspace: An open workspace.
-        rule: The bounds.
+        rule: The bounds; None for the rule in use.
         confidence: Of the intervals, above 0.5 and below 1.
 
     Raises:
@@ -174,6 +179,7 @@ def evaluate(workspace: Workspace, rule: Rule = STRICT, *, confidence: float = 0
     from deeplens_kit import evidence
 
     _check_share("confidence", confidence, above=0.5)
+    rule = chosen_rule(workspace, rule)
     labels = labelled_population(workspace, rule)
     precision = evidence.precision(labels.survey, labels.level, confidence)
     recall = evidence.recall(labels.survey, labels.level, confidence)

@@ -12,11 +12,14 @@ from pathlib import Path
 
 import polars as pl
 
-from deeplens_kit.matching import STRICT, KeepPolicy, Rule, with_context
+from deeplens_kit.matching import KeepPolicy, Rule, with_context
 from deeplens_kit.matching.score_terms import rulings, score_terms
 from deeplens_kit.matching.view_words import relation_towards, seen_from_keeper, view_sentences
-from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, GroupsView, active_files, list_groups
+from deeplens_kit.pipeline.approvals import approvals_on
+from deeplens_kit.pipeline.file_listing import active_files
+from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, GroupsView, list_groups
 from deeplens_kit.pipeline.lost_tags import with_lost_tags
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.subjects import Subject, named
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import EXPLAINED, PAIRS, SCORE_TERMS, Relation, Tier
@@ -44,6 +47,7 @@ class Explanation:
         matches: EXPLAINED: by group with the keeper first, then what is withheld, related and alike, the strongest
             first.
         evidence: SCORE_TERMS of the matches that were looked at closely, the weightiest first.
+        waiting: Approvals on its pictures that have no effect now, as `approvals_on` gives them.
         pictures: Pictures that are compared with each other in this workspace.
         rule: By which it was judged.
         current: False when pictures were indexed after the last matching: index again.
@@ -53,6 +57,7 @@ class Explanation:
     file: Mapping[str, object] | None
     matches: pl.DataFrame
     evidence: pl.DataFrame
+    waiting: pl.DataFrame
     pictures: int
     rule: Rule
     current: bool
@@ -63,7 +68,7 @@ def explain(
     what: str,
     *,
     tiers: Iterable[Tier | str] | None = None,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
     include: Collection[Relation | str] = (),
     policy: KeepPolicy | str | Path | None = None,
 ) -> Explanation:
@@ -83,7 +88,7 @@ def explain(
         SettingsError: It names several groups, or a file that no location lists.
     """
     # 1. The groups there are, and which of them or which file is meant.
-    chosen = None if tiers is None else list(tiers)
+    chosen, rule = None if tiers is None else list(tiers), chosen_rule(workspace, rule)
     view = list_groups(workspace, chosen, rule=rule, include=include, policy=policy)
     files = active_files(workspace)
     subject = named(what, view.groups["group_id"], files, workspace)
@@ -97,11 +102,15 @@ def explain(
     # 3. What the pair of each says, and its score term by term.
     found, evidence = _with_evidence(listed, pairs, pictures, rule)
     matches = with_lost_tags(workspace, _with_places(found, files))
+    # 4. What people approved of it without effect.
+    its = matches["digest"] if subject.object_id is None else files.filter(object_id=subject.object_id)["digest"]
+    waiting = approvals_on(workspace.ledger.decisions(), view.approvals, files, its)
     return Explanation(
         subject.group_id,
         None if subject.object_id is None else _facts(workspace, files, subject.object_id),
         EXPLAINED.check(matches),
         SCORE_TERMS.check(evidence),
+        waiting,
         pictures.height,
         rule,
         view.current,

@@ -5,9 +5,8 @@ Takes an open workspace, gives frames with the names of locations; must not writ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -15,30 +14,31 @@ import polars as pl
 from deeplens_kit.matching import (
     CONTEXT_COLUMNS,
     POLICY_COLUMNS,
-    STRICT,
     TOLD_COLUMNS,
+    Grouping,
     KeepPolicy,
     PolicyComparison,
     Rule,
     compare_groupings,
     group,
 )
+from deeplens_kit.pipeline.file_listing import active_files, indexed_files
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.keep_facts import with_keep_facts
 from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.priced_savings import savings_of_groups
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import OBJECTS, PAIRS, Outcome, Relation, Tier
+from deeplens_kit.schemas import PAIRS, Relation, Tier
 
 __all__ = [
     "ALL_PAIRS_LIMIT",
+    "GROUP_OBJECT_COLUMNS",
     "GROUP_PICTURE_COLUMNS",
     "GroupsView",
-    "active_files",
     "compare_policies",
     "coverage",
-    "indexed_files",
-    "indexed_places",
+    "group_files",
     "list_failures",
     "list_groups",
     "list_objects",
@@ -54,9 +54,12 @@ ALL_PAIRS_LIMIT = 100
 GROUP_PICTURE_COLUMNS = list(dict.fromkeys(["digest", *POLICY_COLUMNS, *CONTEXT_COLUMNS, *TOLD_COLUMNS]))
 """Columns of `pictures` that grouping looks at."""
 
-# What tells one file from another, and what else it takes to tell.
-_FILE = ["link_id", "digest"]
-_TELLING = ("location_id", "path", "outcome", "link_count", *_FILE)
+GROUP_OBJECT_COLUMNS = [
+    *("object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count"),
+    "storage_class",
+]
+"""Columns of `objects` that grouping and keep policies look at."""
+
 _PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
 _NO_EVIDENCE = ("digest_a", "digest_b", "tier", "relation", "score", "run_id")
 _EVIDENCE = [name for name in PAIRS.names if name not in _NO_EVIDENCE]
@@ -78,12 +81,14 @@ class GroupsView:
         groups: GROUPS with the column `location`, the name.
         withheld: WITHHELD.
         related: RELATED: what matches in part and is not proposed, a collage and what is in it.
+        approvals: APPROVALS: which approvals wait, and for what.
         current: False when pictures were indexed after the last matching: index again.
     """
 
     groups: pl.DataFrame
     withheld: pl.DataFrame
     related: pl.DataFrame
+    approvals: pl.DataFrame
     current: bool
 
 
@@ -159,87 +164,6 @@ def list_pairs(
     return listed.sort("score", "digest_a", "digest_b", "path_a", "path_b", descending=[True, *[False] * 4])
 
 
-def indexed_files(workspace: Workspace) -> pl.DataFrame:
-    """Indexed objects of active locations, as `active_files` has them."""
-    return active_files(workspace).filter(pl.col("outcome") == Outcome.INDEXED).drop("place")
-
-
-def active_files(workspace: Workspace) -> pl.DataFrame:
-    """Objects of active locations with `location` (name) and `place`, each file once however many locations list it.
-
-    A file must never become a copy of itself. Locations overlap where one lies within another or is an alias of it:
-    then two objects have one place. Where a file system is mounted twice, a file is met under more names than it has
-    (`link_count`). One object stands for either. Hard links, which are as many as the file says, all stay.
-    """
-    objects, overlapping = _with_places(workspace, OBJECTS.names)
-    return _each_once(_in_order(objects), overlapping=overlapping)
-
-
-def indexed_places(workspace: Workspace, columns: Sequence[str]) -> pl.DataFrame:
-    """Columns of what `indexed_files` gives, in no particular order: half of the time goes into the order.
-
-    Args:
-        workspace: An open workspace.
-        columns: Of OBJECTS, and `location`.
-    """
-    stored = [name for name in OBJECTS.names if name in {*columns, *_TELLING}]
-    objects, overlapping = _with_places(workspace, stored)
-    if overlapping or _met_twice(objects):
-        objects = _each_once(_in_order(objects), overlapping=overlapping)
-    return objects.filter(pl.col("outcome") == Outcome.INDEXED).select(columns)
-
-
-def file_names(workspace: Workspace) -> pl.DataFrame:
-    """Every name of every file of active locations: location, place, path, link_id, digest."""
-    objects, _ = _with_places(workspace, ["location_id", "path", "link_id", "digest"])
-    return objects.select("location", "place", "path", "link_id", "digest")
-
-
-def _with_places(workspace: Workspace, columns: Sequence[str]) -> tuple[pl.DataFrame, bool]:
-    """Objects of active locations with `location` and `place`, and whether places overlap."""
-    places = pl.DataFrame(
-        [(item.location_id, item.name, workspace.kind_of(item).place) for item in workspace.ledger.locations()],
-        schema={"location_id": pl.String, "location": pl.String, "place": pl.String},
-        orient="row",
-    )
-    objects = workspace.catalog.objects(columns=columns).join(places, on="location_id")
-    return objects, _overlap(places["place"].to_list())
-
-
-def _in_order(objects: pl.DataFrame) -> pl.DataFrame:
-    # In the order of names, not of ids: these are random, and ties between equal objects end by the place. Of a file
-    # that could be read through one location alone, that object stands for it.
-    return objects.sort(pl.col("outcome") != Outcome.INDEXED, "location", "path")
-
-
-def _each_once(objects: pl.DataFrame, *, overlapping: bool) -> pl.DataFrame:
-    """The first object of every file."""
-    if overlapping:
-        objects = (
-            objects.with_columns(file=pl.col("place") + pl.col("path"))
-            .unique("file", keep="first", maintain_order=True)
-            .drop("file")
-        )
-    twice = pl.col("link_id").is_not_null() & (pl.len().over(_FILE) > pl.col("link_count").max().over(_FILE))
-    first = pl.int_range(pl.len()).over(_FILE) == 0
-    return objects.filter(~twice | first)
-
-
-def _met_twice(objects: pl.DataFrame) -> bool:
-    """Whether any file has more objects than names: told by counts, without an order."""
-    linked = objects.filter(pl.col("link_id").is_not_null())
-    if linked.select(pl.struct(_FILE).hash().n_unique()).item() == linked.height:
-        return False
-    counts = linked.group_by(_FILE).agg(objects=pl.len(), names=pl.col("link_count").max())
-    return bool(counts.select((pl.col("objects") > pl.col("names")).any()).item())
-
-
-def _overlap(places: list[str]) -> bool:
-    """Whether one place lies within another, or two are the same."""
-    ordered = sorted(places)
-    return any(later.startswith(earlier) for earlier, later in pairwise(ordered))
-
-
 def _equal_pairs(places: pl.DataFrame) -> pl.DataFrame:
     numbered = places.with_columns(number=pl.int_range(pl.len()).over("digest"), count=pl.len().over("digest")).filter(
         pl.col("count") > 1
@@ -264,7 +188,7 @@ def list_groups(
     workspace: Workspace,
     tiers: Iterable[Tier | str] | None = None,
     *,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
     include: Collection[Relation | str] = (),
     policy: KeepPolicy | str | Path | None = None,
 ) -> GroupsView:
@@ -273,7 +197,7 @@ def list_groups(
     Args:
         workspace: An open workspace.
         tiers: Tiers to propose from; None for those of the rule. `scene` is never proposed.
-        rule: The bounds, for example `Thresholds(likelihood_min=0.95).rule()`.
+        rule: The bounds, for example `Thresholds(likelihood_min=0.95).rule()`; None for the rule in use.
         include: Relations of a member to its keeper that are proposed besides `whole` and `part`: `composite` (one of
             the two holds foreign content), `contains` (the member shows more). Look at each before you act.
         policy: Which of the copies stays, as for `chosen_policy`; None for the policy in use.
@@ -282,27 +206,58 @@ def list_groups(
         SettingsError: The rule is looser than the floor of the stored pairs, or the policy cannot be read.
         UnknownNameError: A relation that cannot be included, or a policy that there is none of.
     """
+    rule = chosen_rule(workspace, rule)
     floor_of(workspace).refuse_looser(rule)
     keep = chosen_policy(workspace, policy)
-    objects = with_keep_facts(workspace, active_files(workspace), keep)
+    files = active_files(workspace)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
-    grouping = group(
-        objects,
-        pictures,
-        workspace.catalog.pairs(),
-        rule,
-        tiers=chosen,
-        include=include,
-        policy=keep,
-        decisions=workspace.ledger.decisions(),
-        crowd_pictures=workspace.settings.group.crowd_pictures,
-    )
+    pairs = workspace.catalog.pairs()
+    grouping = group_files(workspace, files, pictures, pairs, rule, tiers=chosen, include=include, policy=keep)
     return GroupsView(
         groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
         withheld=grouping.withheld,
         related=grouping.related,
+        approvals=grouping.approvals,
         current=is_current(workspace),
+    )
+
+
+def group_files(
+    workspace: Workspace,
+    files: pl.DataFrame,
+    pictures: pl.DataFrame,
+    pairs: pl.DataFrame,
+    rule: Rule,
+    *,
+    policy: KeepPolicy,
+    tiers: Collection[Tier] | None = None,
+    include: Collection[Relation | str] = (),
+    names: pl.DataFrame | None = None,
+) -> Grouping:
+    """`matching.group` by what holds in a workspace: what people decided, its bound for crowds, and a policy.
+
+    Args:
+        workspace: An open workspace.
+        files: As `active_files` gives them.
+        pictures: As for `matching.group`.
+        pairs: PAIRS.
+        rule: The bounds.
+        policy: As for `matching.group`.
+        tiers: As for `matching.group`.
+        include: As for `matching.group`.
+        names: As for `with_keep_facts`.
+    """
+    return group(
+        with_keep_facts(workspace, files, policy, names),
+        pictures,
+        pairs,
+        rule,
+        tiers=tiers,
+        include=include,
+        policy=policy,
+        decisions=workspace.ledger.decisions(),
+        crowd_pictures=workspace.settings.group.crowd_pictures,
     )
 
 
@@ -310,7 +265,7 @@ def summarise_savings(
     workspace: Workspace,
     tiers: Iterable[Tier | str] | None = None,
     *,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
     policy: KeepPolicy | str | Path | None = None,
 ) -> pl.DataFrame:
     """What the proposed removals would free, as `savings_of_groups` has it: bytes, and money where there are prices.
@@ -329,7 +284,7 @@ def compare_policies(
     policy: KeepPolicy | str | Path | None,
     against: KeepPolicy | str | Path | None = None,
     *,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
 ) -> PolicyComparison:
     """What would be otherwise by another keep policy: which files would stay, and what could be freed.
 
@@ -342,21 +297,10 @@ def compare_policies(
     Raises:
         As `list_groups`.
     """
+    rule = chosen_rule(workspace, rule)
     floor_of(workspace).refuse_looser(rule)
     files, pairs = active_files(workspace), workspace.catalog.pairs()
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = [chosen_policy(workspace, one) for one in (against, policy)]
-    said = workspace.ledger.decisions()
-    before, after = (
-        group(
-            with_keep_facts(workspace, files, keep),
-            pictures,
-            pairs,
-            rule,
-            policy=keep,
-            decisions=said,
-            crowd_pictures=workspace.settings.group.crowd_pictures,
-        )
-        for keep in chosen
-    )
+    before, after = (group_files(workspace, files, pictures, pairs, rule, policy=keep) for keep in chosen)
     return compare_groupings(before, after)

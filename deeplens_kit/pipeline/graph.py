@@ -17,16 +17,23 @@ from deeplens_kit.decode import SAMPLES_VERSION
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.matching import (
     CONTEXT_COLUMNS,
+    DEFAULT_POLICY,
     POLICY_COLUMNS,
     STRICT,
     GraphFloor,
+    KeepPolicy,
     Rule,
     find_pairs,
     graph_floor,
     mark_pixels,
 )
 from deeplens_kit.matching.evidence import VECTOR_COLUMNS
+from deeplens_kit.matching.keep_order import is_protected, keeper_order
+from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.pipeline.confirming import Confirming
+from deeplens_kit.pipeline.file_listing import indexed_files
+from deeplens_kit.pipeline.keep_facts import with_keep_facts
+from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.look_names import RESOLUTIONS, VERDICTS
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.native_samples import measure_samples
@@ -96,7 +103,7 @@ def match(
     stop: threading.Event | None = None,
     inputs: pl.DataFrame | None = None,
 ) -> MatchReport | None:
-    """Find the pairs of a workspace; does nothing where no picture, feature, floor or rule has changed.
+    """Find the pairs of a workspace; does nothing where no picture, feature, floor, rule or keep policy has changed.
 
     Args:
         workspace: An open workspace.
@@ -115,7 +122,8 @@ def match(
     stop = stop or threading.Event()
     if inputs is None:
         inputs = workspace.catalog.pictures(columns=GRAPH_INPUTS)
-    fingerprint = _MARK.join((_fingerprint(workspace, inputs), _rule_mark(rule), RESOLUTIONS))
+    policy = chosen_policy(workspace)
+    fingerprint = _MARK.join((_fingerprint(workspace, inputs), _rule_mark(rule, policy), RESOLUTIONS))
     if workspace.catalog.pairs_fingerprint() == fingerprint:
         return None
     pictures = workspace.catalog.pictures(columns=_MATCH_COLUMNS).sort("digest")
@@ -148,13 +156,14 @@ def _replace_pairs(
     meter = ProgressMeter(progress, "", "match", pictures.height)
     with span("match"):
         vectors = {spec.name: workspace.catalog.vectors(spec) for spec in _vector_specs(workspace, pictures)}
-        found = find_pairs(pictures, vectors, settings, rule, run_id=run_id)
+        order = _keepers_first(workspace, pictures)
+        found = find_pairs(pictures, vectors, settings, rule, run_id, order)
     meter.advance(pictures.height)
     meter.finish()
     # 2. A closer look at each, and at what copies lead to.
     looks = PictureLooks.of_workspace(workspace)
     verifier = PairVerifier(workspace, looks, workers=workers, progress=progress, stop=stop)
-    confirming = Confirming(pictures, vectors, rule, settings.sscd_min_cosine, run_id)
+    confirming = Confirming(pictures, vectors, rule, settings.sscd_min_cosine, run_id, order)
     pairs = confirming.confirmed(found, verifier)
     _not_stopped(stop)
     # 3. Which hold the very same samples, and which of unequal ones resolves more.
@@ -204,9 +213,24 @@ def floor_of(workspace: Workspace) -> GraphFloor:
     return graph_floor(workspace.settings.match, workspace.catalog.pictures(columns=["digest"]).height)
 
 
-def _rule_mark(rule: Rule) -> str:
-    """Names the rule by which pairs were given their tiers and towards whose keepers more were looked for."""
-    return hashlib.sha256(repr(rule).encode()).hexdigest()[:16]
+def _rule_mark(rule: Rule, policy: KeepPolicy) -> str:
+    """Names the rule that gave pairs their tiers, and the policy whose keepers more pairs were looked for with."""
+    said = repr(rule) if policy == DEFAULT_POLICY else repr((rule, policy.to_json()))
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def _keepers_first(workspace: Workspace, pictures: pl.DataFrame) -> pl.Series | None:
+    """Digests in the order of the policy in use, each by the best of its files; None for the default one.
+
+    The default order is looked for anyway, so that a change of policy loses no pair of it.
+    """
+    policy = chosen_policy(workspace)
+    if policy == DEFAULT_POLICY:
+        return None
+    files = with_keep_facts(workspace, indexed_files(workspace), policy)
+    held = files.drop("size_bytes").join(picture_traits(pictures), on="digest")
+    ordered = keeper_order(held.with_columns(protected=is_protected(held.columns)), policy)
+    return ordered["digest"].unique(maintain_order=True)
 
 
 def _fingerprint(workspace: Workspace, pictures: pl.DataFrame) -> str:

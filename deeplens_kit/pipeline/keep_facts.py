@@ -13,6 +13,7 @@ import polars as pl
 
 from deeplens_kit.ledger import Location
 from deeplens_kit.matching import KEEP_FACTS, KeepCriterion, KeepPolicy
+from deeplens_kit.pipeline.file_listing import file_names
 from deeplens_kit.pipeline.price_file import PRICES_FILE, workspace_prices
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import LocationPrices
@@ -24,20 +25,23 @@ _GB = 10**9
 _FILE = ["link_id", "digest"]
 
 
-def with_keep_facts(workspace: Workspace, files: pl.DataFrame, policy: KeepPolicy) -> pl.DataFrame:
+def with_keep_facts(
+    workspace: Workspace, files: pl.DataFrame, policy: KeepPolicy, names: pl.DataFrame | None = None
+) -> pl.DataFrame:
     """The files with what the policy looks at.
 
     Args:
         workspace: An open workspace.
         files: As `active_files` has them.
         policy: Whose columns are wanted.
+        names: As `file_names` has them, by any of which a file is protected; None for those of the workspace.
 
     Raises:
         SettingsError: A glob or the price book cannot be read.
     """
     facts: dict[str, pl.Series] = {}
     if policy.protects:
-        facts["protected"] = _protected(workspace, files, policy)
+        facts["protected"] = _protected(files, file_names(workspace) if names is None else names, policy)
     if KeepCriterion.PATH in policy.criteria:
         facts["path_class"] = path_classes(files["path"], policy)
     if KeepCriterion.REFERENCES in policy.criteria:
@@ -66,11 +70,8 @@ def policy_state(workspace: Workspace, policy: KeepPolicy) -> str:
     return json.dumps(depends)
 
 
-def _protected(workspace: Workspace, files: pl.DataFrame, policy: KeepPolicy) -> pl.Series:
+def _protected(files: pl.DataFrame, names: pl.DataFrame, policy: KeepPolicy) -> pl.Series:
     """Whether a file is protected by any of its names: where locations overlap one of them stands for it in `files`."""
-    from deeplens_kit.pipeline.findings import file_names
-
-    names = file_names(workspace)
     chosen = names["location"].is_in(list(policy.protected_locations)).fill_null(False)
     if policy.protected_paths:
         chosen |= pl.Series(matches_of(names["path"], policy.protected_paths))
@@ -112,8 +113,9 @@ def _places(workspace: Workspace, files: pl.DataFrame) -> dict[str, pl.Series]:
     kinds = files.select("location_id", "storage_class").unique()
     rows = []
     for location_id, storage_class in kinds.iter_rows():
-        location = locations[location_id]
-        prices = book.of(location.name) if book is not None else None
+        # A file that is held against others need not lie in a location.
+        location = locations.get(location_id)
+        prices = book.of(location.name) if book is not None and location is not None else None
         copies, immutable = _options(location)
         rows.append((location_id, storage_class, *_priced(prices, storage_class, copies), immutable))
     columns = ("place_cost", "place_copies", "place_immutable")
@@ -125,8 +127,8 @@ def _places(workspace: Workspace, files: pl.DataFrame) -> dict[str, pl.Series]:
     return {name: joined[name] for name in columns}
 
 
-def _options(location: Location) -> tuple[int, bool]:
-    options: Mapping[str, object] = location.options
+def _options(location: Location | None) -> tuple[int, bool]:
+    options: Mapping[str, object] = location.options if location is not None else {}
     return int(str(options.get("redundancy", 1))), bool(options.get("immutable", False))
 
 

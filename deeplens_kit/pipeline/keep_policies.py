@@ -8,19 +8,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import BUILT_IN_POLICIES, KeepPolicy, policy_from_json
 from deeplens_kit.search.cache_files import write_bytes
-from deeplens_kit.settings import save_policy_setting
+from deeplens_kit.settings import PolicySettings, save_choice
 from deeplens_kit.storage.globs import path_matcher
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline.workspace import Workspace
 
-__all__ = ["POLICIES_FOLDER", "check_policy", "chosen_policy", "known_policies", "read_policy", "use_policy"]
+__all__ = [
+    "POLICIES_FOLDER",
+    "check_policy",
+    "check_policy_file",
+    "chosen_policy",
+    "known_policies",
+    "read_policy",
+    "use_policy",
+]
 
 POLICIES_FOLDER = "policies"
 """Of a workspace: a file NAME.json for each policy that somebody put there; it lies beside `workspace.toml`."""
@@ -111,11 +120,24 @@ def check_policy(workspace: Workspace, policy: KeepPolicy) -> None:
         path_matcher(option, getattr(policy, option))
 
 
+def check_policy_file(workspace: Workspace, file: Path) -> KeepPolicy:
+    """The policy of a file, where `use_policy` would take it.
+
+    Raises:
+        SettingsError: As `use_policy`.
+    """
+    policy = read_policy(file)
+    check_policy(workspace, policy)
+    if BUILT_IN_POLICIES.get(policy.name) != policy:
+        _require_name(policy)
+    return policy
+
+
 def use_policy(workspace: Workspace, given: str | Path) -> KeepPolicy:
     """Use a policy from now on; one of a file is copied into the workspace first, so that later edits do not count.
 
     Args:
-        workspace: An open workspace; what was opened before goes on with the policy that it knew.
+        workspace: An open workspace, which follows; where it is open elsewhere the earlier policy goes on there.
         given: As for `chosen_policy`.
 
     Raises:
@@ -132,7 +154,8 @@ def use_policy(workspace: Workspace, given: str | Path) -> KeepPolicy:
             write_bytes(folder / f"{policy.name}{_ENDING}", content.encode())
         except OSError as error:
             raise SettingsError(f"Cannot write into {str(folder)!r}: {error.strerror or error}.") from error
-    save_policy_setting(workspace.directory, policy.name)
+    save_choice(workspace.directory, "policy", "keep", policy.name)
+    workspace.settings = replace(workspace.settings, policy=PolicySettings(policy.name))
     return policy
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.label_population import population_of
 from deeplens_kit.pipeline.label_sampling import sample_ladder
 from deeplens_kit.pipeline.labelling import list_labels

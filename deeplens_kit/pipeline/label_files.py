@@ -89,7 +89,7 @@ def read_label_file(path: Path) -> list[LabelLine]:
 
     Args:
         path: Columns `verdict`, and `digest_a` and `digest_b` or `place_a` and `place_b`; `who`, `labelled_at` (ISO
-            8601, UTC where it names no zone) and `note` where there are any.
+            8601, UTC where it names no zone) and `note` where there are any. A line with a `withdrawn_at` says nothing.
 
     Raises:
         SettingsError: It cannot be read or a line is wrong; nothing of it counts then.
@@ -97,6 +97,8 @@ def read_label_file(path: Path) -> list[LabelLine]:
     problems = Problems(path)
     found = []
     for line, row in open_table(path, ("verdict",), (("digest_a", "digest_b"), ("place_a", "place_b"))):
+        if row.get("withdrawn_at"):
+            continue
         label = _label(line, row, problems)
         if label is not None:
             found.append(label)

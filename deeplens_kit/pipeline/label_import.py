@@ -16,7 +16,7 @@ import polars as pl
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger import LabelCounts
 from deeplens_kit.pipeline.benchmark_folder import read_benchmark
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.label_files import LabelLine, Problems, read_label_file
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.workspace import Workspace

@@ -14,6 +14,7 @@ import polars as pl
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger import LabelSample
 from deeplens_kit.matching.removal_levels import ladder_from
+from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.label_population import population_of
 from deeplens_kit.pipeline.verdicts import settled
 from deeplens_kit.pipeline.workspace import Workspace
@@ -119,6 +120,7 @@ def draw_sample(
         "candidates": population.candidates.height,
         "levels": population.levels,
         "near_threshold": near_threshold,
+        "policy": chosen_policy(workspace).to_json(),
         "strata": dict(strata.select("stratum", "pairs").iter_rows()),
     }
     sample = workspace.ledger.add_label_sample(

@@ -6,6 +6,7 @@ touch a file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ import polars as pl
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger import LabelCounts, LabelSample
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.verdicts import settled
 from deeplens_kit.pipeline.workspace import Workspace
@@ -21,17 +22,20 @@ from deeplens_kit.schemas import Verdict
 
 __all__ = [
     "LabelProgress",
+    "Labelled",
     "PairToLabel",
     "digest_named",
     "label_pair",
     "label_progress",
     "list_labels",
     "next_pair",
+    "withdraw_label",
 ]
 
 _PAIR = ["digest_a", "digest_b"]
 # Shorter, and it may as well be the name of a file.
 _SHORTEST_DIGEST = 8
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +109,22 @@ def next_pair(workspace: Workspace) -> PairToLabel | None:
     return None
 
 
-def label_pair(
-    workspace: Workspace, first: str, second: str, verdict: Verdict | str, note: str = ""
-) -> tuple[tuple[str, str], LabelCounts]:
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What came of a label.
+
+    Attributes:
+        pair: The two digests, the smaller first.
+        counts: What is new.
+        warning: Why no estimate counts the label; empty where one does.
+    """
+
+    pair: tuple[str, str]
+    counts: LabelCounts
+    warning: str = ""
+
+
+def label_pair(workspace: Workspace, first: str, second: str, verdict: Verdict | str, note: str = "") -> Labelled:
     """Say of two pictures whether they are the same.
 
     Args:
@@ -118,9 +135,6 @@ def label_pair(
         verdict: same, different or unsure.
         note: In your words.
 
-    Returns:
-        The two digests, the smaller first, and what is new.
-
     Raises:
         UnknownNameError: There is no such picture or verdict.
         SettingsError: The two are one picture.
@@ -128,20 +142,61 @@ def label_pair(
     names = [str(item) for item in Verdict]
     if str(verdict) not in names:
         raise UnknownNameError("verdict", str(verdict), names)
-    files = active_files(workspace).filter(pl.col("digest").is_not_null())
-    ends = [digest_named(text, files, workspace) for text in (first, second)]
-    if ends[0] == ends[1]:
-        raise SettingsError(
-            f"{first!r} and {second!r} are byte for byte the same, which is known without a label; name two pictures."
-        )
-    pair = (min(ends), max(ends))
+    pair = _pair_named(workspace, first, second)
     asked = {
         sample.sample_id: workspace.ledger.label_items(sample.sample_id) for sample in workspace.ledger.label_samples()
     }
     sample_id = next((name for name, items in asked.items() if _holds(items, pair)), None)
     row = {"digest_a": pair[0], "digest_b": pair[1], "verdict": str(verdict), "note": note, "sample_id": sample_id}
     schema = dict.fromkeys(row, pl.String)
-    return pair, workspace.ledger.record_labels(pl.DataFrame([row], schema=schema))
+    counts = workspace.ledger.record_labels(pl.DataFrame([row], schema=schema))
+    return Labelled(pair, counts, "" if sample_id is not None else _unasked(workspace, pair))
+
+
+def withdraw_label(workspace: Workspace, first: str, second: str, who: str | None = None) -> pl.DataFrame:
+    """Take a label back: it counts no more, and is listed as withdrawn, with who did it and when.
+
+    Args:
+        workspace: An open workspace.
+        first: A picture, as for `label_pair`; a digest in full may also be of one that is in no location any more.
+        second: The same.
+        who: Whose label; None for this person's.
+
+    Returns:
+        LABELS of what stood until now.
+
+    Raises:
+        UnknownNameError: There is no such picture, or no label of this person.
+        SettingsError: There is no label on the pair.
+    """
+    return workspace.ledger.withdraw_label(*_pair_named(workspace, first, second, known=True), who)
+
+
+def _pair_named(workspace: Workspace, first: str, second: str, *, known: bool = False) -> tuple[str, str]:
+    """The two digests, the smaller first; `known`: one in full need not be of a picture that is still there."""
+    files = active_files(workspace).filter(pl.col("digest").is_not_null())
+    ends = [
+        text.lower() if known and _DIGEST.fullmatch(text.lower()) else digest_named(text, files, workspace)
+        for text in (first, second)
+    ]
+    if ends[0] == ends[1]:
+        raise SettingsError(
+            f"{first!r} and {second!r} are byte for byte the same, which is known without a label; name two pictures."
+        )
+    return min(ends), max(ends)
+
+
+def _unasked(workspace: Workspace, pair: tuple[str, str]) -> str:
+    """Why a label that no sample asked for is in no estimate."""
+    if _holds(workspace.catalog.pairs(_PAIR), pair):
+        return (
+            "No sample holds this pair, so no estimate of precision or recall counts the label: only what chance drew "
+            "does. The calibration takes it where a threshold proposes the pair."
+        )
+    return (
+        "This pair is no candidate: it is no stored pair, so no threshold proposes it, and neither an estimate nor the "
+        "calibration counts the label."
+    )
 
 
 def digest_named(text: str, files: pl.DataFrame, workspace: Workspace) -> str:
@@ -170,18 +225,22 @@ def digest_named(text: str, files: pl.DataFrame, workspace: Workspace) -> str:
     return str(files.filter(pl.col("object_id") == object_id)["digest"][0])
 
 
-def list_labels(workspace: Workspace, verdicts: Iterable[Verdict | str] | None = None) -> pl.DataFrame:
+def list_labels(
+    workspace: Workspace, verdicts: Iterable[Verdict | str] | None = None, *, withdrawn: bool = False
+) -> pl.DataFrame:
     """Every label with a place of either picture, the latest first.
 
     Args:
         workspace: An open workspace.
         verdicts: Labels of these alone; None for all.
+        withdrawn: Also those that were withdrawn.
 
     Returns:
-        LABELS with place_a and place_b ("location:path" of the first file by name; null where it is in no active
-        location).
+        LABELS with withdrawn_at and withdrawn_by (null where it stands), place_a and place_b ("location:path" of the
+        first file by name; null where it is in no active location).
     """
-    labels = workspace.ledger.labels()
+    ended = workspace.ledger.withdrawn_labels()
+    labels = pl.concat([workspace.ledger.labels(), ended if withdrawn else ended.clear()], how="diagonal")
     if verdicts is not None:
         labels = labels.filter(pl.col("verdict").is_in([str(Verdict(item)) for item in verdicts]))
     held = _held(workspace).select("digest", place=pl.format("{}:{}", "location", "path"))

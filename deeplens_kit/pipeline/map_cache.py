@@ -1,7 +1,8 @@
 """Map layouts in files, named by the fingerprint of everything that made them.
 
 Takes places and gives them back; must not be relied on: any file of it may be deleted at any time, and what is damaged
-counts as missing. Plain numbers in numpy's format, written to a temporary name and renamed.
+counts as missing. Plain numbers in numpy's format, written to a temporary name and renamed; what was not used for
+longest is swept.
 """
 
 from __future__ import annotations
@@ -17,12 +18,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.explore import LANDMARKS, LAYOUT_VERSION
-from deeplens_kit.search.cache_files import write_bytes
+from deeplens_kit.search.cache_files import mark_used, sweep, used_last, write_bytes
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["LayoutKey", "MapCache"]
 
 _log = get_logger(__name__)
+
+# Of several features and seeds, so that going back and forth between them costs nothing.
+_MAPS_KEPT = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,10 @@ class MapCache:
         except (OSError, ValueError, EOFError):
             return None
         fits = isinstance(places, np.ndarray) and places.dtype == np.float32 and places.shape == (len(key.digests), 2)
-        return places if fits else None
+        if not fits:
+            return None
+        mark_used(self.path(key))
+        return np.asarray(places, np.float32)
 
     def put(self, key: LayoutKey, places: NDArray[np.float32]) -> None:
         """Keep places; readers see all of them or none. Where they cannot be kept the log says so."""
@@ -93,6 +100,7 @@ class MapCache:
             content = io.BytesIO()
             np.save(content, places, allow_pickle=False)
             write_bytes(target, content.getbuffer())
+            sweep(self._root, {target.name, *used_last(self._root.glob("*.npy"), _MAPS_KEPT)})
         except OSError as error:
             # The map itself is there; the next one takes as long again.
             _log.warning("the map is not kept", folder=str(self._root), reason=error.strerror or str(error))

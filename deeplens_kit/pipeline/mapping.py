@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.explore import NEIGHBOURS, layout
 from deeplens_kit.features import vector_names
-from deeplens_kit.matching import STRICT, Rule
-from deeplens_kit.pipeline.findings import indexed_files, list_groups
+from deeplens_kit.matching import Rule
+from deeplens_kit.pipeline.file_listing import indexed_files
+from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.map_cache import LayoutKey, MapCache
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace
@@ -59,7 +60,7 @@ def map_pictures(
     *,
     seed: int = 0,
     neighbours: int = NEIGHBOURS,
-    rule: Rule = STRICT,
+    rule: Rule | None = None,
     progress: ProgressListener | None = None,
 ) -> PictureMap:
     """Lay out the pictures of a workspace by one of its vector features.
@@ -70,7 +71,7 @@ def map_pictures(
             show). Where no picture has it yet the map is empty and says how many pictures lack it.
         seed: 0..2^32 - 1; the same seed gives the same map.
         neighbours: Neighbours that each picture is held to, at least 2.
-        rule: For the groups that the points tell of; the places do not depend on it.
+        rule: For the groups that the points tell of; the places do not depend on it. None for the rule in use.
         progress: Told how many pictures have their place.
 
     Raises:

@@ -1,9 +1,10 @@
 """New files that are copies of known ones: what has come since somebody asked last, held against the stored pairs.
 
 Takes an open workspace whose pairs are those of its pictures; gives counts and the first files, each with the strongest
-match among the files that were there before. Must not search for pairs or write the catalog. Two numbers of 64 bits a
-file are kept between two questions, so that a moved file is not taken for a new one, whoever indexed it; they stand in
-the ledger, so that what a process was killed over is new to the next one.
+match among the files that were there before, and which of the two could go: by the groups of `deeplens duplicates`, so
+by the keep policy in use and by what people decided. Must not search for pairs or write the catalog. Two numbers of 64
+bits a file are kept between two questions, so that a moved file is not taken for a new one, whoever indexed it; they
+stand in the ledger, so that what a process was killed over is new to the next one.
 """
 
 from __future__ import annotations
@@ -16,10 +17,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.matching.decisions import Decisions
 from deeplens_kit.matching.view_words import relation_towards
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
+from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import Outcome, Relation, Tier
+from deeplens_kit.schemas import GROUPS, Outcome, Relation, Tier
 
 __all__ = ["MOST_LISTED", "Arrivals", "NewDuplicate", "NewDuplicates"]
 
@@ -31,7 +34,7 @@ _MOST_OPEN = 10_000  # new files that wait for pairs to be looked at
 _TIERS = (str(Tier.BYTES), str(Tier.PIXELS), str(Tier.COPY))
 # A collage or a captioned picture is worth something of its own; where nobody looked, nothing is claimed.
 _RELATIONS = (str(Relation.WHOLE), str(Relation.PART), str(Relation.CONTAINS))
-_FILE_COLUMNS = ["location", "path", "digest", "size_bytes", "link_id", "key", "digest_key"]
+_FILE_COLUMNS = ["object_id", "location", "path", "digest", "size_bytes", "link_id", "key", "digest_key"]
 _Keys = NDArray[np.uint64]
 _VERSION, _HEAD_BYTES = 1, 24
 _DIGITS = 16  # of a digest, which make a number of 64 bits
@@ -52,8 +55,10 @@ class NewDuplicate:
         tier: How strong the evidence is: bytes, pixels or copy.
         relation: How the new picture stands to the known one: whole, part or contains.
         score: 0..1.
-        saved_bytes: What giving up one of the two would free at least; 0 for two names of one file.
+        saved_bytes: What the removal that is proposed would free; 0 where both stay, and for two names of one file.
         matches: Known files that it is a copy of, this one among them.
+        stays: "known" where the new file is proposed for removal, "new" where the known one is, "both" where neither
+            is; empty where nobody asked.
     """
 
     event_id: str
@@ -68,6 +73,7 @@ class NewDuplicate:
     score: float
     saved_bytes: int
     matches: int
+    stays: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +174,16 @@ class Arrivals:
         moved_in = self._more_than_before(files)
         new = pl.concat([moved_in, files.filter("is_open")])
         old = files.filter(~pl.col("is_new") & ~pl.col("is_open")).select(pl.col(_FILE_COLUMNS).name.prefix("known_"))
-        pairs = _pairs_both_ways(self._workspace.catalog.pairs())
+        decided = Decisions.of(self._workspace.ledger.decisions())
+        pairs = _pairs_both_ways(decided.on_pairs(self._workspace.catalog.pairs()))
         # A picture that was known under another name was told of then, with all that it is like.
         seen = pl.Series(np.isin(_keys(new, "digest_key"), self._seen.digests), dtype=pl.Boolean)
         unseen = new.filter(~seen | new["is_open"])
-        equal = _equal(new, old)
+        # Equal files that a person keeps are no news.
+        equal = _equal(new.filter(~pl.col("digest").is_in(decided.staying.implode())), old)
         alike = unseen.join(pairs, on="digest").join(old, on="known_digest").select(equal.columns)
         matched = pl.concat([equal, alike])
-        best = _strongest(matched)
+        best = _strongest(_with_standing(matched, list_groups(self._workspace).groups if matched.height else None))
         others = moved_in.filter(~pl.col("key").is_in(matched["key"].implode()))
         counts = {tier: best.filter(pl.col("tier") == tier).height for tier in _TIERS}
         found = NewDuplicates(
@@ -207,7 +215,7 @@ def _pictures(workspace: Workspace) -> pl.DataFrame:
     # These outlive the process, and polars' own hashes are of one version of it.
     names = (files["place"] + files["path"] + " " + files["digest"]).to_list()
     digests = [int(digest[:_DIGITS], 16) for digest in files["digest"].to_list()]
-    return files.select("location", "path", "digest", "size_bytes", "link_id").with_columns(
+    return files.select("object_id", "location", "path", "digest", "size_bytes", "link_id").with_columns(
         key=pl.Series([_number(name) for name in names], dtype=pl.UInt64),
         digest_key=pl.Series(digests, dtype=pl.UInt64),
     )
@@ -222,8 +230,14 @@ def _keys(files: pl.DataFrame, name: str) -> _Keys:
 
 
 def _pairs_both_ways(pairs: pl.DataFrame) -> pl.DataFrame:
-    """Copies by both ends: digest, known_digest, tier, relation of the first to the second, score."""
-    copies = pairs.filter(pl.col("tier").is_in(_TIERS) & pl.col("relation").is_in(_RELATIONS))
+    """Copies by both ends: digest, known_digest, tier, relation of the first to the second, score.
+
+    Args:
+        pairs: As `Decisions.on_pairs` gives them: what a person approved is a copy, what they keep is no news.
+    """
+    approved = (pl.col("approved_a") | pl.col("approved_b")) & ~pl.col("tier").is_in(_TIERS)
+    judged = pairs.with_columns(tier=pl.when(approved).then(pl.lit(str(Tier.COPY))).otherwise("tier"))
+    copies = judged.filter(pl.col("tier").is_in(_TIERS) & pl.col("relation").is_in(_RELATIONS) & (pl.col("kept") == 0))
     sides = [
         copies.select(
             "tier",
@@ -248,23 +262,33 @@ def _equal(new: pl.DataFrame, old: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def _with_standing(matched: pl.DataFrame, groups: pl.DataFrame | None) -> pl.DataFrame:
+    """The matches with `stays`, `saved_bytes`, and `in_star`: whether one of the two is proposed for the other."""
+    groups = GROUPS.empty() if groups is None else groups
+    going = groups.filter(~pl.col("is_keeper")).select("group_id", member="object_id", frees="frees_bytes")
+    stars = going.join(groups.filter("is_keeper").select("group_id", keeper="object_id"), on="group_id")
+    new_goes = going.select(object_id="member", frees_new="frees").unique("object_id", keep="any")
+    known_goes = stars.select(object_id="keeper", known_object_id="member", frees_known="frees").unique()
+    for_known = stars.select(object_id="member", known_object_id="keeper", for_known=pl.lit(True)).unique()
+    both = ["object_id", "known_object_id"]
+    joined = (
+        matched.join(new_goes, on="object_id", how="left")
+        .join(known_goes, on=both, how="left")
+        .join(for_known, on=both, how="left")
+    )
+    new, known = (pl.col(name).is_not_null() for name in ("frees_new", "frees_known"))
+    return joined.with_columns(
+        stays=pl.when(new).then(pl.lit("known")).when(known).then(pl.lit("new")).otherwise(pl.lit("both")),
+        saved_bytes=pl.coalesce("frees_new", "frees_known", 0),
+        in_star=pl.col("for_known").fill_null(False) | known,
+    )
+
+
 def _strongest(matched: pl.DataFrame) -> pl.DataFrame:
-    """One row a new file, in order of tier and score, with the bytes of the one that would go and the matches."""
-    part = pl.col("relation")
-    smaller = (
-        pl.when(part == str(Relation.PART))
-        .then("size_bytes")
-        .when(part == str(Relation.CONTAINS))
-        .then("known_size_bytes")
-        .otherwise(pl.min_horizontal("size_bytes", "known_size_bytes"))
-    )
-    one_file = pl.col("link_id").is_not_null() & (pl.col("link_id") == pl.col("known_link_id"))
+    """One row a new file, in order of tier and score, with the matches; of equal ones what is proposed comes first."""
     strength = pl.col("tier").replace_strict({tier: at for at, tier in enumerate(_TIERS)}, return_dtype=pl.Int8)
-    order = [strength, -pl.col("score"), "location", "path", "known_location", "known_path"]
-    rows = matched.with_columns(
-        saved_bytes=pl.when(one_file & (pl.col("tier") == _TIERS[0])).then(0).otherwise(smaller),
-        matches=pl.len().over("key"),
-    )
+    order = [strength, -pl.col("score"), "location", "path", ~pl.col("in_star"), "known_location", "known_path"]
+    rows = matched.with_columns(matches=pl.len().over("key"))
     return rows.sort(order).unique("key", keep="first", maintain_order=True)
 
 

@@ -22,6 +22,7 @@ SCHEMA = "deeplens.watch.notice/1"
 MOST_IN_DOCUMENT = 100
 MOST_IN_MAIL = 20
 _TIER_WORDS = {"bytes": "the same bytes", "pixels": "the same pixels", "copy": "a copy"}
+_STAYS_WORDS = {"known": "; the new one could go", "new": "; the known one could go", "both": "; both stay"}
 _RELATION_WORDS = {"whole": "of", "part": "of a part of", "contains": "with more around it, of"}
 
 
@@ -35,7 +36,7 @@ class Notice:
         workspace: Name of the workspace's folder.
         duplicates: New copies that it tells of.
         by_tier: Of these, by tier.
-        saved_bytes: What giving up one of each two would free at least.
+        saved_bytes: What the proposed removals among them would free.
         listed: The first of them, at most MOST_IN_DOCUMENT.
     """
 
@@ -98,7 +99,7 @@ def mail_of(notice: Notice, sender: str, recipients: Sequence[str]) -> EmailMess
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday note answers it
     lines = [
         f"{copies} of pictures that the workspace {display_path(notice.workspace)} knew before.",
-        f"Giving up one of each two would free {notice.saved_bytes:,} bytes at least.",
+        f"What is proposed of them would free {notice.saved_bytes:,} bytes.",
         "",
         *(line for item in notice.listed[:MOST_IN_MAIL] for line in _lines(item)),
     ]
@@ -110,12 +111,13 @@ def mail_of(notice: Notice, sender: str, recipients: Sequence[str]) -> EmailMess
 
 def _lines(item: NewDuplicate) -> list[str]:
     score = f", score {item.score:.2f}" if item.score < 1 else ""
+    goes = _STAYS_WORDS.get(item.stays, "")
     how = f"{_TIER_WORDS[item.tier]}, {item.saved_bytes:,} bytes{score}"
     others = f" (and {item.matches - 1:,} more)" if item.matches > 1 else ""
     return [
         f"  {display_path(item.location)}:{display_path(item.path)}",
         f"    {how}, {_RELATION_WORDS[item.relation]} {display_path(item.known_location)}:"
-        f"{display_path(item.known_path)}{others}",
+        f"{display_path(item.known_path)}{others}{goes}",
     ]
 
 

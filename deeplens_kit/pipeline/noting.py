@@ -12,7 +12,7 @@ import polars as pl
 
 from deeplens_kit.errors import ObjectUnreadableError, UnknownNameError
 from deeplens_kit.ledger import NoteChange, ObjectNote
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.workspace import Workspace
 

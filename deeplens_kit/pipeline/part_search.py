@@ -23,6 +23,7 @@ from deeplens_kit.matching.evidence import REGIONS, REGIONS_OF, region_column
 from deeplens_kit.pipeline.part_embedding import asked_parts
 from deeplens_kit.pipeline.part_looking import Looked, PartLooking
 from deeplens_kit.pipeline.part_looks import AskedLooks
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.search_library import Held
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Relation, Tier
@@ -134,7 +135,7 @@ class PartSearch:
         except ObjectError as error:
             raise QueryError(f"The picture cannot be searched for: {error}") from error
         # 3. What they have in common.
-        scores = part_scores(looked.looks, asked.facts, library.pictures)
+        scores = part_scores(looked.looks, asked.facts, library.pictures, chosen_rule(self._workspace))
         rows = part_rows(looked.looks, scores, whole=whole)
         if itself is not None and (wanted is None or wanted[itself]):
             rows = pl.concat([_itself(itself, crop, rows.schema), rows])

@@ -1,28 +1,32 @@
-"""Rules under a name: saved in versions, chosen again, and compared with one another.
+"""Rules under a name: saved in versions, put in use, and compared with one another.
 
-Takes an open workspace, names and rules, gives rules and frames; must not judge a pair by itself: what two rules come
-to is what grouping says.
+Takes an open workspace, names and rules, gives rules and frames; writes rules to the ledger, and into `workspace.toml`
+the name of the one in use. Must not judge a pair by itself: what two rules come to is what grouping says.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
-from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger import SavedRule
-from deeplens_kit.matching import STRICT, Rule, rule_from_json, rule_to_json
+from deeplens_kit.matching import STRICT, Rule, rule_to_json
+from deeplens_kit.pipeline.graph import floor_of
+from deeplens_kit.pipeline.rule_in_use import rule_named
 from deeplens_kit.pipeline.thresholds import ThresholdLab
 from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.settings import RuleSettings, save_choice
 
-__all__ = ["RuleDifference", "diff_rules", "list_rules", "rule_named", "save_rule"]
+__all__ = ["RuleDifference", "diff_rules", "list_rules", "retire_rule", "save_rule", "use_rule"]
 
 _NAMED = ("name", "version")
 _LISTED = pl.Schema(
     {
         "rule": pl.String(),
         "version": pl.Int64(),
+        "in_use": pl.Boolean(),
         "note": pl.String(),
         "who": pl.String(),
         "at": pl.Datetime("us", "UTC"),
@@ -50,30 +54,6 @@ class RuleDifference:
     outcomes: pl.DataFrame
 
 
-def rule_named(workspace: Workspace, name: str) -> Rule:
-    """The rule of a name: "strict", a saved one, or a version of it as "NAME@2".
-
-    Raises:
-        UnknownNameError: There is none; the nearest name is suggested.
-        SettingsError: It was retired, and no version is named.
-    """
-    if name == STRICT.name:
-        return STRICT
-    base, at, version = name.rpartition("@")
-    ledger = workspace.ledger
-    if at and base and version.isdecimal() and name not in {item.name for item in ledger.rules(retired=True)}:
-        return _as_rule(ledger.rule(base, int(version)))
-    try:
-        saved = ledger.rule(name)
-    except UnknownNameError as error:
-        raise UnknownNameError("rule", name, [STRICT.name, *error.known]) from error
-    if saved.retired_at is not None:
-        raise SettingsError(
-            f"The rule {name!r} was retired; name a version of it, such as '{name}@{saved.version}', or save it again."
-        )
-    return _as_rule(saved)
-
-
 def save_rule(workspace: Workspace, name: str, rule: Rule, note: str = "") -> SavedRule:
     """Save a rule under a name: its first version, or the next one where a bound changed.
 
@@ -86,8 +66,40 @@ def save_rule(workspace: Workspace, name: str, rule: Rule, note: str = "") -> Sa
     return workspace.ledger.save_rule(name, document, note)
 
 
+def use_rule(workspace: Workspace, name: str = STRICT.name) -> Rule:
+    """Judge by a rule from now on, wherever no other one is named.
+
+    Args:
+        workspace: An open workspace, which follows; where it is open elsewhere the earlier rule goes on there.
+        name: As for `rule_named`: by a name alone its later versions count as soon as they are saved.
+
+    Raises:
+        SettingsError: As `rule_named`, or the rule is looser than the floor of the stored pairs.
+    """
+    rule = rule_named(workspace, name)
+    floor_of(workspace).refuse_looser(rule)
+    save_choice(workspace.directory, "rules", "use", name)
+    workspace.settings = replace(workspace.settings, rules=RuleSettings(name))
+    return rule
+
+
+def retire_rule(workspace: Workspace, name: str) -> SavedRule:
+    """Take a rule out of use; its versions can still be read.
+
+    Raises:
+        UnknownNameError: There is none of the name.
+        SettingsError: It is the one in use.
+    """
+    if workspace.settings.rules.use == name:
+        raise SettingsError(
+            f"The rule {name!r} is in use; put another one in its place first: `deeplens rules use --default`, or a "
+            "version of it."
+        )
+    return workspace.ledger.retire_rule(name)
+
+
 def list_rules(workspace: Workspace, *, retired: bool = False, versions: bool = False) -> pl.DataFrame:
-    """Saved rules by name: rule, version, note, who, at, retired_at, retired_by.
+    """Saved rules by name: rule, version, in_use, note, who, at, retired_at, retired_by.
 
     Args:
         workspace: An open workspace.
@@ -95,7 +107,21 @@ def list_rules(workspace: Workspace, *, retired: bool = False, versions: bool = 
         versions: All versions, and not only the latest.
     """
     found = workspace.ledger.rules(retired=retired, versions=versions)
-    rows = [(item.name, item.version, item.note, item.who, item.at, item.retired_at, item.retired_by) for item in found]
+    used = workspace.settings.rules.use
+    latest = {item.name: item.version for item in found}
+    rows = [
+        (
+            item.name,
+            item.version,
+            used == f"{item.name}@{item.version}" or (used == item.name and item.version == latest[item.name]),
+            item.note,
+            item.who,
+            item.at,
+            item.retired_at,
+            item.retired_by,
+        )
+        for item in found
+    ]
     return pl.DataFrame(rows, schema=_LISTED, orient="row")
 
 
@@ -122,10 +148,6 @@ def diff_rules(workspace: Workspace, first: Rule, second: Rule) -> RuleDifferenc
         pl.DataFrame(bounds, schema=schema, orient="row"),
         table.with_columns(more=pl.col("second") - pl.col("first")),
     )
-
-
-def _as_rule(saved: SavedRule) -> Rule:
-    return rule_from_json({**saved.document, "name": saved.name, "version": saved.version})
 
 
 def _flat(document: object, name: str = "") -> dict[str, str]:

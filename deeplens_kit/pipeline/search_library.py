@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 from deeplens_kit.decode import FORMATS
 from deeplens_kit.features import available
 from deeplens_kit.matching.evidence import VECTOR_COLUMNS
+from deeplens_kit.pipeline.choices_in_use import choices_state
 from deeplens_kit.pipeline.duplicate_facts import DuplicateFrames
-from deeplens_kit.pipeline.findings import indexed_places
+from deeplens_kit.pipeline.file_listing import indexed_places
 from deeplens_kit.pipeline.held_features import HeldFeatures
-from deeplens_kit.pipeline.keep_facts import policy_state
-from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.library_snapshot import KEPT_FROM_PICTURES, LibrarySnapshot, snapshot_name
 from deeplens_kit.pipeline.search_cache import Generations, SearchCache
 from deeplens_kit.pipeline.search_notes import notes_of_places
@@ -53,7 +52,7 @@ class HeldState:
         notes: Of what people say, see `Ledger.notes_version`.
         decisions: Of what people decided on groups, see `Ledger.decisions_version`.
         generations: Of the indices of vectors.
-        keeps: Of the keep policy in use, see `policy_state`.
+        chosen: The rule and the keep policy in use, see `choices_state`.
     """
 
     versions: tuple[int, int]
@@ -62,12 +61,12 @@ class HeldState:
     notes: tuple[int, ...]
     decisions: tuple[int, int] = (0, 0)
     generations: Generations = ()
-    keeps: str = ""
+    chosen: str = ""
 
     @property
     def groups(self) -> tuple[object, ...]:
         """What groups depend on beside pictures and places."""
-        return self.pairs, self.decisions, self.keeps
+        return self.pairs, self.decisions, self.chosen
 
     def has_pictures_of(self, other: HeldState) -> bool:
         """Whether pictures and places are the same; notes, groups and indices may differ."""
@@ -136,8 +135,8 @@ def held_state(workspace: Workspace) -> HeldState:
     catalog, ledger = workspace.catalog, workspace.ledger
     generations = SearchCache(workspace.settings.cache_dir).generations()
     said = ledger.notes_version(), ledger.decisions_version()
-    keeps = policy_state(workspace, chosen_policy(workspace))
-    return HeldState(catalog.versions(), locations, catalog.pairs_version(), *said, generations, keeps)
+    chosen = choices_state(workspace)
+    return HeldState(catalog.versions(), locations, catalog.pairs_version(), *said, generations, chosen)
 
 
 def load_held(workspace: Workspace, state: HeldState, before: Held | None) -> Held:

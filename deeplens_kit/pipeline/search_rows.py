@@ -13,12 +13,12 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline.query_picture import Asked, facts_said, features_of
 from deeplens_kit.pipeline.query_plan import PlannedPart, valued
 from deeplens_kit.pipeline.query_terms import PictureReader
 from deeplens_kit.pipeline.query_tools import CopyTools, ExtractorShelf
 from deeplens_kit.pipeline.resolved_query import ResolvedQuery
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.search_words import WordsFound, words_found
 from deeplens_kit.pipeline.text_search import TextSearch
 from deeplens_kit.pipeline.workspace import Workspace
@@ -110,7 +110,7 @@ def _copies(resolved: ResolvedQuery, workspace: Workspace, words: WordsFound | N
         held.library,
         query.filters,
         query.offset + query.limit,
-        rule=STRICT,
+        rule=chosen_rule(workspace),
         floors=workspace.settings.match,
         within=None if words is None else words.mask,
     )

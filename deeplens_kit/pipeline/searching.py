@@ -17,7 +17,6 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline.answer_cache import AnswerCache
 from deeplens_kit.pipeline.calibrating import Calibrations
 from deeplens_kit.pipeline.progress import ProgressListener
@@ -25,6 +24,7 @@ from deeplens_kit.pipeline.query_plan import plan_likeness
 from deeplens_kit.pipeline.query_terms import read_terms
 from deeplens_kit.pipeline.query_tools import CopyTools, ExtractorShelf, copy_tools
 from deeplens_kit.pipeline.resolved_query import ResolvedQuery, fingerprint_of
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.search_answer import SearchAnswer
 from deeplens_kit.pipeline.search_library import Held, held_state, load_held
 from deeplens_kit.pipeline.search_rows import found_by
@@ -74,7 +74,12 @@ class Searcher:
         vectors = {spec.name: values["vector"][0] for spec, values in columns if spec.kind == "vector"}
         facts = {"pdq": bytes(32), "phash": 0}
         ranking = rank(
-            QueryPicture("", facts, vectors), held.library, _ALL, 1, rule=STRICT, floors=self._workspace.settings.match
+            QueryPicture("", facts, vectors),
+            held.library,
+            _ALL,
+            1,
+            rule=chosen_rule(self._workspace),
+            floors=self._workspace.settings.match,
         )
         results_of(ranking.rows.head(1), held.library, _ALL)
         self._savings.known(held)
@@ -147,7 +152,7 @@ class Searcher:
         marks = [f"{part.key} {part.calibration.calibration_id}" for part in parts]
         if tools is not None:
             marks += sorted(extractor.spec.key for extractor in tools.toolbox.extractors)
-            marks += [repr(STRICT), repr(self._workspace.settings.match)]
+            marks += [repr(chosen_rule(self._workspace)), repr(self._workspace.settings.match)]
         return ResolvedQuery(query, by, held, terms, parts, tools, notes, fingerprint_of(query, by, terms, marks))
 
     def answer(self, resolved: ResolvedQuery) -> SearchAnswer:

@@ -55,7 +55,7 @@ def named(text: str, group_ids: pl.Series, files: pl.DataFrame, workspace: Works
     """
     text = text.strip()
     if not text:
-        raise SettingsError(f"There is nothing to explain; give {_ALLOWED}.")
+        raise SettingsError(f"No group or file is named; give {_ALLOWED}.")
     # 1. A group.
     known = group_ids.unique().sort()
     if _GROUP.fullmatch(text):

@@ -15,6 +15,7 @@ from typing import Self
 
 import polars as pl
 
+from deeplens_kit.catalog.freed_memory import give_back
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.matching import (
     STRICT,
@@ -27,10 +28,11 @@ from deeplens_kit.matching import (
     count_pairs,
     graph_floor,
 )
-from deeplens_kit.pipeline.chosen_rule import chosen_rule
-from deeplens_kit.pipeline.findings import GROUP_PICTURE_COLUMNS, active_files
+from deeplens_kit.matching.numbered_pairs import PAIR_COLUMNS
+from deeplens_kit.pipeline.file_listing import placed_files
+from deeplens_kit.pipeline.findings import GROUP_OBJECT_COLUMNS, GROUP_PICTURE_COLUMNS
 from deeplens_kit.pipeline.graph import floor_of, is_current
-from deeplens_kit.pipeline.keep_facts import with_keep_facts
+from deeplens_kit.pipeline.keep_facts import policy_state, with_keep_facts
 from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
@@ -87,18 +89,20 @@ class ThresholdLab:
         self, workspace: Workspace, policy: KeepPolicy | str | Path | None = None, *, decided: bool = True
     ) -> None:
         keep = chosen_policy(workspace, policy)
-        files = with_keep_facts(workspace, active_files(workspace), keep)
-        pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
+        self._asked = policy, decided
+        # Before anything is read: what changes meanwhile is then noticed.
+        self._state = _state_of(workspace, keep)
         regrouper = Regrouper(
-            files,
-            pictures,
-            workspace.catalog.pairs(),
+            lambda: with_keep_facts(workspace, placed_files(workspace, GROUP_OBJECT_COLUMNS), keep),
+            lambda: workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS),
+            workspace.catalog.pair_parts(PAIR_COLUMNS),
             policy=keep,
             decisions=workspace.ledger.decisions() if decided else None,
             crowd_pictures=workspace.settings.group.crowd_pictures,
         )
         self._load(regrouper, floor_of(workspace))
         self.current = is_current(workspace)
+        give_back()
 
     @classmethod
     def of(
@@ -113,9 +117,25 @@ class ThresholdLab:
             floor: The weakest evidence among the pairs; None for that of the default settings.
         """
         lab = cls.__new__(cls)
+        lab._asked, lab._state = (None, True), ()
         lab._load(Regrouper(objects, pictures, pairs), floor or graph_floor(MatchSettings(), pictures.height))
         lab.current = True
         return lab
+
+    def refreshed(self, workspace: Workspace) -> Self:
+        """A lab of what the workspace holds now: this one where nothing that it answers from has changed since.
+
+        Else all is loaded anew. A picture that came can make another one an upscale, become its keeper or complete a
+        family, so that any row may change with it; and most of the time goes into reading the stored pairs, which a
+        lab that kept the rest would have to read as well, to know which of them are new.
+
+        Args:
+            workspace: The one that this was made of, open.
+        """
+        policy, decided = self._asked
+        if self._state == _state_of(workspace, chosen_policy(workspace, policy)):
+            return self
+        return type(self)(workspace, policy, decided=decided)
 
     def _load(self, regrouper: Regrouper, floor: GraphFloor) -> None:
         self._regrouper = regrouper
@@ -153,7 +173,8 @@ class ThresholdLab:
         """
         start = time.perf_counter()
         chosen = None if tiers is None else [_tier(name) for name in tiers]
-        found = self._regrouper.regroup(chosen_rule(thresholds), chosen)
+        rule = thresholds if isinstance(thresholds, Rule) else thresholds.rule()
+        found = self._regrouper.regroup(rule, chosen)
         sums = found.by_tier.drop("tier").sum().row(0, named=True)
         return ThresholdOutcome(
             **sums,
@@ -185,6 +206,17 @@ class ThresholdLab:
     @cached_property
     def _histogram(self) -> pl.DataFrame:
         return count_pairs(self._regrouper, STRICT)
+
+
+def _state_of(workspace: Workspace, policy: KeepPolicy) -> tuple[object, ...]:
+    """Names everything that a lab answers from; no row is read."""
+    catalog, ledger = workspace.catalog, workspace.ledger
+    places = tuple((item.location_id, item.name, workspace.kind_of(item).place) for item in ledger.locations())
+    settings = workspace.settings.match, workspace.settings.group
+    return (
+        *(catalog.versions(), catalog.pairs_version(), ledger.decisions_version()),
+        *(policy_state(workspace, policy), places, settings),
+    )
 
 
 def _tier(name: Tier | str) -> Tier:

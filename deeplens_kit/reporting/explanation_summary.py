@@ -39,6 +39,7 @@ _VERBS = {
 _SCALE = "made of, in log odds (0 is as likely as not, 2.3 more is ten times as likely):"
 # Below it a term says nothing in two decimals.
 _LEAST_ODDS = 0.005
+_DIGITS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,8 @@ class ExplanationSummary:
         left = self.matches.height - self.counts["keeper"] - told.height
         if left:
             lines += ["", f"{plural(left, 'more match', 'more matches')}; --limit tells of more, --json of all."]
-        return lines
+        waiting = self.explanation.waiting.head(self.matches_told)
+        return [*lines, *([""] if waiting.height else []), *map(_waiting_line, waiting.iter_rows(named=True))]
 
     def _in_order(self, told: pl.DataFrame) -> Sequence[Mapping[str, Any]]:
         """Keepers of what is told of, each before its members."""
@@ -195,6 +197,16 @@ def _match_lines(row: Mapping[str, Any], terms: Sequence[Mapping[str, Any]]) -> 
             else "  another name of a file (hard link): removing it frees nothing of its own"
         )
     return lines
+
+
+def _waiting_line(row: Mapping[str, Any]) -> str:
+    """An approval without effect: who said what, and what it waits for."""
+    ends = (
+        display_path(row[end]) if row[end] else f"{row[f'{end}_digest'][:_DIGITS]}…" for end in ("member", "keeper")
+    )
+    member, keeper = ends
+    said = f"approved on {row['at']:%Y-%m-%d} by {display_path(row['who'])}: {member} may go for {keeper}"
+    return f"{said}; it waits: {row['waits']}."
 
 
 def _odds(value: float) -> str:

@@ -49,6 +49,14 @@ def state_lines(labels: LabelledPopulation) -> list[str]:
         f"By {plural(labels.labelled, 'label')} of {plural(labels.drawn, 'drawn pair')}, out of "
         f"{plural(labels.population.candidates.height, 'candidate')}."
     ]
+    frame = labels.frame
+    if frame.drawn_by:
+        by = "as it was" if frame.drawn_by == frame.policy else f"and {frame.policy!r} is in use now"
+        lines.append(
+            f"The sample was drawn by the keep policy {frame.drawn_by!r}, {by}: {frame.unframed:,} of the "
+            f"{plural(labels.population.candidates.height, 'pair')} that could be proposed now were never in question "
+            "then. `deeplens label sample` draws from all of them; labels that there are stay."
+        )
     if labels.left:
         lines.append(
             f"{plural(labels.left, 'drawn pair')} without a label: a promise holds for a sample that is labelled to "
@@ -97,8 +105,9 @@ def recommendation_lines(found: RecommendedThreshold) -> list[str]:
     """The threshold with its interval and bytes, or what can be shown in its place."""
     what = found.found
     lines = state_lines(found.labels)
+    more = [] if what.more_budget is None else [f"`deeplens label sample --budget {what.more_budget}` holds them."]
     if what.threshold is None or what.interval is None or what.frees_bytes is None:
-        return [*lines, what.said]
+        return [*lines, " ".join([what.said, *more])]
     return [
         *lines,
         f"Threshold: likelihood {what.threshold:g}.",
@@ -106,7 +115,7 @@ def recommendation_lines(found: RecommendedThreshold) -> list[str]:
         f"It proposes {plural(what.pairs or 0, 'pair')} of copies, {plural(found.objects, 'file')}, and frees "
         f"{format_bytes(what.frees_bytes)}; equal bytes and equal samples free {format_bytes(found.facts_bytes)} more, "
         "without a label.",
-        what.said,
+        " ".join([what.said, *more]),
     ]
 
 

@@ -40,7 +40,7 @@ def policy_notes(policy: KeepPolicy) -> list[str]:
     """What belongs beside figures by another policy than the default; nothing for that one."""
     if policy == DEFAULT_POLICY:
         return []
-    return [f"Which copy stays is by the keep policy {display_path(policy.name)}; `deeplens policy show` tells it."]
+    return [f"Which copy stays is by the keep policy '{display_path(policy.name)}'; `deeplens policy show` tells it."]
 
 
 def comparison_sentence(policy: KeepPolicy, against: KeepPolicy, found: PolicyComparison) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
-from deeplens_kit.matching import STRICT, KeepPolicy, Rule
+from deeplens_kit.matching import KeepPolicy, Rule, Thresholds
 from deeplens_kit.reporting.policy_words import policy_notes
 from deeplens_kit.reporting.rule_words import rule_notes
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
@@ -44,7 +44,7 @@ def report_savings(
     workspace: Workspace,
     *,
     tiers: Sequence[str] = (),
-    rule: Rule = STRICT,
+    rule: Rule | Thresholds | str | None = None,
     max_groups: int = MAX_GROUPS,
     policy: KeepPolicy | str | None = None,
 ) -> SavingsReport:
@@ -53,7 +53,7 @@ def report_savings(
     Args:
         workspace: An open workspace.
         tiers: Tiers to count: bytes, pixels, copy; none for those of the rule.
-        rule: When a pair is a copy.
+        rule: When a pair is a copy, by itself, by bounds or by its name; None or an empty text for the rule in use.
         max_groups: Groups that are shown with their pictures, 0..1,000.
         policy: Which copy stays, by itself, by its name or a file; None or an empty text for the policy in use.
 
@@ -61,18 +61,18 @@ def report_savings(
         SettingsError: `max_groups` is out of its range, or the policy cannot be read.
         UnknownNameError: A tier that does not exist, or that is never proposed; or there is no such policy.
     """
-    from deeplens_kit.pipeline import caveats, chosen_policy
+    from deeplens_kit.pipeline import caveats, chosen_policy, chosen_rule
 
     require_asked(tiers, max_groups)
-    keep = chosen_policy(workspace, policy or None)
-    frames = gather_savings(workspace, tiers=tiers, rule=rule, policy=keep)
+    keep, judged = chosen_policy(workspace, policy or None), chosen_rule(workspace, rule or None)
+    frames = gather_savings(workspace, tiers=tiers, rule=judged, policy=keep)
     return describe_savings(
         frames,
         workspace=display_path(workspace.directory.name),
         made_at=datetime.now().astimezone(),
         version=_version(),
-        rule=rule,
-        notes=[*rule_notes(rule), *policy_notes(keep), *caveats(workspace, current=frames.current)],
+        rule=judged,
+        notes=[*rule_notes(judged), *policy_notes(keep), *caveats(workspace, current=frames.current)],
         max_groups=max_groups,
     )
 
@@ -92,14 +92,14 @@ def require_asked(tiers: Sequence[str], max_groups: int) -> None:
 
 
 def gather_savings(
-    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule = STRICT, policy: KeepPolicy | None = None
+    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule | None = None, policy: KeepPolicy | None = None
 ) -> SavingsFrames:
     """The frames of a report on savings.
 
     Args:
         workspace: An open workspace.
         tiers: Tiers to count; none for those of the rule.
-        rule: When a pair is a copy.
+        rule: When a pair is a copy; None for the rule in use.
         policy: Which copy stays; None for the policy in use.
 
     Raises:

@@ -6,12 +6,16 @@ Takes nothing, gives the environment of templates and the pictures of a page; mu
 from __future__ import annotations
 
 import base64
+import re
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+from markupsafe import Markup, escape
 
 from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, plural
 
 __all__ = ["page_environment", "picture_data"]
+
+_CODE = re.compile("`([^`]+)`")
 
 
 def page_environment() -> Environment:
@@ -24,9 +28,14 @@ def page_environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    environment.filters.update(size=format_bytes, count=format_count, score=format_score)
+    environment.filters.update(coded=_coded, size=format_bytes, count=format_count, score=format_score)
     environment.globals.update(plural=plural, percent=format_percent)
     return environment
+
+
+def _coded(text: str) -> Markup:
+    """A sentence with what stands between backticks as code."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))
 
 
 def picture_data(content: bytes | None) -> str:

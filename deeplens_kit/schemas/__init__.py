@@ -5,6 +5,7 @@ Times are UTC unless a column says otherwise; digests are lower-case hexadecimal
 """
 
 from deeplens_kit.schemas.answers import (
+    APPROVALS,
     CLUSTER_MEMBERS,
     CLUSTERS,
     COVERAGE,
@@ -28,6 +29,7 @@ from deeplens_kit.schemas.records import SAVED_SEARCHES, SEARCH_HISTORY
 from deeplens_kit.schemas.stored import FAILURES, LISTING, METADATA, OBJECTS, PAIRS, PICTURES
 
 __all__ = [
+    "APPROVALS",
     "CLUSTERS",
     "CLUSTER_MEMBERS",
     "COVERAGE",

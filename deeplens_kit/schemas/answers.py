@@ -8,6 +8,7 @@ from deeplens_kit.schemas.base import Column, TableSchema
 from deeplens_kit.schemas.kinds import BOX, FLAG, FLOAT, INT, SHORT, TEXT, TIME
 
 __all__ = [
+    "APPROVALS",
     "CLUSTERS",
     "CLUSTER_MEMBERS",
     "COVERAGE",
@@ -71,6 +72,17 @@ WITHHELD = TableSchema(
         Column("keeper_object_id", TEXT, "the object that would stay; of several that hold the picture the best"),
     ),
     key=("keeper_digest", "object_id"),
+)
+
+APPROVALS = TableSchema(
+    "approvals",
+    (
+        Column("keeper_digest", TEXT, "the picture that stays, as a person approved"),
+        Column("member_digest", TEXT, "the picture that may go for it"),
+        Column("stored", FLAG, "whether the two are a stored pair; where not, the approval alone speaks for them"),
+        Column("waits", TEXT, "why it has no effect by this rule and keep policy; null where it has", nullable=True),
+    ),
+    key=("keeper_digest", "member_digest"),
 )
 
 RELATED = TableSchema(

@@ -15,7 +15,7 @@ import secrets
 import shutil
 import sys
 import time
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,11 +30,13 @@ __all__ = [
     "facts_of",
     "fsync_folder",
     "is_as_written",
+    "mark_used",
     "moved_into_place",
     "reserved",
     "sweep",
     "temporary_name",
     "to_disk",
+    "used_last",
     "whole_folder",
     "without",
     "write_array",
@@ -147,6 +149,21 @@ def sweep(folder: Path, kept: Collection[str]) -> None:
         with suppress(FileNotFoundError):
             if path.name not in kept and not (path.name.startswith(TEMPORARY) and path.stat().st_mtime > old):
                 without(path)
+
+
+def used_last(paths: Iterable[Path], count: int) -> list[str]:
+    """Names of the so many files that were written or marked as used last, for `sweep` to keep."""
+    times: list[tuple[float, str]] = []
+    for path in paths:
+        with suppress(OSError):
+            times.append((path.stat().st_mtime, path.name))
+    return [name for _, name in sorted(times, reverse=True)[:count]]
+
+
+def mark_used(path: Path) -> None:
+    """Say that a file is in use, for `used_last`; a cache that cannot be written stays as it is."""
+    with suppress(OSError):
+        os.utime(path)
 
 
 def reserved(path: Path, length: int) -> None:

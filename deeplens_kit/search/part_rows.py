@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from deeplens_kit.matching import STRICT, Rule
-from deeplens_kit.matching.rules import picture_context, scores_of, tiers_of
+from deeplens_kit.matching.rules import picture_context, tiers_and_scores
 from deeplens_kit.matching.view_words import OPPOSITE_RELATION, percent_words, place_words, turn_words
 from deeplens_kit.schemas import PAIRS, SEARCH_RESULTS, Relation, Tier
 from deeplens_kit.search.part_views import ALL_OF_IT, within
@@ -98,7 +98,7 @@ def part_scores(
         sscd=pl.lit(None, pl.Float32),
     )
     guess = SEEN_SCORE * _WITHHELD * pl.col("closeness").clip(0.0, 1.0)
-    judged = known.with_columns(scores_of(known, rule), tiers_of(known, rule))
+    judged = known.with_columns(tiers_and_scores(known, rule))
     unseen = pl.col("verification").is_null()
     return judged.select(
         score=pl.when(unseen).then(guess).otherwise("score").cast(pl.Float32),

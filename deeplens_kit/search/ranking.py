@@ -14,9 +14,9 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching import CONTEXT_COLUMNS, Rule, tiers_of, with_context
+from deeplens_kit.matching import CONTEXT_COLUMNS, Rule, with_context
 from deeplens_kit.matching.evidence import VectorColumn, hash_columns, pair_evidence
-from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.rules import scores_of, tiers_and_scores
 from deeplens_kit.schemas import Tier
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.library import Library
@@ -151,7 +151,7 @@ def _judged(
         digest_a=digests.gather(left), digest_b=digests.gather(right), position=pl.Series(others, dtype=pl.Int64)
     )
     pairs = with_context(pairs, known, rule).filter(_alike(floors)).with_columns(_UNSEEN)
-    judged = pairs.with_columns(tiers_of(pairs, rule), scores_of(pairs, rule))
+    judged = pairs.with_columns(tiers_and_scores(pairs, rule))
     rows = judged.select("position", "score", "tier", *_EVIDENCE, "page_like", "low_information", "other_shots")
     ordered = rows.sort("score", "pdq_distance", "position", descending=[True, False, False], nulls_last=True)
     return ordered if own is None or own not in positions else pl.concat([_itself(own, ordered.schema), ordered])

@@ -108,8 +108,7 @@ class Desk:
         return picture.data, picture.name
 
     def _state(self) -> object:
-        from deeplens_kit.pipeline.keep_facts import policy_state
-        from deeplens_kit.pipeline.keep_policies import chosen_policy
+        from deeplens_kit.pipeline.choices_in_use import choices_state
 
         ledger = self.workspace.ledger
         return (
@@ -118,16 +117,18 @@ class Desk:
             [(item.location_id, item.name) for item in ledger.locations()],
             [(run.run_id, run.state) for run in ledger.runs()],
             ledger.decisions_version(),
-            policy_state(self.workspace, chosen_policy(self.workspace)),
+            choices_state(self.workspace),
         )
 
     def _read(self) -> Findings:
         from deeplens_kit import pipeline
         from deeplens_kit.reporting import DuplicatesFrames
+        from deeplens_kit.reporting.policy_words import policy_notes
         from deeplens_kit.views.state.duplicates_state import Findings
 
         workspace = self.workspace
-        view = pipeline.list_groups(workspace)
+        keep = pipeline.chosen_policy(workspace)
+        view = pipeline.list_groups(workspace, policy=keep)
         ends = [view.withheld["digest"], view.withheld["keeper_digest"], view.related["digest"]]
         named = pl.concat([view.groups["digest"], *ends, view.related["other_digest"]]).unique()
         named_objects = pl.concat(
@@ -151,7 +152,7 @@ class Desk:
             coverage=pipeline.of_active_locations(workspace, pipeline.coverage(workspace)),
             failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
         )
-        return Findings.of(frames, pipeline.caveats(workspace, current=view.current))
+        return Findings.of(frames, [*pipeline.caveats(workspace, current=view.current), *policy_notes(keep)])
 
 
 def thumbnail_path(digest: str, side_px: int) -> str:

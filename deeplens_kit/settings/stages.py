@@ -168,6 +168,21 @@ class PolicySettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleSettings:
+    """When two pictures are copies.
+
+    Attributes:
+        use: "strict", the name of a saved rule, of which the latest version counts, or "NAME@VERSION".
+    """
+
+    use: str = "strict"
+
+    def __post_init__(self) -> None:
+        if not self.use:
+            raise SettingsError("Setting 'rules.use' is empty; it must be the name of a rule, or left out.")
+
+
+@dataclass(frozen=True, slots=True)
 class IngestSettings:
     """What is taken in by `deeplens ingest`.
 
@@ -291,6 +306,7 @@ class WorkspaceSettings:
     index: IndexSettings = field(default_factory=IndexSettings)
     match: MatchSettings = field(default_factory=MatchSettings)
     policy: PolicySettings = field(default_factory=PolicySettings)
+    rules: RuleSettings = field(default_factory=RuleSettings)
     group: GroupSettings = field(default_factory=GroupSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)

@@ -24,6 +24,7 @@ from deeplens_kit.settings.stages import (
     IngestSettings,
     MatchSettings,
     PolicySettings,
+    RuleSettings,
     SearchSettings,
     WatchSettings,
     WorkspaceSettings,
@@ -34,7 +35,7 @@ __all__ = [
     "WORKSPACE_VARIABLE",
     "default_workspace_settings",
     "load_workspace_settings",
-    "save_policy_setting",
+    "save_choice",
     "save_workspace_settings",
     "workspace_of_environment",
 ]
@@ -51,6 +52,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "index": IndexSettings,
     "match": MatchSettings,
     "policy": PolicySettings,
+    "rules": RuleSettings,
     "group": GroupSettings,
     "ingest": IngestSettings,
     "watch": WatchSettings,
@@ -127,32 +129,33 @@ def save_workspace_settings(
     _write(directory, tomli_w.dumps(_stores(catalog_url, ledger_url, cache_dir)))
 
 
-def save_policy_setting(directory: Path, keep: str) -> None:
-    """Set `policy.keep` in `workspace.toml`, atomically; all else in the file stays as it is written, comments too.
+def save_choice(directory: Path, section: str, key: str, name: str) -> None:
+    """Set a name in `workspace.toml`, atomically; all else in the file stays as it is written, comments too.
 
     Args:
         directory: The workspace's folder.
-        keep: Name of a keep policy.
+        section: Of the file, for example "policy".
+        key: In the section, for example "keep".
+        name: What is chosen, for example the name of a keep policy.
 
     Raises:
         WorkspaceError: The file cannot be read or written.
         SettingsError: The setting is written in a way that is not understood here; it says how to write it.
     """
     path = directory / WORKSPACE_FILE
-    line = tomli_w.dumps({"keep": keep})
+    line = tomli_w.dumps({key: name})
+    by_hand = f"`{line.strip()}` below [{section}] by hand"
     try:
         text = path.read_text(encoding="utf-8")
-        changed = _with_line(text, "policy", "keep", line)
+        changed = _with_line(text, section, key, line)
         # Held against what a reader makes of it: nothing else may have changed.
         wanted = tomllib.loads(text)
-        wanted["policy"] = {**wanted.get("policy", {}), "keep": keep}
+        wanted[section] = {**wanted.get(section, {}), key: name}
         if tomllib.loads(changed) != wanted:
-            raise SettingsError(f"{str(path)!r} cannot be changed here; write `{line.strip()}` below [policy] by hand.")
+            raise SettingsError(f"{str(path)!r} cannot be changed here; write {by_hand}.")
         _write(directory, changed)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{str(path)!r} cannot be changed here ({error}); write `{line.strip()}` below [policy] by hand."
-        ) from error
+        raise SettingsError(f"{str(path)!r} cannot be changed here ({error}); write {by_hand}.") from error
     except OSError as error:
         raise WorkspaceError(f"Cannot change {str(path)!r}: {error.strerror or error}.") from error
 

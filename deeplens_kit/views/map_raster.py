@@ -125,9 +125,10 @@ class MapRaster:
             most = canvas.points(shown, "x", "y", agg=ds.max("amount"))
             shaded = tf.shade(most, cmap=list(RAMP), how="log", span=(span[0], max(span[1], span[0] + 1)))
         else:
-            counts = canvas.points(shown, "x", "y", agg=ds.count_cat("entry"))
-            colours = [*(entry.colour for entry in self._colouring.entries), QUIET]
-            key = {name: colours[int(name)] for name in shown["entry"].cat.categories}
+            # A plane of numbers for each colour: only of those that are there.
+            used = shown.assign(colour=shown["colour"].cat.remove_unused_categories())
+            counts = canvas.points(used, "x", "y", agg=ds.count_cat("colour"))
+            key = {colour: colour for colour in used["colour"].cat.categories}
             shaded = tf.shade(counts, color_key=key, how="eq_hist", min_alpha=_LEAST_ALPHA)
         shaded = tf.dynspread(shaded, threshold=_LONE_SHARE, max_px=_LONE_PX)
         packed = np.ascontiguousarray(shaded.values[::-1])
@@ -139,12 +140,14 @@ class MapRaster:
         if self._cache is None:
             import pandas as pd
 
-            names = [str(number) for number in range(len(self._colouring.entries) + 1)]
+            colours = [*(entry.colour for entry in self._colouring.entries), QUIET]
+            names = list(dict.fromkeys(colours))
+            code = np.array([names.index(colour) for colour in colours], np.int8)
             self._cache = pd.DataFrame(
                 {
                     "x": np.ascontiguousarray(self._places[:, 0]),
                     "y": np.ascontiguousarray(self._places[:, 1]),
-                    "entry": pd.Categorical.from_codes(self._colouring.entry, names),
+                    "colour": pd.Categorical.from_codes(code[self._colouring.entry], names),
                     "amount": self._colouring.amounts,
                 }
             )

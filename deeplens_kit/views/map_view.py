@@ -24,6 +24,7 @@ from deeplens_kit.views.map_words import (
     selection_html,
     waiting_html,
 )
+from deeplens_kit.views.state.map_colours import Colouring
 from deeplens_kit.views.state.map_state import MapState
 from deeplens_kit.views.theme import viewer_style
 
@@ -87,7 +88,7 @@ class _Board:
     def __init__(self, state: MapState, thumbnail: Callable[[str, int], bytes | None]) -> None:
         self._state = state
         self._thumbnail = thumbnail
-        self._raster: tuple[str, MapRaster] | None = None
+        self._raster: tuple[Colouring, MapRaster] | None = None
         self._whole = _whole(state.places)
         self._window = Window(*self._whole, _USUAL_WIDTH_PX, _HEIGHT_PX)
         self._legend, self._card, self._sum = _html(""), _html(""), _html("")
@@ -136,13 +137,13 @@ class _Board:
         def card(*_: Any) -> None:
             pointed = state.pointed_points
             content = self._thumbnail(state.pointed, _SIDE_PX) if pointed.height else None
-            self._card.object = card_html(pointed, picture_src(content))
+            self._card.object = card_html(pointed, picture_src(content), state.pointed_cluster)
 
         def total(*_: Any) -> None:
             self._sum.object = selection_html(state.points.filter(state.selected))
 
-        state.param.watch(legend, ["colour_by"])
-        state.param.watch(card, ["pointed"])
+        state.param.watch(legend, ["colour_by", "clusters"])
+        state.param.watch(card, ["pointed", "clusters"])
         state.selection.param.watch(total, ["digests"])
         for say in (legend, card, total):
             say()
@@ -153,7 +154,7 @@ class _Board:
         streams = hv.streams
         window = [streams.RangeXY(), streams.PlotSize()]
         chosen = [
-            streams.Params(self._state, ["colour_by"]),
+            streams.Params(self._state, ["colour_by", "clusters"]),
             streams.Params(self._state.selection, ["digests"]),
         ]
         points = hv.DynamicMap(self._drawn, streams=[*window, *chosen])
@@ -190,8 +191,9 @@ class _Board:
             min(int(width or _USUAL_WIDTH_PX), _MOST_PX),
             min(int(height or _HEIGHT_PX), _MOST_PX),
         )
-        if self._raster is None or self._raster[0] != self._state.colour_by:
-            self._raster = self._state.colour_by, MapRaster(self._state.places, self._state.colouring)
+        colouring = self._state.colouring
+        if self._raster is None or self._raster[0] is not colouring:
+            self._raster = colouring, MapRaster(self._state.places, colouring)
         samples = self._raster[1].draw(self._window, self._state.selected)
         bounds = (x_range[0], y_range[0], x_range[1], y_range[1])
         return hv.RGB(samples, bounds=bounds, vdims=["red", "green", "blue", "alpha"])

@@ -14,7 +14,7 @@ from deeplens_kit.reporting.selection_words import add_up_selection, describe_se
 from deeplens_kit.reporting.words import format_bytes, plural
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.cards import message, picture_card
-from deeplens_kit.views.state.map_colours import RAMP, Colouring
+from deeplens_kit.views.state.map_colours import RAMP, Colouring, LegendEntry
 
 __all__ = ["CAUTION", "card_html", "legend_html", "notes_html", "nothing_html", "selection_html", "waiting_html"]
 
@@ -41,10 +41,13 @@ def nothing_html(found: PictureMap) -> str:
 
 def legend_html(colouring: Colouring) -> str:
     """The colours with what they say and how many pictures have them."""
+    lines: dict[str, list[LegendEntry]] = {}
+    for entry in colouring.entries:
+        lines.setdefault(entry.name, []).append(entry)
     items = "".join(
-        f'<li><i style="background: {escape(entry.colour)}"></i>'
-        f"<span><bdi>{escape(display_path(entry.name))}</bdi></span><b>{entry.pictures:,}</b></li>"
-        for entry in colouring.entries
+        f'<li><i style="background: {_swatch([entry.colour for entry in entries])}"></i>'
+        f"<span><bdi>{escape(display_path(name))}</bdi></span><b>{sum(entry.pictures for entry in entries):,}</b></li>"
+        for name, entries in lines.items()
     )
     scale = ""
     if colouring.span is not None:
@@ -56,17 +59,28 @@ def legend_html(colouring: Colouring) -> str:
     return f'<div class="legend">{scale}<ul role="list" aria-label="Colours">{items}</ul></div>'
 
 
-def card_html(pointed: pl.DataFrame, src: str) -> str:
+def _swatch(colours: list[str]) -> str:
+    if len(colours) == 1:
+        return escape(colours[0])
+    step = 100 / len(colours)
+    stops = ", ".join(f"{colour} {at * step:g}% {(at + 1) * step:g}%" for at, colour in enumerate(colours))
+    return escape(f"conic-gradient({stops})")
+
+
+def card_html(pointed: pl.DataFrame, src: str, cluster: str = "") -> str:
     """The picture that is pointed at; how to point where none is.
 
     Args:
         pointed: MAP_POINTS of it, then of others that lie exactly there.
         src: Address of its image.
+        cluster: The cluster that it is in, in words; empty where nobody looked.
     """
     if pointed.is_empty():
         return message("", _HOW, kind="note hint").replace("<h3></h3>", "")
     described = describe_selected(pointed.head(1)).row(0, named=True)
     lines = list(described["lines"])
+    if cluster:
+        lines.append(display_path(cluster))
     if pointed.height > 1:
         lines.append(f"and {plural(pointed.height - 1, 'other picture')} exactly here")
     return picture_card(

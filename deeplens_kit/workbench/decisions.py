@@ -6,21 +6,21 @@ Takes an open workspace, gives frames and frozen values; must not compute anythi
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from deeplens_kit import pipeline
-from deeplens_kit.pipeline.chosen_rule import chosen_rule
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.workbench.locations import WorkbenchLocations
 
 if TYPE_CHECKING:
     import polars as pl
 
     from deeplens_kit.ledger import DecisionAct, SavedRule
-    from deeplens_kit.matching import Rule, Thresholds
+    from deeplens_kit.matching import Rule
     from deeplens_kit.pipeline import Decided, RuleDifference
+    from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.schemas import DecisionKind
 
-    RuleLike: TypeAlias = Rule | Thresholds | None
 
 __all__ = ["WorkbenchDecisions"]
 
@@ -61,7 +61,7 @@ class WorkbenchDecisions(WorkbenchLocations):
             >>> len(workbench.withdraw_decisions(made.act.act_id))
             1
         """
-        judged = chosen_rule(rule)
+        judged = chosen_rule(self.workspace, rule)
         return pipeline.decide(self.workspace, kind, what, other, why=why, crowd=crowd, rule=judged, include=include)
 
     def decisions(self, *, withdrawn: bool = False, kind: DecisionKind | str | None = None) -> pl.DataFrame:
@@ -94,24 +94,42 @@ class WorkbenchDecisions(WorkbenchLocations):
         return pipeline.import_decisions(self.workspace, decisions)
 
     def rules(self, *, retired: bool = False, versions: bool = False) -> pl.DataFrame:
-        """Saved rules by name: also retired ones, or all versions.
+        """Saved rules by name, and which is in use: also retired ones, or all versions.
 
         Example:
             >>> workbench.rules().columns[:3]
-            ['rule', 'version', 'note']
+            ['rule', 'version', 'in_use']
         """
         return pipeline.list_rules(self.workspace, retired=retired, versions=versions)
 
     def rule(self, name: str) -> Rule:
-        """The rule of a name, to be given wherever a rule is asked for: "strict", a saved one, or "NAME@VERSION".
+        """The rule of a name: "strict", a saved one, or "NAME@VERSION". Wherever a rule is asked for the name does too.
 
         Example:
-            >>> workbench.groups(workbench.rule("strict")).equals(workbench.groups())
+            >>> workbench.groups(workbench.rule("strict")).equals(workbench.groups("strict"))
             True
         """
         return pipeline.rule_named(self.workspace, name)
 
-    def save_rule(self, name: str, rule: Rule | Thresholds, note: str = "") -> SavedRule:
+    def use_rule(self, name: str = "strict") -> Rule:
+        """Judge by a rule from now on, here and in every command and report that names no other one.
+
+        Args:
+            name: As for `rule`; by a name alone its later versions count as soon as they are saved.
+
+        Raises:
+            SettingsError: There is no such rule (UnknownNameError), or it was retired.
+
+        Example:
+            >>> _ = workbench.save_rule("exact", Thresholds(likelihood_min=1))
+            >>> _ = workbench.use_rule("exact")
+            >>> workbench.groups().equals(workbench.groups("exact"))
+            True
+            >>> _ = workbench.use_rule(), workbench.retire_rule("exact")
+        """
+        return pipeline.use_rule(self.workspace, name)
+
+    def save_rule(self, name: str, rule: RuleLike, note: str = "") -> SavedRule:
         """Save a rule under a name; where a bound changed it becomes the next version.
 
         Example:
@@ -119,23 +137,25 @@ class WorkbenchDecisions(WorkbenchLocations):
             True
             >>> _ = workbench.retire_rule("careful")
         """
-        return pipeline.save_rule(self.workspace, name, chosen_rule(rule), note)
+        return pipeline.save_rule(self.workspace, name, chosen_rule(self.workspace, rule), note)
 
     def diff_rules(self, first: RuleLike, second: RuleLike) -> RuleDifference:
         """What tells two rules apart: `bounds`, and `outcomes` in this workspace.
 
         Example:
-            >>> workbench.diff_rules(None, Thresholds(likelihood_min=0.99)).bounds["bound"].to_list()
+            >>> workbench.diff_rules("strict", Thresholds(likelihood_min=0.99)).bounds["bound"].to_list()
             ['verified[0].likelihood_min']
         """
-        return pipeline.diff_rules(self.workspace, chosen_rule(first), chosen_rule(second))
+        return pipeline.diff_rules(
+            self.workspace, chosen_rule(self.workspace, first), chosen_rule(self.workspace, second)
+        )
 
     def retire_rule(self, name: str) -> SavedRule:
-        """Take a rule out of use; its versions can still be read.
+        """Retire a rule, which must not be the one in use; its versions can still be read.
 
         Example:
             >>> saved = workbench.save_rule("passing", Thresholds(likelihood_min=0.97))
             >>> workbench.retire_rule("passing").retired_at is not None
             True
         """
-        return self.workspace.ledger.retire_rule(name)
+        return pipeline.retire_rule(self.workspace, name)

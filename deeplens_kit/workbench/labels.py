@@ -6,23 +6,22 @@ Takes an open workspace, gives frames and frozen values; must not compute anythi
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from deeplens_kit import pipeline
-from deeplens_kit.pipeline.chosen_rule import chosen_rule
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.workbench.searches import WorkbenchSearches
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.matching import Rule, Thresholds
     from deeplens_kit.pipeline.evaluating import Evaluation, RecommendedThreshold
     from deeplens_kit.pipeline.label_import import LabelImport
     from deeplens_kit.pipeline.label_sampling import DrawnSample
     from deeplens_kit.pipeline.labelling import LabelProgress, PairToLabel
+    from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.schemas import Verdict
 
-    RuleLike: TypeAlias = Rule | Thresholds | None
 
 __all__ = ["WorkbenchLabels"]
 
@@ -84,16 +83,39 @@ class WorkbenchLabels(WorkbenchSearches):
             >>> workbench.label(pair.digest_a, pair.digest_b, "same") == (pair.digest_a, pair.digest_b)
             True
         """
-        return pipeline.label_pair(self.workspace, first, second, verdict, note)[0]
+        return pipeline.label_pair(self.workspace, first, second, verdict, note).pair
 
-    def labels(self) -> pl.DataFrame:
+    def withdraw_label(self, first: str, second: str, who: str | None = None) -> pl.DataFrame:
+        """Take a label back: no estimate counts it any more, and `labels(withdrawn=True)` lists it.
+
+        Args:
+            first: As for `label`.
+            second: The same.
+            who: Whose label; None for your own.
+
+        Raises:
+            SettingsError: There is no such label.
+
+        Example:
+            >>> _ = workbench.draw_label_sample(20)
+            >>> pair = workbench.next_pair_to_label()
+            >>> _ = workbench.label(pair.digest_a, pair.digest_b, "unsure")
+            >>> workbench.withdraw_label(pair.digest_a, pair.digest_b)["verdict"].to_list()
+            ['unsure']
+        """
+        return pipeline.withdraw_label(self.workspace, first, second, who)
+
+    def labels(self, *, withdrawn: bool = False) -> pl.DataFrame:
         """Every label, the latest first: the pair, verdict, who, when, note, and a place of either picture.
+
+        Args:
+            withdrawn: Also those that were withdrawn, with who did it and when.
 
         Example:
             >>> workbench.labels().columns[:4]
             ['digest_a', 'digest_b', 'verdict', 'who']
         """
-        return pipeline.list_labels(self.workspace)
+        return pipeline.list_labels(self.workspace, withdrawn=withdrawn)
 
     def label_progress(self) -> list[LabelProgress]:
         """How far the labelling of each sample is, the latest first.
@@ -133,7 +155,7 @@ class WorkbenchLabels(WorkbenchSearches):
         """How good the proposals of a rule are, by the labels: precision and recall with their intervals.
 
         Args:
-            rule: A Rule, Thresholds, or None for the strict rule.
+            rule: A Rule, Thresholds, a name, or None for the rule in use.
             confidence: Of the intervals.
 
         Raises:
@@ -148,7 +170,7 @@ class WorkbenchLabels(WorkbenchSearches):
             >>> evaluation.precision.low <= evaluation.precision.high
             True
         """
-        return pipeline.evaluate(self.workspace, chosen_rule(rule), confidence=confidence)
+        return pipeline.evaluate(self.workspace, chosen_rule(self.workspace, rule), confidence=confidence)
 
     def recommend(self, precision: float = 0.99, *, confidence: float = 0.95) -> RecommendedThreshold:
         """The loosest threshold at which the labels show this precision, or what they do show.

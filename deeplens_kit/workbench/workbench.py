@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, TypeAlias
 
 from deeplens_kit import pipeline
-from deeplens_kit.pipeline.chosen_rule import chosen_rule
+from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
 from deeplens_kit.workbench.decisions import WorkbenchDecisions
 from deeplens_kit.workbench.labels import WorkbenchLabels
@@ -19,16 +19,16 @@ from deeplens_kit.workbench.labels import WorkbenchLabels
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.matching import KeepPolicy, PolicyComparison, Rule, Thresholds
+    from deeplens_kit.matching import KeepPolicy, PolicyComparison
     from deeplens_kit.pipeline.clustering import PictureClusters
     from deeplens_kit.pipeline.findings import GroupsView
     from deeplens_kit.pipeline.mapping import PictureMap
+    from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.pipeline.thresholds import ThresholdLab
     from deeplens_kit.reporting.explanation_summary import ExplanationSummary
     from deeplens_kit.schemas import Tier
 
     PolicyLike: TypeAlias = KeepPolicy | str | Path | None
-    RuleLike: TypeAlias = Rule | Thresholds | None
     Tiers: TypeAlias = Iterable[Tier | str] | None
 
 __all__ = ["Workbench"]
@@ -38,7 +38,8 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
-    Frames are polars; sizes are bytes, times UTC. `rule` is a Rule, Thresholds, or None for the strict rule.
+    Frames are polars; sizes are bytes, times UTC. `rule` is a Rule, Thresholds, a name, or None for
+    the rule in use.
 
     Attributes:
         workspace: The open workspace behind it.
@@ -117,13 +118,13 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
         """Groups: each keeper, and the objects that are copies of it. Nothing is moved or removed.
 
         Args:
-            rule: When a pair is a copy; None for the strict rule.
+            rule: When a pair is a copy: a Rule, Thresholds, a name, or None for the rule in use.
             tiers: Tiers to propose from; None for those of the rule.
             include: Relations proposed besides `whole` and `part`: "composite", "contains". Look before you act.
             policy: Which copy stays: a KeepPolicy, the name of one, a JSON file, or None for the one in use.
 
         Example:
-            >>> workbench.groups(Thresholds(likelihood_min=1)).height <= workbench.groups().height
+            >>> workbench.groups(Thresholds(likelihood_min=1)).height <= workbench.groups("strict").height
             True
         """
         return self._grouped(rule, tiers, include, policy).groups
@@ -166,7 +167,9 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
         """
         from deeplens_kit.reporting.explanation_summary import ExplanationSummary
 
-        found = pipeline.explain(self.workspace, what, rule=chosen_rule(rule), include=include, policy=policy)
+        found = pipeline.explain(
+            self.workspace, what, rule=chosen_rule(self.workspace, rule), include=include, policy=policy
+        )
         return ExplanationSummary(found)
 
     def compare_policies(
@@ -183,7 +186,7 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
             >>> workbench.compare_policies("default").other_keepers
             0
         """
-        return pipeline.compare_policies(self.workspace, policy, against, rule=chosen_rule(rule))
+        return pipeline.compare_policies(self.workspace, policy, against, rule=chosen_rule(self.workspace, rule))
 
     def savings(self, rule: RuleLike = None, *, tiers: Tiers = None, policy: PolicyLike = None) -> pl.DataFrame:
         """Bytes that the proposed removals would free, by location and tier, gross and realisable.
@@ -194,7 +197,7 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
             >>> workbench.savings().filter(tier="bytes").select("location", "objects").rows()
             [('laptop', 1), ('share', 1)]
         """
-        return pipeline.summarise_savings(self.workspace, tiers, rule=chosen_rule(rule), policy=policy)
+        return pipeline.summarise_savings(self.workspace, tiers, rule=chosen_rule(self.workspace, rule), policy=policy)
 
     def coverage(self) -> pl.DataFrame:
         """What became of every object found, by location, outcome and reason: objects, bytes.
@@ -256,7 +259,12 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
 
         with progress_listener(quiet=True) as listener:
             return pipeline.map_pictures(
-                self.workspace, feature, seed=seed, neighbours=neighbours, rule=chosen_rule(rule), progress=listener
+                self.workspace,
+                feature,
+                seed=seed,
+                neighbours=neighbours,
+                rule=chosen_rule(self.workspace, rule),
+                progress=listener,
             )
 
     def clusters(self, feature: str = "", *, least: int = 5) -> PictureClusters:
@@ -313,4 +321,6 @@ class Workbench(WorkbenchLabels, WorkbenchDecisions):
     def _grouped(
         self, rule: RuleLike, tiers: Tiers, include: Collection[str] = (), policy: PolicyLike = None
     ) -> GroupsView:
-        return pipeline.list_groups(self.workspace, tiers, rule=chosen_rule(rule), include=include, policy=policy)
+        return pipeline.list_groups(
+            self.workspace, tiers, rule=chosen_rule(self.workspace, rule), include=include, policy=policy
+        )

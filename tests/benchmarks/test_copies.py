@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pdqhash
 import pytest
+from sample_workspace import sample_workspace
 
 from benchmarks import copies
 from benchmarks.copy_scores import CopyBenchmark
@@ -17,7 +18,6 @@ from benchmarks.copy_tables import print_tables
 from benchmarks.report import Report
 from benchmarks.single_signals import _closeness
 from data.edits import cropped, mirrored, turned
-from data.make_sample_library import make
 from data.photographs import photograph
 from deeplens_kit.features import dihedral_pdq
 
@@ -27,7 +27,7 @@ PHOTOGRAPHIC = {"template": "document", "blank": "near_blank", "icon": "icon"}
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bench")
-    library = make(folder / "library").folder
+    library = sample_workspace(tmp_path_factory).library
     with (library / "truth.csv").open(encoding="utf-8", newline="") as stream:
         truth = [row for row in csv.DictReader(stream) if row["expected"] in {"keeper", "copy", "distinct"}]
     with (folder / "manifest.csv").open("w", encoding="utf-8", newline="") as stream:
@@ -43,7 +43,6 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Path:
             kind = {"keeper": "original", "copy": "copy"}.get(row["expected"], "distractor")
             manifest.writerow([inside, row["source_id"], family, role, category, "", kind])
     (folder / "ignore.csv").write_text("source_a,source_b\n", encoding="utf-8")
-    shutil.rmtree(library)
     return folder
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -12,8 +13,11 @@ from benchmarks import map as benchmark
 
 
 @pytest.mark.slow
-def test_it_measures_layouts_and_looks(capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_measures_layouts_and_looks(
+    capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]
+) -> None:
     """By the command, whose JSON holds what `measure` gives."""
+    spare_processes(benchmark)
     # What it is compared with is compiled anew in every process, for twenty seconds: not where time is to be spared.
     against = "200" if IN_FULL else "0"
     assert benchmark.main(["--layout", "200", "--against", against, "--points", "400", "--json"]) == 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from benchmarks import scale
 from benchmarks.scale import exponents, measure
 from benchmarks.scale_corpus import COPY_EVERY, beginning, make_corpus, original_of, picture
 from benchmarks.stage_costs import BETWEEN, StageCosts
@@ -72,7 +74,8 @@ def test_exponents_are_slopes_of_logarithms() -> None:
 
 
 @pytest.mark.slow
-def test_a_small_run_measures_every_stage(tmp_path: Path) -> None:
+def test_a_small_run_measures_every_stage(tmp_path: Path, spare_processes: Callable[..., None]) -> None:
+    spare_processes(scale)
     report = measure([15, 30], tmp_path / "corpus", tmp_path, 1)
     assert [row["pictures"] for row in report.rows] == [15, 30]
     for row in report.rows:

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
+from examples import IN_FULL
 
-from benchmarks.search import main
+from benchmarks import search, vectors
 
 
 @pytest.mark.slow
-def test_a_small_run_finds_the_photographs_and_measures_every_part(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_run_finds_the_photographs_and_measures_every_part(
+    capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]
+) -> None:
     """By the command, whose JSON holds what `measure` gives."""
-    assert main(["--scale", "500", "--rounds", "1", "--queries", "10", "--json"]) == 0
+    spare_processes(search, vectors)
+    photographs = () if IN_FULL else ("--photographs", "3")
+    assert search.main(["--scale", "500", "--rounds", "1", "--queries", "10", *photographs, "--json"]) == 0
     web, camera = json.loads(capsys.readouterr().out)["rows"]
     for row in (web, camera):
         assert row["found_first"] == 1.0

@@ -1,15 +1,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import pytest
 
-from benchmarks.thresholds import main
+from benchmarks import thresholds
 
 
-def test_the_command_prints_how_its_totals_compare_with_the_groups(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_command_prints_how_its_totals_compare_with_the_groups(
+    capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]
+) -> None:
     """A small run holds its totals against the groups."""
-    main(["--scale", "1200", "--moves", "3", "--json"])
+    spare_processes(thresholds)
+    thresholds.main(["--scale", "1200", "--moves", "3", "--json"])
     printed = json.loads(capsys.readouterr().out)
     assert printed["benchmark"] == "thresholds"
     assert {"machine", "seed", "date", "rows"} <= printed.keys()

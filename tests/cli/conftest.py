@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 import skimage.data
-from cli_process import Deeplens, Result, in_process, make_pictures
+from cli_process import Deeplens, Result, make_pictures
 from PIL import Image, ImageDraw
 from shared_folder import shared_folder
 
@@ -48,11 +48,10 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """
     folder = tmp_path_factory.mktemp("library")
     workspace = folder / "workspace"
-    in_process("init", workspace)
-    for name, place in make_pictures(folder / "pictures").items():
-        assert in_process("--workspace", workspace, "locations", "add", name, place).code == 0
-    done = in_process("--workspace", workspace, "index")
-    assert done.code == 0, done.err
+    with Workspace.create(workspace) as made:
+        for name, place in make_pictures(folder / "pictures").items():
+            add_location(made, name, str(place))
+        index(made)
     return workspace
 
 

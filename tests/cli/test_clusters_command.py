@@ -61,7 +61,9 @@ def test_one_cluster_shows_its_pictures(deeplens: Deeplens, series: Path) -> Non
     assert deeplens("--workspace", series, "clusters", "--least", 9, "show", 1).code == 2
 
 
-def test_where_there_are_none_it_says_why(deeplens: Deeplens, series: Path, tmp_path: Path) -> None:
+def test_where_there_are_none_it_says_why(deeplens: Deeplens, series: Path, related: Path, tmp_path: Path) -> None:
+    none = deeplens("--workspace", related, "clusters", "--least", 2).out
+    assert none.startswith("No clusters by ") and "2 different pictures" in none and "--least" not in none
     done = deeplens("--workspace", series, "clusters", "--least", 9)
     assert done.code == 0
     assert done.out.startswith("No clusters by colour: nowhere lie 9 different pictures close together. --least takes")

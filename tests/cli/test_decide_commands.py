@@ -40,6 +40,27 @@ def test_a_decision_is_made_listed_exported_and_withdrawn(deeplens: Deeplens, ow
     assert "decide keep-both" in deeplens("--workspace", own, "decide", "list").out
 
 
+def test_an_approval_that_has_no_effect_says_so_at_once_and_wherever_it_is_told_of(
+    deeplens: Deeplens, own: Path
+) -> None:
+    at = ("--workspace", own)
+    listed = deeplens(*at, "duplicates", "--tier", "copy", "--json").json["rows"]
+    keeper = next(row for row in listed if row["is_keeper"])
+    member = next(row for row in listed if row["group_id"] == keeper["group_id"] and not row["is_keeper"])
+    other = next(row for row in listed if row["is_keeper"] and row["group_id"] != keeper["group_id"])
+    names = [f"{row['location']}:{row['path']}" for row in (keeper, member, other)]
+    told = deeplens(*at, "decide", "approve", names[1], names[0])
+    assert told.out.startswith("Recorded 1 decision")
+    assert f"It waits: {names[0]} for {names[1]}: by the keep policy 'default' the one that may go is" in told.out
+    alone = deeplens(*at, "decide", "approve", names[1], names[2], "--json").json
+    assert alone["summary"]["waiting"] == 1 and alone["rows"][0]["stored"] is False and alone["rows"][0]["waits"]
+    assert "1 approval of what is no stored pair" in deeplens(*at, "decide", "approve", names[1], names[2]).out
+    assert "it waits: by the keep policy 'default'" in deeplens(*at, "explain", names[0]).out
+    assert len(deeplens(*at, "explain", names[1], "--json").json["waiting"]) == 2
+    table = deeplens(*at, "decide", "list").out
+    assert table.count("approved (waits)") == 2 and "Number 1 waits: by the keep policy" in table
+
+
 def test_a_file_that_holds_no_decisions_is_refused(deeplens: Deeplens, own: Path, tmp_path: Path) -> None:
     contents = {
         "a.csv": ("kind,member_digest\nkeep_bth,x\n", "did you mean 'keep_both'"),
@@ -82,6 +103,26 @@ def test_rules_are_saved_shown_compared_and_used(deeplens: Deeplens, own: Path, 
     assert "the same in all bounds" in rules("diff", "strict", "strict")
     saved = deeplens("--workspace", own, "savings", "--rule", "tight@1", "--json").json["summary"]
     assert "not those of the strict rule, but tight" in " ".join(saved["notes"])
+    # In use it is what every command goes by that names no other one.
+    unused = deeplens("--workspace", own, "rules", "use")
+    assert unused.code == 2 and "--default" in unused.err
+    assert "In use from now on: tight, version 1." in rules("use", "tight@1")
+    assert "In use: tight@1." in rules("list") and rules("list", "--versions").count("in use") == 1
+    assert "likelihood is at least 1" in rules("show")
+    in_use = deeplens("--workspace", own, "duplicates", "--json").json["summary"]
+    assert in_use == found["tight@1"] and in_use["rule"] == "tight"
+    assert deeplens("--workspace", own, "duplicates", "--rule", "strict", "--json").json["summary"] == found["strict"]
+    assert deeplens("--workspace", own, "savings", "--json").json["summary"] == saved
+    page = tmp_path / "report.html"
+    assert deeplens("--workspace", own, "report", "savings", "--rule", "none", "--out", page).code == 2
+    both = ("--rule", "tight", "--param", "likelihood_min=0.9")
+    refused = deeplens("--workspace", own, "report", "savings", *both, "--out", page)
+    assert refused.code == 2 and "leave out likelihood_min" in refused.err
+    rules("use", "tight")
+    refused = deeplens("--workspace", own, "rules", "retire", "tight")
+    assert refused.code == 2 and "is in use" in refused.err
+    assert "In use from now on: strict" in rules("use", "--default")
+    assert deeplens("--workspace", own, "duplicates", "--json").json["summary"] == found["strict"]
     rules("retire", "tight")
     refused = deeplens("--workspace", own, "duplicates", "--rule", "tight")
     assert refused.code == 2 and "tight@2" in refused.err

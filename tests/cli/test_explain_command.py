@@ -140,7 +140,7 @@ def test_what_is_related_or_withheld_is_told_with_the_reason(deeplens: Deeplens,
 @pytest.mark.parametrize(
     ("what", "says"),
     [
-        ("", "nothing to explain"),
+        ("", "No group or file is named"),
         ("shop:cat-smal.jpg", "did you mean 'shop:cat-small.jpg'"),
         ("shpo:cat-small.jpg", "did you mean 'shop'"),
         ("cat-small.jpg", "did you mean 'shop:cat-small.jpg'"),

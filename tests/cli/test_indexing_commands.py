@@ -145,7 +145,7 @@ def test_the_third_signal_leaves_at_once() -> None:
     assert (done.returncode, done.stdout) == (130, "")
 
 
-def test_ctrl_c_on_a_terminal_keeps_the_work(tmp_path: Path) -> None:
+def test_ctrl_c_on_a_terminal_keeps_the_work(deeplens: Deeplens, tmp_path: Path) -> None:
     """A bar with counts; Ctrl-C commits and ends with 130; the next run reads only what is left."""
     count, folder, workspace = 150, tmp_path / "many", tmp_path / "w"
     folder.mkdir()
@@ -154,20 +154,20 @@ def test_ctrl_c_on_a_terminal_keeps_the_work(tmp_path: Path) -> None:
     for number in range(count):
         # Bytes behind the end of the picture make it another file with other content.
         (folder / f"{number:03}.jpg").write_bytes(cat.read_bytes() + number.to_bytes(4, "big"))
-    in_process("init", workspace)
+    deeplens("init", workspace)
     with (workspace / "workspace.toml").open("a") as stream:
         stream.write('[features]\nenabled = ["phash"]\n[index]\nworkers = 1\ncommit_pictures = 10\n')
-    assert in_process("--workspace", workspace, "locations", "add", "many", folder).code == 0
+    assert deeplens("--workspace", workspace, "locations", "add", "many", folder).code == 0
 
     seen, code = _interrupted_on_terminal(command("--workspace", workspace, "index"), rb"[1-9]\d* of 150")
     assert code == 130
     assert b"reading" in seen
     assert b"Stopping" in seen
     assert b"Traceback" not in seen
-    kept = json.loads(in_process("--workspace", workspace, "status", "--json").out)["summary"]["analysed_objects"]
+    kept = deeplens("--workspace", workspace, "status", "--json").json["summary"]["analysed_objects"]
     assert 0 < kept < count
     # What is found of it is not the question here: all of these are copies of each other.
-    rest = json.loads(in_process("--workspace", workspace, "index", "--no-match", "--json").out)["summary"]
+    rest = deeplens("--workspace", workspace, "index", "--no-match", "--json").json["summary"]
     assert rest["read_files"] == count - kept
     assert rest["unchanged"] == kept
 

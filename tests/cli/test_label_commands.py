@@ -107,6 +107,28 @@ def test_few_labels_say_what_cannot_be_shown_and_what_can(
     assert (more["pairs"], more["new"], more["left"]) == (12, 4, 4)
 
 
+def test_after_another_keep_policy_it_says_that_the_labels_are_of_other_removals(
+    deeplens: Deeplens, sample: SampleWorkspace, benchmark: Path
+) -> None:
+    at = ("--workspace", sample.workspace)
+    assert deeplens(*at, "label", "sample", "--budget", 10_000).code == 0
+    assert deeplens(*at, "label", "import", "--benchmark", benchmark, "--sample").code == 0
+    before = deeplens(*at, "evaluate", "--json").json["summary"]
+    assert (before["sample_drawn_by"], before["sample_unframed"]) == ("", 0)
+    other = sample.folder / "smallest.json"
+    other.write_text('{"name": "smallest", "criteria": ["path"], "preferred_paths": ["**/export/**", "**/thumbs/**"]}')
+    assert deeplens(*at, "policy", "use", other).code == 0
+    told = deeplens(*at, "recommend", "--precision", 0.9, "--json").json["summary"]
+    assert (told["sample_drawn_by"], told["sample_unframed"] > 0) == ("default", True)
+    assert told["sample_unframed"] <= told["candidates"]
+    said = deeplens(*at, "recommend", "--precision", 0.9).out
+    assert "drawn by the keep policy 'default', and 'smallest' is in use now" in said
+    assert "unsure" in said.splitlines()[0]
+    # Drawn anew, the labels are of the removals of now.
+    assert deeplens(*at, "label", "sample", "--budget", told["candidates"]).code == 0
+    assert deeplens(*at, "recommend", "--json").json["summary"]["sample_drawn_by"] == ""
+
+
 def test_a_pair_is_asked_for_labelled_changed_and_listed(deeplens: Deeplens, sample: SampleWorkspace) -> None:
     at = ("--workspace", sample.workspace)
     deeplens(*at, "label", "sample", "--budget", 6)
@@ -137,6 +159,41 @@ def test_a_pair_is_asked_for_labelled_changed_and_listed(deeplens: Deeplens, sam
     )
 
 
+def test_a_label_is_withdrawn_and_one_that_serves_no_estimate_says_so(
+    deeplens: Deeplens, sample: SampleWorkspace, tmp_path: Path
+) -> None:
+    at = ("--workspace", sample.workspace)
+    deeplens(*at, "label", "sample", "--budget", 6)
+    deeplens(*at, "label", "sample", "--budget", 8)
+    first = deeplens(*at, "label", "next", "--json").json["rows"][0]
+    pair = (first["digest_a"], first["digest_b"])
+    said = deeplens(*at, "label", "set", *pair, "different", "--note", "another one")
+    assert said.err == ""
+    # Of two samples the larger holds the smaller: 7 pairs wait, and not 12.
+    status = deeplens(*at, "label", "status", "--json").json
+    assert (status["summary"]["left"], [row["left"] for row in status["rows"]]) == (7, [7, 5])
+    assert status["summary"]["sample_id"] == status["rows"][0]["sample_id"]
+    file = tmp_path / "labels.csv"
+    assert deeplens(*at, "label", "export", file).code == 0
+    refused = deeplens(*at, "label", "withdraw", *pair, "--who", "nobody")
+    assert refused.code == 2 and "no person with a label on this pair named 'nobody'" in refused.err
+    done = deeplens(*at, "label", "withdraw", *pair)
+    assert done.code == 0 and "were different pictures" in done.out
+    assert deeplens(*at, "label", "status", "--json").json["summary"]["left"] == 8
+    assert "has no label" in deeplens(*at, "label", "withdraw", *pair).err
+    listed = deeplens(*at, "label", "list", "--withdrawn", "--json").json
+    assert (listed["summary"]["labels"], listed["summary"]["withdrawn"]) == (0, 1)
+    assert listed["rows"][0]["withdrawn_by"] == listed["rows"][0]["who"] and listed["rows"][0]["withdrawn_at"]
+    assert "different (withdrawn)" in deeplens(*at, "label", "list", "--withdrawn").out
+    # What was written before does not bring it back; saying it again does.
+    assert deeplens(*at, "label", "import", file, "--json").json["summary"]["older"] == 1
+    assert deeplens(*at, "label", "set", *pair, "same").out.startswith("Labelled: ")
+    (jpeg,) = sample.places(source_id="astronaut", family="reencode")
+    (rocket,) = sample.places(source_id="rocket", family="reencode")
+    warned = deeplens(*at, "label", "set", ":".join(jpeg), ":".join(rocket), "different")
+    assert warned.code == 0 and "This pair is no candidate" in warned.err
+
+
 def test_labels_go_out_and_come_back_as_they_were(
     deeplens: Deeplens, sample: SampleWorkspace, benchmark: Path, tmp_path: Path
 ) -> None:
@@ -147,6 +204,10 @@ def test_labels_go_out_and_come_back_as_they_were(
     assert deeplens(*at, "label", "export", file).code == 0
     back = deeplens(*at, "label", "import", file, "--json").json["summary"]
     assert (back["labels"], back["added"], back["changed"], back["same"]) == (back["same"], 0, 0, back["labels"])
+    # A later sample that holds them changes no label.
+    deeplens(*at, "label", "sample", "--budget", 12)
+    again = deeplens(*at, "label", "import", file, "--json").json["summary"]
+    assert (again["changed"], again["same"]) == (0, back["labels"])
     made = tmp_path / "made"
     assert deeplens(*at, "label", "export", "--benchmark", made).code == 0
     again = deeplens(*at, "label", "import", "--benchmark", made, "--sample", "--json").json["summary"]

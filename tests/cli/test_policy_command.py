@@ -37,6 +37,12 @@ def test_policies_are_listed_shown_and_checked(deeplens: Deeplens, on: tuple[obj
     refused = deeplens(*on, "policy", "check", archive)
     assert refused.code == 2
     assert "did you mean 'archive'?" in refused.err
+    # What could not be put in use is no good policy either.
+    for name, said in (("default", "give yours another name"), ("a/b", "cannot name a file")):
+        archive.write_text(json.dumps(ARCHIVE | {"name": name}))
+        for word in ("check", "use"):
+            refused = deeplens(*on, "policy", word, archive)
+            assert refused.code == 2 and said in refused.err
 
 
 def test_a_policy_is_compared_asked_by_and_used(deeplens: Deeplens, on: tuple[object, ...], archive: Path) -> None:

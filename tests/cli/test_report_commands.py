@@ -16,6 +16,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 from cli_process import Deeplens, command, environment, in_process
+from examples import IN_FULL
 
 FILES = ["report-groups.parquet", "report.html", "report.json", "report.parquet"]
 
@@ -216,7 +217,9 @@ def test_a_workspace_with_little_in_it_has_a_report_too(
         "new": "Nothing indexed yet",
         "failures": "Nothing could be analysed",
     }
-    for name, workspace in poor.items():
+    # A report takes seconds: of the two that say the same, one where time is to be spared.
+    for name in ("empty", "new", "failures") if IN_FULL else ("new", "failures"):
+        workspace = poor[name]
         out = tmp_path / f"of-{name}.html"
         done = deeplens("--workspace", workspace, "report", "savings", "--out", out)
         assert done.code == 0, done.err

@@ -20,6 +20,7 @@ from data.edits import exif_block, without_exif
 from data.make_sample_library import ForeignFolderError, main, make
 from data.photographs import PHOTOGRAPHS, photograph_bytes
 from data.sample_contents import contents
+from deeplens_kit.pipeline.benchmark_folder import read_benchmark
 
 register_heif_opener()
 
@@ -72,6 +73,29 @@ def test_truth_names_every_file_and_no_other(library: Path) -> None:
     stated = {f"{row['location']}/{row['path']}" for row in truth_of(library)}
     assert stated == set(state_of(library))
     assert len(stated) == len(contents())
+
+
+def test_the_manifest_lists_every_picture_as_benchmark_folders_do(library: Path) -> None:
+    truth = read_benchmark(library)
+    with (library / "manifest.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    known = {f"{row['location']}/{row['path']}": row for row in truth_of(library) if row["source_id"]}
+    assert {row["path"] for row in rows} == {path for path, row in known.items() if row["expected"] != "skipped"}
+    kinds = {"keeper": "original", "distinct": "distractor", "copy": "copy", "stays": "copy"}
+    for row in rows:
+        content = (library / row["path"]).read_bytes()
+        assert (row["sha256"], row["bytes"]) == (hashlib.sha256(content).hexdigest(), str(len(content)))
+        said = known[row["path"]]
+        assert (row["source_id"], row["family"], row["kind"]) == (
+            said["source_id"], said["family"], kinds[said["expected"]],
+        )  # fmt: skip
+        assert truth.sources[row["sha256"]] == {row["source_id"]}
+    keeper = next(row for row in rows if row["path"] == "share/photos/portraits/astronaut.png")
+    assert (keeper["width"], keeper["height"], keeper["role"]) == ("512", "512", "reference")
+    copy = next(row for row in rows if row["path"] == "laptop/export/astronaut_q85.jpg")
+    other = next(row for row in rows if row["kind"] == "distractor")
+    assert truth.verdict(keeper["sha256"], copy["sha256"]) == "same"
+    assert truth.verdict(keeper["sha256"], other["sha256"]) == "different"
 
 
 def test_every_source_has_one_keeper_or_is_distinct(library: Path) -> None:
@@ -220,7 +244,8 @@ def test_bad_files_are_bad(library: Path) -> None:
 def test_second_run_gives_the_same_bytes_and_times(library: Path, tmp_path: Path) -> None:
     again = make(tmp_path / "again").folder
     assert state_of(again) == state_of(library)
-    assert (again / "truth.csv").read_bytes() == (library / "truth.csv").read_bytes()
+    for name in ("truth.csv", "manifest.csv"):
+        assert (again / name).read_bytes() == (library / name).read_bytes()
 
 
 def test_it_is_made_again_over_its_own_folder(tmp_path: Path) -> None:

@@ -43,8 +43,23 @@ def test_two_hundred_do_not_and_it_says_what_they_show_and_how_many_are_missing(
     # With so many more it is shown there, and with one fewer it is not.
     assert recommended(WORLD, 200 + found.more_labels).level is not None
     assert recommended(WORLD, 199 + found.more_labels).level is None
+    assert found.more_budget == 200 + found.more_labels
     # What can be shown is shown: a promise of that much is kept.
     assert recommended(WORLD, 200, promise=found.shown_precision).level is not None
+
+
+def test_what_was_passed_over_is_among_the_labels_that_are_missing() -> None:
+    """As after another keep policy: the sample asked for less than what luck would draw of the removals of now."""
+    sample = WORLD.draw(400)
+    skipped = sample.filter(pl.col("position").is_in(range(0, 300, 3))).select("digest_a", "digest_b")
+    rest = sample.join(skipped, on=["digest_a", "digest_b"], how="anti")
+    survey = WORLD.survey(verdicts_of(rest), rest.select("digest_a", "digest_b"))
+    assert survey.passed_over.height > 90
+    found = recommend(removal_curve(survey, recalls=False))
+    assert found.level is None
+    assert found.more_labels is not None and survey.passed_over.height <= found.more_labels <= skipped.height
+    # The budget that it names holds them: labelled to its end it shows the promise.
+    assert found.more_budget is not None and recommended(WORLD, found.more_budget).level is not None
 
 
 def test_the_loosest_level_that_passes_is_recommended_and_the_first_that_fails_ends_it() -> None:

@@ -86,6 +86,22 @@ def test_what_was_passed_over_counts_as_unsure_and_is_asked_for_first() -> None:
     assert precision(survey, 3).high == precision(WORLD.labelled(120), 3).high
 
 
+def test_pairs_that_came_after_the_draw_count_as_unsure_until_they_are_drawn_and_labelled() -> None:
+    sample = WORLD.draw(120)
+    late = sample.filter(pl.col("stratum") == sample["stratum"][0])[2:5]
+    verdicts, earlier = verdicts_of(sample), sample.join(late, on=KEY, how="anti")
+    # Had they been there, luck would have drawn them: to leave them out would make the sample one of older pairs.
+    unasked = WORLD.survey(verdicts.join(late, on=KEY, how="anti"), earlier)
+    assert unasked.passed_over.sort(KEY).equals(late.select(KEY).sort(KEY))
+    assert precision(unasked, 3).unsure == 3
+    assert precision(unasked, 3).lower < precision(WORLD.labelled(120), 3).lower
+    assert precision(unasked, 3).high == precision(WORLD.labelled(120), 3).high
+    drawn = pl.concat([earlier, late.with_columns(pl.col("position") + 500)])
+    assert precision(WORLD.survey(verdicts, drawn), 3) == precision(WORLD.labelled(120), 3)
+    # One that luck would not have drawn is a pair more that the sample speaks of, and nothing waits for it.
+    assert not unasked.passed_over.join(sample, on=KEY, how="anti").height
+
+
 def test_positions_tell_of_pairs_passed_over_at_the_end_of_a_stratum() -> None:
     sample = WORLD.draw(100)
     last = sample.filter(pl.col("stratum") == sample["stratum"][0])["position"].max()

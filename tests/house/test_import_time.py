@@ -55,6 +55,11 @@ def test_nothing_heavy_is_loaded(repository: Path, module: str) -> None:
     assert _in_fresh_process(repository, code).split() == []
 
 
+def test_answers_that_hold_no_pictures_against_each_other_wait_for_no_compiler(repository: Path) -> None:
+    code = "import sys, deeplens_kit.pipeline.findings; print('numba' in sys.modules)"
+    assert _in_fresh_process(repository, code).strip() == "False"
+
+
 def test_the_public_names_load_where_they_are_used(repository: Path) -> None:
     code = (
         "import sys, deeplens_kit; before = 'polars' in sys.modules;"

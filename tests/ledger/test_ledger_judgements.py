@@ -43,11 +43,14 @@ class JudgementConformance:
     ) -> None:
         first = ledger.save_rule("archive", {"verified": [{"likelihood_min": 0.9}]}, "as agreed")
         assert (first.name, first.version, first.note, first.retired_at) == ("archive", 1, "as agreed", None)
-        assert ledger.save_rule("archive", {"verified": [{"likelihood_min": 0.9}]}, "again") == first
+        assert ledger.save_rule("archive", {"verified": [{"likelihood_min": 0.9}]}) == first
+        noted = ledger.save_rule("archive", {"verified": [{"likelihood_min": 0.9}]}, "again")
+        assert (noted.version, noted.note, noted.at) == (1, "again", first.at)
+        assert ledger.audit_trail()[-1].details == {"name": "archive", "version": 1, "was": "as agreed"}
         second = ledger.save_rule("archive", {"verified": [{"likelihood_min": 0.95}]})
         ledger.save_rule("Ünder", {})
         other = made(url, new=False)
-        assert (other.rule("archive"), other.rule("archive", 1), second.version) == (second, first, 2)
+        assert (other.rule("archive"), other.rule("archive", 1), second.version) == (second, noted, 2)
         assert [(item.name, item.version) for item in ledger.rules()] == [("archive", 2), ("Ünder", 1)]
         assert [item.version for item in ledger.rules(versions=True)] == [1, 2, 1]
         with pytest.raises(UnknownNameError, match="did you mean 'archive'"):
@@ -104,6 +107,29 @@ class JudgementConformance:
         twice = both.with_columns(verdict=pl.Series(["different", "unsure"])).reverse()
         assert ledger.record_labels(twice) == LabelCounts(0, 1, 0, 0)
         assert ledger.labels()["verdict"].to_list() == ["unsure"]
+
+    def test_a_label_is_withdrawn_and_stays_in_the_history(self, url: str, ledger: Ledger, made: Maker) -> None:
+        ledger.record_labels(labelled((A, B, "same"), (A, C, "unsure"), note="sure"))
+        ledger.record_labels(labelled((A, B, "different"), who="eve@elsewhere"))
+        stood = ledger.labels(verdict="same")
+        assert ledger.record_labels(labelled((A, B, "same"), sample_id="5a")) == LabelCounts(0, 0, 1, 0)
+        assert ledger.withdraw_label(B, A).equals(stood)
+        other = made(url, new=False)
+        assert other.labels()["verdict"].to_list() == ["different", "unsure"]
+        ended = other.withdrawn_labels()
+        assert ended.select(LABELS.names).equals(stood)
+        assert ended["withdrawn_by"].to_list() == stood["who"].to_list() and ended["withdrawn_at"].null_count() == 0
+        # A file from before does not bring it back; the same person may say it again.
+        assert ledger.record_labels(stood) == LabelCounts(0, 0, 0, 1)
+        assert ledger.record_labels(labelled((A, B, "same"))) == LabelCounts(1, 0, 0, 0)
+        assert ledger.withdraw_label(A, B, "eve@elsewhere").height == 1
+        with pytest.raises(SettingsError, match="has no label"):
+            ledger.withdraw_label(C, D)
+        with pytest.raises(UnknownNameError, match="did you mean"):
+            ledger.withdraw_label(A, B, stood["who"][0] + "x")
+        ledger.record_labels(labelled((C, D, "same"), who="eve@elsewhere"))
+        with pytest.raises(SettingsError, match="one of eve@elsewhere"):
+            ledger.withdraw_label(C, D)
 
     def test_a_label_that_says_nothing_is_refused_with_all_beside_it(self, ledger: Ledger) -> None:
         refused = [

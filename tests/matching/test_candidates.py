@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 
 from deeplens_kit.features import dihedral_pdq, dihedral_phash
 from deeplens_kit.features.region_rows import BOX, MOST_REGIONS, SLOT
-from deeplens_kit.matching import STRICT, find_pairs, group, pairs_towards_keepers, tiers_of, with_context
+from deeplens_kit.matching import (
+    STRICT,
+    KeepCriterion,
+    KeepPolicy,
+    find_pairs,
+    group,
+    pairs_towards_keepers,
+    tiers_of,
+    with_context,
+)
 from deeplens_kit.schemas import PAIRS, PICTURES
 from deeplens_kit.settings import MatchSettings
 
@@ -116,7 +125,8 @@ def test_the_order_of_input_does_not_matter(seed: int, shuffle: int, neighbours:
     np.testing.assert_allclose(first["score"], second["score"], atol=1e-6)
 
 
-def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
+def large_cluster() -> pl.DataFrame:
+    """200 copies; the best keeper by default is the centre of all."""
     generator = np.random.default_rng(1)
     centre = generator.integers(0, 256, 32, dtype=np.uint8)
     rows = []
@@ -125,7 +135,11 @@ def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
         # The best keeper is the centre; two copies differ by up to 20 bits, none is the other's equal.
         bits[generator.choice(256, 10 if number else 0, replace=False)] ^= 1
         rows.append(picture(number, pdq=np.packbits(bits).tobytes(), width_px=4000 if number == 0 else 2000))
-    pictures = pl.DataFrame(rows, schema=PICTURES.polars)
+    return pl.DataFrame(rows, schema=PICTURES.polars)
+
+
+def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
+    pictures = large_cluster()
     pairs = find_pairs(pictures, {}, MatchSettings(neighbours=3), STRICT, "run")
     # Few links for each picture, and each linked with the best.
     assert pairs.height < 200 * 3 + 200
@@ -137,6 +151,33 @@ def test_a_large_cluster_is_one_star_although_few_neighbours_are_kept() -> None:
     groups = group(objects, pictures, looked_at, STRICT, crowd_pictures=0).groups
     assert groups["group_id"].n_unique() == 1
     assert groups.height == 200
+
+
+def test_a_large_cluster_is_one_star_around_the_keeper_of_another_policy_too() -> None:
+    pictures = large_cluster()
+    made = random_world(0)
+    objects = pl.concat([made.objects.clear(), pl.DataFrame(_objects(200), schema=made.objects.schema)])
+    ranks = pl.Series("path_class", range(200), dtype=pl.Int32)
+    by_path = KeepPolicy("last first", (KeepCriterion.PATH,), preferred_paths=("*",))
+    order = pl.Series([digest_of(number) for number in reversed(range(200))])
+
+    def keepers(pairs: pl.DataFrame) -> int:
+        looked_at = pairs.with_columns(relation=pl.lit("whole"), resolution=pl.lit(1.0, pl.Float32))
+        # Equal in all but the path: whichever stays, the others may go.
+        alike = pictures.with_columns(width_px=pl.lit(4000, pl.Int32))
+        held = objects.with_columns(ranks)
+        groups = group(held, alike, looked_at, STRICT, policy=by_path, crowd_pictures=0).groups
+        return groups.filter("is_keeper").height
+
+    usual = find_pairs(pictures, {}, MatchSettings(neighbours=3), STRICT, "run")
+    wanted = find_pairs(pictures, {}, MatchSettings(neighbours=3), STRICT, "run", order)
+    last = digest_of(199)
+    with_last = wanted.filter((pl.col("digest_a") == last) | (pl.col("digest_b") == last))
+    # Its copies lie within 20 bits of it, so that each is one by its hash.
+    assert with_last.height == 199
+    assert usual.join(wanted, on=["digest_a", "digest_b"], how="anti").is_empty()
+    assert wanted.height < 2 * 200 * 3 + 2 * 200
+    assert (keepers(usual) > 1, keepers(wanted)) == (True, 1)
 
 
 def _objects(count: int) -> list[dict[str, object]]:

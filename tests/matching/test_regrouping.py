@@ -33,7 +33,7 @@ from deeplens_kit.matching import (
     with_context,
 )
 from deeplens_kit.matching.regrouping import SITUATIONS
-from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.rules import scores_of, tiers_and_scores
 from deeplens_kit.savings import savings, total
 from deeplens_kit.schemas import PAIRS
 from deeplens_kit.settings import MatchSettings
@@ -402,7 +402,7 @@ def test_borderline_pairs_are_the_nearest_on_both_sides(seed: int, moved: Thresh
     assert (found["digest_a"] < found["digest_b"]).all()
     # Every row is the stored pair, judged by this rule, with an object of each picture.
     stored_pairs = with_context(made.pairs, made.pictures, rule)
-    stored_pairs = stored_pairs.with_columns(tiers_of(stored_pairs, rule), scores_of(stored_pairs, rule))
+    stored_pairs = stored_pairs.with_columns(tiers_and_scores(stored_pairs, rule))
     held = set(made.objects.select("digest", "path").iter_rows())
     both = found.join(stored_pairs, on=["digest_a", "digest_b"], how="left", suffix="_stored", maintain_order="left")
     for row in both.iter_rows(named=True):

@@ -12,7 +12,7 @@ from matching_worlds import digest_of, pair, picture, world
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.matching import STRICT, Clause, Rule, explain, tiers_of, with_context
-from deeplens_kit.matching.rules import scores_of
+from deeplens_kit.matching.rules import scores_of, tiers_and_scores
 
 EVIDENCE = st.fixed_dictionaries(
     {
@@ -52,7 +52,7 @@ def frame(*rows: dict[str, object]) -> pl.DataFrame:
 
 @given(EVIDENCE, RULE)
 def test_scores_keep_to_the_range_of_their_tier(row: dict[str, object], rule: Rule) -> None:
-    tier, score = tiers_of(frame(row), rule)[0], scores_of(frame(row), rule)[0]
+    tier, score = tiers_and_scores(frame(row), rule).row(0)
     assert 0.5 <= score < 1 if tier == "copy" else 0 <= score < 0.5
 
 

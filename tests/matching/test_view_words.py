@@ -134,11 +134,11 @@ def test_the_side_decides_and_not_the_order_of_digests(
 
 def test_a_million_members_have_their_sentences_in_a_minute() -> None:
     few = pl.DataFrame([looked_at(), looked_at(relation="contains", covered_a=0.5)], schema=PAIRS.polars)
-    views = pl.concat([few] * 50_000).select(seen_from_keeper(pl.lit(False)))
+    views = few[[0, 1] * 50_000].select(seen_from_keeper(pl.lit(False)))
     start = time.process_time()
     assert view_sentences(views).null_count() == 0
     # A tenth of a million; what Python does row by row takes several times as long.
-    assert time.process_time() - start < 6
+    assert time.process_time() - start < 3
 
 
 def test_nothing_in_gives_nothing() -> None:

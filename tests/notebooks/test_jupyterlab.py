@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 
-MANY = 300
+MANY = 150
 
 # Where a person may look at what the tests saw.
 _SCREENS = Path("build/screens")

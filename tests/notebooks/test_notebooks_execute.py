@@ -11,11 +11,12 @@ import polars as pl
 import pytest
 from conftest import NOTEBOOKS, Runner
 from examples import IN_FULL, in_turn
-from sample_workspace import SampleWorkspace, make_sample_workspace
+from sample_workspace import SampleWorkspace
 
+from data.make_sample_library import LOCATIONS
 from deeplens_kit.cli import main
 from deeplens_kit.matching import Thresholds
-from deeplens_kit.pipeline import Workspace, list_groups
+from deeplens_kit.pipeline import Workspace, add_location, list_groups
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +24,11 @@ pytestmark = pytest.mark.slow
 _EMPTY, _FAILING = (NOTEBOOKS, NOTEBOOKS) if IN_FULL else (NOTEBOOKS[::2], NOTEBOOKS[1::2])
 
 
-def test_indexing_accounts_for_every_file(execute: Runner, tmp_path: Path) -> None:
-    sample = make_sample_workspace(tmp_path, indexed=False)
-    ran = execute("01_index_locations", workspace=str(sample.workspace))
+def test_indexing_accounts_for_every_file(execute: Runner, sample: SampleWorkspace, tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "new") as new:
+        for location in LOCATIONS:
+            add_location(new, location, str((sample.library / location).resolve()))
+    ran = execute("01_index_locations", workspace=str(tmp_path / "new"))
     skipped = sample.places(expected="skipped")
     bad = [place for place in sample.places(source_id="") if place not in skipped]
     figures = ran.figures

@@ -17,21 +17,27 @@ from deeplens_kit.pipeline import (
     ThresholdLab,
     Workspace,
     add_location,
+    chosen_rule,
     decide,
     diff_rules,
+    explain,
     import_decisions,
     index,
     list_decisions,
     list_groups,
     list_rules,
     match,
+    retire_rule,
     rule_named,
     save_rule,
+    use_rule,
     withdraw_decisions,
 )
 from deeplens_kit.pipeline.deciding import EXPORTED
 from deeplens_kit.pipeline.duplicate_facts import DuplicateFrames
 from deeplens_kit.pipeline.search_library import held_state
+from deeplens_kit.reporting import report_savings
+from deeplens_kit.reporting.explanation_summary import ExplanationSummary
 from deeplens_kit.storage import decode_path
 
 TIGHTEST = Thresholds(likelihood_min=1, page_likelihood_min=1, other_shots_pdq_max=0).rule()
@@ -51,7 +57,7 @@ def workspace(sample: SampleWorkspace) -> Iterator[Workspace]:
         opened.ledger.withdraw_decisions(opened.ledger.decisions()["decision_id"])
 
 
-def proposed(workspace: Workspace, rule: Rule = STRICT, policy: KeepPolicy | None = None) -> set[Place]:
+def proposed(workspace: Workspace, rule: Rule | None = STRICT, policy: KeepPolicy | None = None) -> set[Place]:
     going = list_groups(workspace, rule=rule, policy=policy).groups.filter(~pl.col("is_keeper"))
     return {(location, decode_path(path)) for location, path in going.select("location", "path").iter_rows()}
 
@@ -180,6 +186,31 @@ def test_a_crowd_is_approved_as_a_whole(sample: SampleWorkspace, workspace: Work
     assert proposed(workspace) == before
 
 
+def test_a_rule_in_use_is_what_everything_goes_by(tmp_path_factory: pytest.TempPathFactory) -> None:
+    own = sample_workspace(tmp_path_factory)
+    with Workspace.open(own.workspace) as workspace:
+        before, strict = held_state(workspace), proposed(workspace)
+        frame = DuplicateFrames(workspace).frame()
+        save_rule(workspace, "tight", TIGHTEST)
+        assert use_rule(workspace, "tight").name == "tight"
+        tight = proposed(workspace, TIGHTEST)
+        assert tight < strict and proposed(workspace, None) == tight
+        assert held_state(workspace) != before and not DuplicateFrames(workspace).frame().equals(frame)
+        assert explain(workspace, MASTER).rule.name == chosen_rule(workspace).name == "tight"
+        assert report_savings(workspace, rule="").rule == "tight (version 1)"
+        assert list_rules(workspace).select("rule", "in_use").rows() == [("tight", True)]
+    with Workspace.open(own.workspace) as workspace:
+        assert proposed(workspace, None) == tight
+        assert chosen_rule(workspace, STRICT) is chosen_rule(workspace, "strict") is STRICT
+        with pytest.raises(SettingsError, match="is in use"):
+            retire_rule(workspace, "tight")
+        workspace.ledger.retire_rule("tight")
+        with pytest.raises(SettingsError, match="rules use --default"):
+            proposed(workspace, None)
+        use_rule(workspace)
+        assert proposed(workspace, None) == strict
+
+
 def test_what_is_searched_sees_a_decision_at_once(workspace: Workspace) -> None:
     before, frame = held_state(workspace), DuplicateFrames(workspace).frame()
     made = decide(workspace, "never_propose", MASTER)
@@ -247,3 +278,39 @@ def test_rules_are_saved_chosen_and_compared(workspace: Workspace) -> None:
         rule_named(workspace, "strickt")
     with pytest.raises(SettingsError, match="comes with DeepLens"):
         save_rule(workspace, "strict", careful)
+
+
+def test_an_approval_without_effect_waits_and_says_for_what(sample: SampleWorkspace, workspace: Workspace) -> None:
+    (jpeg,) = sample.places(source_id="astronaut", family="reencode")
+    (rocket,) = sample.places(source_id="rocket", family="reencode")
+    # 1. As the policy has it, and so in effect; and of what nothing but the approval speaks for.
+    (made,) = decide(workspace, "approved", MASTER, ":".join(jpeg)).pairs.rows(named=True)
+    assert (made["stored"], made["waits"], made["member"]) == (True, None, ":".join(jpeg))
+    (made,) = decide(workspace, "approved", MASTER, ":".join(rocket)).pairs.rows(named=True)
+    assert not made["stored"] and made["waits"].endswith("is the better keeper of the two")
+    # 2. The other way round: recorded, and without effect until the policy says otherwise.
+    backwards = decide(workspace, "approved", ":".join(jpeg), MASTER)
+    (made,) = backwards.pairs.rows(named=True)
+    assert backwards.act.added == 1 and made["stored"]
+    why = "by the keep policy 'default' the one that may go is the better keeper of the two"
+    assert made["waits"] == f"{why}, and the other one goes for it"
+    # 3. What is withheld for another reason than doubt.
+    decide(workspace, "never_propose", ":".join(jpeg))
+    (made,) = decide(workspace, "approved", MASTER, ":".join(jpeg)).pairs.rows(named=True)
+    assert made["waits"].startswith("a person decided on ") and made["waits"].endswith("that it is never proposed")
+    # 4. Listed and explained so.
+    listed = list_decisions(workspace)
+    assert listed["waits"].null_count() == 1 and made["waits"] in listed["waits"].to_list()
+    told = explain(workspace, ":".join(jpeg)).waiting
+    assert told.filter(member=":".join(jpeg))["waits"].to_list() == [made["waits"]]
+    assert f"it waits: {made['waits']}." in str(ExplanationSummary(explain(workspace, ":".join(jpeg))))
+
+
+def test_a_decision_on_equal_files_names_two_of_them(sample: SampleWorkspace, workspace: Workspace) -> None:
+    (renamed,) = sample.places(source_id="astronaut", family="renamed")
+    decide(workspace, "keep_both", MASTER, ":".join(renamed))
+    (row,) = list_decisions(workspace).rows(named=True)
+    assert row["keeper_digest"] == row["member_digest"] and row["keeper"] != row["member"]
+    assert {row["keeper"], row["member"]} == {MASTER, ":".join(renamed)}
+    with pytest.raises(SettingsError, match="No group or file is named"):
+        decide(workspace, "keep_both", " ")

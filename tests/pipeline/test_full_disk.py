@@ -16,14 +16,19 @@ from deeplens_kit.pipeline import Workspace, add_location, index
 _SCRIPT = """
 mount -t tmpfs -o size=200m none "$PLACE" || exit 99
 export DEEPLENS_WORKSPACE="$PLACE/workspace"
-"$PYTHON" -m deeplens_kit.cli init "$DEEPLENS_WORKSPACE" >/dev/null || exit 98
-"$PYTHON" -m deeplens_kit.cli locations add many "$PICTURES" >/dev/null || exit 97
+"$PYTHON" -c "$MAKE" || exit 98
 used=$(df -k --output=used "$PLACE" | tail -n 1)
 mount -o remount,size=$((used + 100))k "$PLACE" || exit 94
 "$PYTHON" -m deeplens_kit.cli index >/dev/null 2>"$FULL"; echo "full $?"
 mount -o remount,size=200m "$PLACE" || exit 96
 "$PYTHON" -m deeplens_kit.cli index >/dev/null || exit 95
 "$PYTHON" -m deeplens_kit.cli catalog digest
+"""
+_MAKE = """
+import os
+from deeplens_kit.pipeline import Workspace, add_location
+with Workspace.create(os.environ["DEEPLENS_WORKSPACE"]) as workspace:
+    add_location(workspace, "many", os.environ["PICTURES"])
 """
 
 
@@ -36,13 +41,14 @@ def _may_mount() -> bool:
 
 @pytest.mark.skipif(not _may_mount(), reason="no user namespaces here: cannot make a disk that is full")
 def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path, noise_pictures) -> None:
-    pictures = noise_pictures(60)
+    pictures = noise_pictures(30)
     (tmp_path / "small disk").mkdir()
     environment = {
         **{name: value for name, value in os.environ.items() if name != "DEEPLENS_WORKSPACE"},
         "PLACE": str(tmp_path / "small disk"),
         "PICTURES": str(pictures),
         "PYTHON": sys.executable,
+        "MAKE": _MAKE,
         "FULL": str(tmp_path / "said.txt"),
         "PYTHONPATH": str(Path(deeplens_kit.__file__).parents[1]),
     }

@@ -27,9 +27,9 @@ from deeplens_kit.pipeline import (
     summarise_savings,
     use_policy,
 )
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.keep_facts import policy_state, with_keep_facts
-from deeplens_kit.settings import load_workspace_settings, save_policy_setting
+from deeplens_kit.settings import load_workspace_settings, save_choice
 
 PLACES = ("disk", "vault")
 PRICES = """
@@ -189,7 +189,7 @@ def test_groups_that_were_kept_are_made_again_where_what_a_policy_looks_at_chang
 )
 def test_setting_a_policy_changes_one_line_of_the_file(tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "workspace.toml").write_text(text)
-    save_policy_setting(tmp_path, "mine")
+    save_choice(tmp_path, "policy", "keep", "mine")
     assert (tmp_path / "workspace.toml").read_text() == expected
 
 
@@ -199,7 +199,7 @@ def test_setting_a_policy_changes_one_line_of_the_file(tmp_path: Path, text: str
 def test_a_file_that_cannot_be_changed_in_one_line_stays_as_it_is(tmp_path: Path, text: str) -> None:
     (tmp_path / "workspace.toml").write_text(text)
     with pytest.raises(SettingsError, match="by hand"):
-        save_policy_setting(tmp_path, "mine")
+        save_choice(tmp_path, "policy", "keep", "mine")
     assert (tmp_path / "workspace.toml").read_text() == text
 
 

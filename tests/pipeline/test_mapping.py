@@ -143,6 +143,17 @@ def test_every_part_of_the_key_changes_the_name_of_the_file(tmp_path: Path) -> N
     assert cache.path(dataclasses.replace(key)) == cache.path(key)
 
 
+def test_the_map_that_was_not_used_for_longest_is_swept(tmp_path: Path) -> None:
+    cache, places = MapCache(tmp_path), np.zeros((1, 2), np.float32)
+    keys = [LayoutKey.of(["a"], "colour", seed, 2) for seed in range(10)]
+    for at, key in enumerate(keys):
+        cache.put(key, places)
+        os.utime(cache.path(key), (at, at))
+        if at == 8:
+            assert cache.get(keys[1]) is not None
+    assert [cache.get(key) is not None for key in keys] == [at not in (0, 2) for at in range(10)]
+
+
 def test_another_seed_or_neighbourhood_is_another_map(indexed: Workspace) -> None:
     first = map_pictures(indexed)
     assert not map_pictures(indexed, seed=1).cached

@@ -17,6 +17,7 @@ from series_workspace import EACH, SERIES, make_series
 from shared_folder import shared_folder
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.explore import Clustering
 from deeplens_kit.ledger import NoteChange
 from deeplens_kit.pipeline import (
     ProgressSnapshot,
@@ -155,6 +156,24 @@ def test_every_part_of_the_key_changes_the_name_of_the_file(tmp_path: Path) -> N
     names = {cache.path(dataclasses.replace(key, **{name: value})) for name, value in others.items()}
     assert len(names | {cache.path(key)}) == len(others) + 1
     assert cache.path(dataclasses.replace(key)) == cache.path(key)
+
+
+def test_what_was_not_used_for_longest_is_swept(tmp_path: Path) -> None:
+    cache, words = ClusterCache(tmp_path), np.zeros((1, 4), np.float16)
+    clustering = Clustering(np.zeros(2, np.int32), np.ones(2, np.float32), np.zeros(1, np.int64))
+    keys = [ClusterKey.of(["a", "b"], np.arange(2), "colour", least) for least in range(2, 14)]
+    for at, key in enumerate(keys[:-1]):
+        cache.put(key, clustering)
+        cache.put_words(f"model {at}", ["sea"], words)
+        for path in (tmp_path / "clusters").glob("*"):
+            if path.stat().st_mtime > 1000:
+                os.utime(path, (at, at))
+    assert cache.get(keys[3]) is not None
+    assert cache.get(keys[2]) is None
+    cache.put(keys[-1], clustering)
+    assert [cache.get(key) is not None for key in keys] == [at in (3, *range(5, 12)) for at in range(12)]
+    kept = [cache.words(f"model {at}", ["sea"], 4) is not None for at in range(11)]
+    assert kept == [at >= 7 for at in range(11)]
 
 
 def test_clusters_that_lack_a_vector_that_was_lost_are_not_kept(indexed: Workspace) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.pipeline import Workspace, add_location, index
-from deeplens_kit.pipeline.findings import active_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.subjects import Subject, named
 
 GROUPS = pl.Series(["4c1f0000aaaaaaaa", "4c200000aaaaaaaa", "b01dfaced0000000"], dtype=pl.String)

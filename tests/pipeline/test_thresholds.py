@@ -124,6 +124,15 @@ def test_the_histogram_counts_the_pairs_that_were_looked_at(
     assert 0 < lab.pairs <= stored.height
 
 
+def test_pairs_in_parts_are_the_stored_pairs(library: tuple[Workspace, Truth]) -> None:
+    catalog, columns = library[0].catalog, ["digest_b", "digest_a", "sscd", "tier"]
+    parts = pl.concat(catalog.pair_parts(columns))
+    assert parts.height > 0
+    assert parts.sort("digest_a", "digest_b").equals(catalog.pairs(columns).sort("digest_a", "digest_b"))
+    with pytest.raises(UnknownNameError, match="column of pairs"):
+        next(catalog.pair_parts(["sscd", "no such"]))
+
+
 def test_a_rule_below_the_floor_is_not_answered(library: tuple[Workspace, Truth], lab: ThresholdLab) -> None:
     workspace, _ = library
     assert lab.floor.pdq_max_distance == 64
@@ -165,6 +174,40 @@ def test_pairs_matched_by_another_rule_are_current_and_are_matched_again_by_ones
     (pictures / "more" / "new.jpg").write_bytes((pictures / "astronaut.jpg").read_bytes() + b"\0")
     index(workspace, and_match=False)
     assert not list_groups(workspace).current
+
+
+def test_a_lab_follows_what_came_went_and_was_decided(workspace: Workspace, pictures: Path) -> None:
+    index(workspace)
+    lab = ThresholdLab(workspace)
+    assert lab.refreshed(workspace) is lab
+
+    def followed() -> ThresholdLab:
+        now = lab.refreshed(workspace)
+        assert now is not lab
+        new = ThresholdLab(workspace)
+        assert [figures(now.outcome(moved)) for moved in MOVED] == [figures(new.outcome(moved)) for moved in MOVED]
+        assert now.borderline(Thresholds()).equals(new.borderline(Thresholds()))
+        assert now.current == new.current
+        return now
+
+    # 1. A copy comes; it is there before it is matched.
+    (pictures / "more" / "new.jpg").write_bytes((pictures / "astronaut.jpg").read_bytes() + b"\0")
+    index(workspace, and_match=False)
+    lab = followed()
+    assert not lab.current
+    match(workspace)
+    before, lab = lab, followed()
+    assert lab.current and lab.pairs > before.pairs
+    # 2. A person decides.
+    removable = list_groups(workspace).groups.filter(~pl.col("is_keeper"))["digest"][0]
+    workspace.ledger.record_decisions(pl.DataFrame({"kind": ["never_propose"], "member_digest": [removable]}))
+    before, lab = lab, followed()
+    assert lab.outcome(Thresholds()).objects < before.outcome(Thresholds()).objects
+    # 3. A picture goes.
+    (pictures / "astronaut.jpg").unlink()
+    index(workspace)
+    before, lab = lab, followed()
+    assert lab.pictures < before.pictures
 
 
 def test_an_empty_workspace_has_zeros(tmp_path: Path) -> None:

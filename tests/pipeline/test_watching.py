@@ -133,7 +133,8 @@ def test_new_copies_of_known_pictures_are_told_and_what_goes_wrong_ends_nothing(
     equal, recoded = arrived.found.listed
     assert (equal.path, equal.matches, equal.saved_bytes) == ("equal.jpg", 2, (pictures / "equal.jpg").stat().st_size)
     assert (recoded.path, recoded.known_path, recoded.tier) == ("recoded.png", "2/2.jpg", "pixels")
-    assert recoded.saved_bytes == (pictures / "2" / "2.jpg").stat().st_size
+    assert recoded.saved_bytes == (pictures / "recoded.png").stat().st_size
+    assert (equal.stays, recoded.stays) == ("known", "known")
     assert arrived.found.saved_bytes == equal.saved_bytes + recoded.saved_bytes
     (problem,) = pulled.problems
     assert (problem.location, problem.code) == ("pics", "location_unavailable")

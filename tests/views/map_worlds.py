@@ -6,7 +6,8 @@ import numpy as np
 import polars as pl
 
 from deeplens_kit.pipeline import PictureMap
-from deeplens_kit.schemas import MAP_POINTS
+from deeplens_kit.pipeline.clustering import PictureClusters
+from deeplens_kit.schemas import CLUSTER_MEMBERS, CLUSTERS, MAP_POINTS
 
 PLACES = ("share", "laptop", "bucket")
 TIERS = ("", "copy", "bytes")
@@ -38,3 +39,18 @@ def made_map(count: int, *, seed: int = 0, names: str = "picture") -> PictureMap
         schema_overrides=MAP_POINTS.polars,
     )
     return PictureMap(MAP_POINTS.check(points), "sscd_small", count, 0, 0.1, cached=False)
+
+
+def made_clusters(found: PictureMap, count: int, *, words: tuple[str, ...] = ("sea", "sand")) -> PictureClusters:
+    """So many clusters of the points of a map, the first the greatest; every third point is in none."""
+    digests = found.points["digest"].gather_every(3).to_list() + found.points["digest"].gather_every(3, 1).to_list()
+    number = [1 + at % count if at % 2 else 1 for at in range(len(digests))] if count else []
+    rows = {"cluster": number, "digest": digests[: len(number)]}
+    members = CLUSTER_MEMBERS.empty().match_to_schema(CLUSTER_MEMBERS.polars)
+    members = pl.concat(
+        [members, pl.DataFrame(rows, schema={"cluster": pl.Int32, "digest": pl.String})], how="diagonal"
+    )
+    counted = members.group_by("cluster").agg(pictures=pl.len().cast(pl.Int64)).sort("cluster")
+    told = counted.with_columns(words=pl.lit(list(words), pl.List(pl.String)))
+    clusters = pl.concat([CLUSTERS.empty(), told], how="diagonal")
+    return PictureClusters(clusters, members, found.feature, 2, "texts", found.pictures, 0, 0, 0.1, cached=False)

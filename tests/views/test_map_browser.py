@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 import pytest
+from sample_workspace import sample_workspace
 
-from data.make_sample_library import LOCATIONS, make
 from deeplens_kit.pipeline import Workspace, index, map_pictures
 from deeplens_kit.reporting.selection_words import add_up_selection
 from deeplens_kit.storage.paths import display_path
@@ -57,15 +57,12 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    library = make(folder / "library").folder
-    with Workspace.create(folder / "workspace") as workspace:
-        for location in LOCATIONS:
-            workspace.ledger.add_location(location, str(library / location), {})
-        index(workspace)
+    sample = sample_workspace(tmp_path_factory)
+    with Workspace.open(sample.workspace) as workspace:
         points = map_pictures(workspace).points
     # A workspace whose pictures have no vectors.
     (folder / "single").mkdir()
-    shutil.copy(library / "share" / "photos" / "portraits" / "astronaut.png", folder / "single")
+    shutil.copy(sample.library / "share" / "photos" / "portraits" / "astronaut.png", folder / "single")
     with Workspace.create(folder / "without") as workspace:
         workspace.ledger.add_location("single", str(folder / "single"), {})
     toml = folder / "without" / "workspace.toml"
@@ -74,7 +71,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         index(workspace)
     Workspace.create(folder / "empty").close()
     log = folder / "server.log"
-    folders = [folder / name for name in ("workspace", "without", "empty")]
+    folders = [sample.workspace, folder / "without", folder / "empty"]
     root = Path(__file__).parent.parent.parent
     with log.open("w") as errors:
         server = subprocess.Popen(

@@ -9,11 +9,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from map_worlds import made_map
+from map_worlds import made_clusters, made_map
 
 from deeplens_kit.views.state import SelectionState
 from deeplens_kit.views.state.map_colours import (
+    BY_CLUSTER,
     CATEGORY_COLOURS,
+    CLUSTER_COLOURS,
     COLOUR_CHOICES,
     QUIET,
     RAMP,
@@ -125,7 +127,41 @@ def test_the_scale_goes_from_the_least_to_the_most_that_can_be_freed() -> None:
     assert colouring_of(points.filter(pl.col("reclaimable_bytes") == 0), "reclaimable bytes").span is None
 
 
-@pytest.mark.parametrize("colour", [*CATEGORY_COLOURS, *RAMP, QUIET])
+@pytest.mark.parametrize("count", [0, 3, 25])
+def test_clusters_have_colours_and_words_and_the_rest_is_quiet(count: int) -> None:
+    found = made_map(90)
+    state = MapState(picture_map=found, clusters=made_clusters(found, count))
+    assert state.colour_by == (BY_CLUSTER if count else COLOUR_CHOICES[0])
+    state.colour_by = BY_CLUSTER
+    colouring = state.colouring
+    colours = [entry.colour for entry in colouring.entries]
+    assert colours == [*CLUSTER_COLOURS[:count], *CLUSTER_COLOURS[: max(count - len(CLUSTER_COLOURS), 0)], QUIET]
+    assert len({entry.name for entry in colouring.entries}) == min(count, len(CLUSTER_COLOURS) + 1) + 1
+    counted = np.bincount(colouring.entry, minlength=len(colouring.entries))
+    assert [entry.pictures for entry in colouring.entries] == counted.tolist()
+    outside = (state.cluster_of == 0).to_numpy()
+    assert (colouring.entry[outside] == len(colours) - 1).all()
+    assert not (colouring.entry[~outside] == len(colours) - 1).any()
+    for at in (0, 2):
+        state.pointed = state.points["digest"][at]
+        number = state.cluster_of[at]
+        assert state.pointed_cluster.startswith(f"Cluster {number}: sea, sand (" if number else "Outside any cluster")
+
+
+def test_clusters_that_come_later_are_offered_and_those_taken_away_are_not() -> None:
+    found = made_map(30)
+    state = MapState(picture_map=found)
+    assert state.pointed_cluster == ""
+    with pytest.raises(ValueError, match="cluster"):
+        state.colour_by = BY_CLUSTER
+    state.clusters = made_clusters(found, 2, words=())
+    state.colour_by = BY_CLUSTER
+    assert state.colouring.entries[0].name == "Cluster 1"
+    state.clusters = None
+    assert state.colour_by == COLOUR_CHOICES[0]
+
+
+@pytest.mark.parametrize("colour", [*CLUSTER_COLOURS, *RAMP, QUIET])
 def test_colours_stand_out_on_light_and_dark(colour: str, repository: Path) -> None:
     tokens = (repository / "deeplens_kit/reporting/templates/tokens.css").read_text(encoding="utf-8")
     for ground in GROUNDS:

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from sample_workspace import sample_workspace
 
-from data.make_sample_library import LOCATIONS, make
 from deeplens_kit.matching import Thresholds
 from deeplens_kit.pipeline import Workspace, index, list_groups, summarise_savings
 from deeplens_kit.reporting.words import format_bytes
@@ -41,20 +41,16 @@ class Served:
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("served")
-    library = make(folder / "library").folder
-    with Workspace.create(folder / "workspace") as workspace:
-        for location in LOCATIONS:
-            workspace.ledger.add_location(location, str(library / location), {})
-        index(workspace)
+    sample = sample_workspace(tmp_path_factory)
     single = folder / "single"
     single.mkdir()
-    shutil.copy(library / "share" / "photos" / "portraits" / "astronaut.png", single)
+    shutil.copy(sample.library / "share" / "photos" / "portraits" / "astronaut.png", single)
     with Workspace.create(folder / "unpaired") as workspace:
         workspace.ledger.add_location("single", str(single), {})
         index(workspace)
     Workspace.create(folder / "empty").close()
     log = folder / "server.log"
-    folders = [folder / name for name in ("workspace", "unpaired", "empty")]
+    folders = [sample.workspace, folder / "unpaired", folder / "empty"]
     with log.open("w") as errors:
         script = Path(__file__).with_name("serve_thresholds.py")
         root = Path(__file__).parent.parent.parent
@@ -67,7 +63,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             assert server.stdout is not None
             address = next((line.strip() for line in server.stdout if line.startswith("http://")), None)
             assert address, log.read_text()
-            yield Served(f"{address}/0", f"{address}/1", f"{address}/2", folder / "workspace")
+            yield Served(f"{address}/0", f"{address}/1", f"{address}/2", sample.workspace)
         finally:
             server.terminate()
             server.communicate(timeout=30)

@@ -10,7 +10,13 @@ import pytest
 from sample_workspace import SampleWorkspace
 
 from deeplens_kit import Workbench
-from deeplens_kit.errors import Interrupted, LocationUnavailableError, SettingsError, WorkspaceMissingError
+from deeplens_kit.errors import (
+    Interrupted,
+    LocationUnavailableError,
+    SettingsError,
+    UnknownNameError,
+    WorkspaceMissingError,
+)
 from deeplens_kit.matching import STRICT, Thresholds
 from deeplens_kit.pipeline import ProgressSnapshot
 from deeplens_kit.views import index_progress
@@ -51,6 +57,24 @@ def test_a_rule_is_a_rule_thresholds_or_none(sample: SampleWorkspace) -> None:
         assert workbench.savings(tight)["objects"].sum() == (~workbench.groups(tight)["is_keeper"]).sum()
         with pytest.raises(SettingsError, match=r"0\.5 is no rule"):
             workbench.groups(0.5)  # type: ignore[arg-type]
+
+
+def test_a_rule_is_given_by_its_name_wherever_one_is_asked_for(sample: SampleWorkspace) -> None:
+    tight = Thresholds(likelihood_min=1, page_likelihood_min=1)
+    with Workbench.open(sample.workspace) as workbench:
+        workbench.save_rule("tight", tight)
+        for asked in (workbench.groups, workbench.withheld, workbench.related, workbench.savings):
+            assert asked("tight").equals(asked(tight))
+        assert (
+            workbench.compare_policies("default", rule="tight").objects
+            == (workbench.groups(tight).filter(is_keeper=False).height,) * 2
+        )
+        assert workbench.diff_rules("tight@1", tight).bounds.is_empty()
+        assert workbench.save_rule("again", "tight").version == 1
+        with pytest.raises(UnknownNameError, match="tight"):
+            workbench.groups("tigth")
+        for name in ("tight", "again"):
+            workbench.retire_rule(name)
 
 
 def test_a_workspace_without_locations_says_what_to_do(tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.verification.alignment_kernels import CELL_FIELDS, compare_cells
 from deeplens_kit.matching.verification.base import Affine, Look
 
 __all__ = ["FINE_LEVELS", "PAGE_LEVELS", "Alignment", "align"]
@@ -181,6 +180,8 @@ def _cells(
     reach: int,
     farther_costs: float,
 ) -> NDArray[np.float32]:
+    from deeplens_kit.matching.verification.alignment_kernels import CELL_FIELDS, compare_cells
+
     height, width = on_a.shape
     out = np.zeros(((height - side) // step + 1, (width - side) // step + 1, len(CELL_FIELDS)), np.float32)
     compare_cells(

@@ -14,7 +14,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from deeplens_kit.features.kernels import pdq_hash
 from deeplens_kit.matching.verification.agreement import Agreement, agreement_of
 from deeplens_kit.matching.verification.alignment import FINE_LEVELS, PAGE_LEVELS, Alignment, align
 from deeplens_kit.matching.verification.base import TURNED_DEGREES, Affine, Box, Grey, Look, off_quarter_turn
@@ -186,6 +185,8 @@ def _straightened(tilted: Look, upright: Look, matrix: Affine) -> tuple[Grey, Gr
 
 
 def _bits_apart(one: Grey, other: Grey) -> int:
+    from deeplens_kit.features.kernels import pdq_hash
+
     hashes = np.zeros((2, _PDQ_BYTES), np.uint8)
     for grey, out in zip((one, other), hashes, strict=True):
         pdq_hash(np.ascontiguousarray(np.repeat(_thumbnail(grey)[..., None], 3, axis=2)), out)

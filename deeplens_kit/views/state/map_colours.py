@@ -6,33 +6,55 @@ draw. The colours stand apart for people who do not tell red from green, and on 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["CATEGORY_COLOURS", "COLOUR_CHOICES", "QUIET", "RAMP", "Colouring", "LegendEntry", "colouring_of"]
+__all__ = [
+    "BY_CLUSTER",
+    "CATEGORY_COLOURS",
+    "CLUSTER_COLOURS",
+    "COLOUR_CHOICES",
+    "QUIET",
+    "RAMP",
+    "Colouring",
+    "LegendEntry",
+    "cluster_colouring",
+    "cluster_name",
+    "colouring_of",
+]
 
 COLOUR_CHOICES = ("location", "tier", "reclaimable bytes")
+
+BY_CLUSTER = "cluster"
+"""One more choice, where clusters were found."""
 
 # After Okabe and Ito (2008), the light ones darkened: each has at least 3:1 against the grounds of the pages.
 CATEGORY_COLOURS = ("#0f7fc4", "#d55e00", "#00936b", "#b8578f", "#a97b00", "#1f8fa6")
 """Of locations, in the order of their size; smaller ones share `QUIET`."""
 
+CLUSTER_COLOURS = (*CATEGORY_COLOURS, "#6b8e23", "#c2483e", "#7a68c8", "#8c6d55")
+"""Of the greatest clusters; smaller ones have these colours in turn, so that neighbours can be told apart."""
+
 QUIET = "#858b96"
-"""Of what is not in question: other locations, pictures in no group, nothing to free."""
+"""Of what is not in question: other locations, pictures in no group or cluster, nothing to free."""
 
 RAMP = ("#2f86d1", "#7a68c8", "#b153a8", "#d0506a", "#d8650b")
 """From few bytes to many: from blue to orange, the axis that nearly everybody sees."""
 
 _TIERS = {"bytes": ("Equal bytes", "#0f7fc4"), "pixels": ("Equal pixels", "#00936b"), "copy": ("Copies", "#b8578f")}
 _NO_GROUP, _NOTHING, _OTHERS = "In no group", "Nothing to free", "Other locations"
+_NO_CLUSTER, _SMALLER = "Outside any cluster", "smaller clusters"
+_NAMED_WORDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class LegendEntry:
-    """A colour, what it says, and how many pictures have it."""
+    """A colour, what it says, and how many pictures have it; entries of one name are one line of the legend."""
 
     name: str
     colour: str
@@ -101,3 +123,35 @@ def _by_amount(points: pl.DataFrame) -> Colouring:
     freed = amounts.filter(amounts > 0)
     span = (int(freed.min()), int(freed.max())) if some.any() else None  # type: ignore[arg-type]
     return Colouring(tuple(entries), np.where(some, len(entries), 0).astype(np.int16), scaled, span)
+
+
+def cluster_colouring(cluster_of: pl.Series, clusters: pl.DataFrame) -> Colouring:
+    """Colour points by their cluster.
+
+    Args:
+        cluster_of: The cluster of each point, 0 for none.
+        clusters: CLUSTERS, the greatest first.
+    """
+    of_their_own, most = clusters.head(len(CLUSTER_COLOURS)), len(CLUSTER_COLOURS)
+    numbers, smaller = clusters["cluster"].to_list(), max(clusters.height - most, 0)
+    # The greatest have an entry each, the others one for each colour, and the last is for points in no cluster.
+    entries = [(cluster_name(row), CLUSTER_COLOURS[at]) for at, row in enumerate(of_their_own.iter_rows(named=True))]
+    entries += [(f"{smaller:,} {_SMALLER}", colour) for colour in CLUSTER_COLOURS[:smaller]]
+    places = [at if at < most else most + (at - most) % most for at in range(len(numbers))]
+    entry = cluster_of.replace_strict(numbers, places, default=len(entries), return_dtype=pl.Int16).to_numpy()
+    entries.append((_NO_CLUSTER, QUIET))
+    counts = np.bincount(entry, minlength=len(entries))
+    told = [LegendEntry(*said, int(count)) for said, count in zip(entries, counts, strict=True)]
+    if not told[-1].pictures:
+        told.pop()
+    return Colouring(tuple(told), entry, np.full(len(entry), np.nan, np.float32))
+
+
+def cluster_name(row: Mapping[str, Any]) -> str:
+    """What to call a cluster: its number, and the words that tell most of it.
+
+    Args:
+        row: Of CLUSTERS.
+    """
+    words = ", ".join(row["words"][:_NAMED_WORDS])
+    return f"Cluster {row['cluster']}: {words}" if words else f"Cluster {row['cluster']}"

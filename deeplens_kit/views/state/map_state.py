@@ -14,9 +14,17 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.explore import PlacePicker
+from deeplens_kit.pipeline.clustering import PictureClusters
 from deeplens_kit.pipeline.mapping import PictureMap
-from deeplens_kit.schemas import MAP_POINTS
-from deeplens_kit.views.state.map_colours import COLOUR_CHOICES, Colouring, colouring_of
+from deeplens_kit.schemas import CLUSTER_MEMBERS, MAP_POINTS
+from deeplens_kit.views.state.map_colours import (
+    BY_CLUSTER,
+    COLOUR_CHOICES,
+    Colouring,
+    cluster_colouring,
+    cluster_name,
+    colouring_of,
+)
 from deeplens_kit.views.state.selection import SelectionState
 
 __all__ = ["SOURCE", "MapState"]
@@ -30,12 +38,15 @@ class MapState(param.Parameterized):
 
     Attributes:
         picture_map: What is shown; None while it is being made.
+        clusters: Clusters of the same pictures, for colours and words; None for none. Given at the beginning, the map
+            is coloured by them where there are any.
         colour_by: What the colours tell.
         selection: What is selected, shared with other viewers; one of its own where none is given.
         pointed: The digest of the picture pointed at; empty for none.
     """
 
     picture_map = param.ClassSelector(class_=PictureMap, default=None, allow_None=True)
+    clusters: Any = param.ClassSelector(class_=PictureClusters, default=None, allow_None=True)
     colour_by: Any = param.Selector(default=COLOUR_CHOICES[0], objects=list(COLOUR_CHOICES))
     selection: Any = param.ClassSelector(class_=SelectionState, instantiate=False)
     pointed = param.String(default="")
@@ -43,14 +54,31 @@ class MapState(param.Parameterized):
     def __init__(self, **params: Any) -> None:
         if params.get("selection") is None:
             params["selection"] = SelectionState()  # type: ignore[no-untyped-call]
+        # Set last: whether one may colour by clusters depends on whether there are some.
+        colour_by = params.pop("colour_by", None)
         super().__init__(**params)  # type: ignore[no-untyped-call]
         self._load()
+        self._offer_clusters()
+        if colour_by is not None:
+            self.colour_by = colour_by
+        elif self.clusters is not None and self.clusters.clusters.height:
+            self.colour_by = BY_CLUSTER
 
     @param.depends("picture_map", watch=True)
     def _load(self) -> None:
         self._picker = PlacePicker(self.places)
         self._colouring: dict[str, Colouring] = {}
+        self._cluster_of: pl.Series | None = None
         self.pointed = ""
+
+    @param.depends("clusters", watch=True)
+    def _offer_clusters(self) -> None:
+        self._colouring.pop(BY_CLUSTER, None)
+        self._cluster_of = None
+        offered = [*COLOUR_CHOICES, *([BY_CLUSTER] if self.clusters is not None else [])]
+        if self.colour_by not in offered:
+            self.colour_by = offered[0]
+        self.param.colour_by.objects = offered
 
     @property
     def points(self) -> pl.DataFrame:
@@ -66,8 +94,35 @@ class MapState(param.Parameterized):
     def colouring(self) -> Colouring:
         """The colours of the points, as chosen."""
         if self.colour_by not in self._colouring:
-            self._colouring[self.colour_by] = colouring_of(self.points, self.colour_by)
+            self._colouring[self.colour_by] = (
+                cluster_colouring(self.cluster_of, self.clusters.clusters)
+                if self.colour_by == BY_CLUSTER
+                else colouring_of(self.points, self.colour_by)
+            )
         return self._colouring[self.colour_by]
+
+    @property
+    def cluster_of(self) -> pl.Series:
+        """(n,) the number of each point's cluster, 0 for none."""
+        if self._cluster_of is None:
+            members = CLUSTER_MEMBERS.empty() if self.clusters is None else self.clusters.members
+            of_points = self.points.select("digest").join(
+                members.select("digest", "cluster"), on="digest", how="left", maintain_order="left"
+            )
+            self._cluster_of = of_points["cluster"].fill_null(0)
+        return self._cluster_of
+
+    @property
+    def pointed_cluster(self) -> str:
+        """The cluster of what is pointed at with its words, or that it is in none; empty where nobody looked."""
+        at = self.points["digest"].index_of(self.pointed) if self.pointed else None
+        if at is None or self.clusters is None:
+            return ""
+        found = self.clusters.clusters.filter(cluster=self.cluster_of[at])
+        if found.is_empty():
+            return "Outside any cluster"
+        row = found.row(0, named=True)
+        return f"{cluster_name(row)} ({row['pictures']:,} pictures)"
 
     @property
     def selected(self) -> NDArray[np.bool_]:

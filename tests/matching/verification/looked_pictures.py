@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,14 @@ def grey_of(picture: Image.Image) -> Grey:
 
 def look(picture: Image.Image) -> Look:
     """The picture prepared for comparison."""
-    return look_at(grey_of(picture))
+    grey = grey_of(picture)
+    return _looked_at(grey.tobytes(), grey.shape)
+
+
+# Preparing costs as much as comparing, and one picture is held against many, in either order.
+@lru_cache(maxsize=32)
+def _looked_at(pixels: bytes, shape: tuple[int, ...]) -> Look:
+    return look_at(np.frombuffer(pixels, np.uint8).reshape(shape))
 
 
 def compared(a: Image.Image, b: Image.Image) -> Findings:
