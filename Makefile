@@ -138,12 +138,14 @@ lint: $(VENV)/.lint
 
 bench: install-test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy map clusters dashboard hostile beside storage faults_storage; do \
+	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy planning map clusters dashboard hostile beside storage faults_storage faults; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
 	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
 	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \
 	  $(BIN)/python -m benchmarks.$$name $$options --json > $(RESULTS)/$$name.json.new; \
 	  mv $(RESULTS)/$$name.json.new $(RESULTS)/$$name.json; done
+	@# The machine of acting in full: ten thousand steps, of which the tests do a tenth.
+	DEEPLENS_MACHINE_EXAMPLES=240 $(BIN)/python -m pytest -q -s -p no:nbmake tests/actions/test_acting_machine.py
 	@if [ -z "$(BENCH)" ]; then echo "benchmarks.copies was left out; name its folder: make bench BENCH=PATH"; else \
 	  echo "benchmarks.copies" && $(BIN)/python -m benchmarks.copies $(BENCH) $(BENCH_ARGS) --rivals $(RIVALS) --json \
 	  > $(RESULTS)/copies.json.new \

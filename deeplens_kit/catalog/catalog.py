@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from deeplens_kit.catalog.batch import CatalogBatch
 from deeplens_kit.catalog.faults import translated
+from deeplens_kit.catalog.forgetting import forget_rows, purge, rows_with
 from deeplens_kit.catalog.lance_table import LanceTable
 from deeplens_kit.catalog.locks import local_folder, writing_lock
 from deeplens_kit.catalog.reader import FINGERPRINT, CatalogReader, one_of
@@ -108,6 +109,20 @@ class Catalog(CatalogReader):
         from deeplens_kit.catalog.upgrade import upgrade_catalog
 
         return upgrade_catalog(url, str(backup_dir), storage_options or {}, SCHEMA_VERSION)
+
+    def copy_to(self, target: str, storage_options: Mapping[str, str] | None = None) -> tuple[str, int]:
+        """Copy the catalog as it stands at one moment, while others write to it; see `catalog.copying`.
+
+        Args:
+            target: Folder or address where there is no catalog.
+            storage_options: For the object store of the copy.
+
+        Returns:
+            The schema version, and how many objects there are.
+        """
+        from deeplens_kit.catalog.copying import copy_catalog
+
+        return copy_catalog(self.url, target, self._options, storage_options or {})
 
     # --- Writing -----------------------------------------------------------------------------------------
 
@@ -224,7 +239,36 @@ class Catalog(CatalogReader):
             for table in (*self._tables.values(), *self._vector_tables().values(), self._manifest.table):
                 table.tidy(keep_old_versions)
 
+    def rows_of_picture(self, digest: str) -> dict[str, int]:
+        """How many rows of each table are of a picture, also those that readers are not shown."""
+        with translated("read", self.url):
+            return rows_with(self._data_tables(), digest)
+
+    def forget_picture(self, digest: str) -> dict[str, int]:
+        """Take a picture out for good: every row of it, deleted rows in files, older versions of all tables.
+
+        Readers of older versions fail. Nothing else may write meanwhile; on this machine batches are waited for.
+
+        Args:
+            digest: SHA-256 of its bytes; one that the catalog does not know is no error.
+
+        Returns:
+            How many rows went, by table.
+
+        Raises:
+            WorkspaceError: The store refused; calling it again goes on.
+            StoreFullError: No space is left: tables with deleted rows are written anew.
+        """
+        with translated("write to", self.url), writing_lock(self.url, alone=True):
+            tables = self._data_tables()
+            gone = forget_rows(tables, digest)
+            purge(tables, alone=local_folder(self.url) is not None)
+            return gone
+
     # --- Inside -----------------------------------------------------------------------------------------
+
+    def _data_tables(self) -> dict[str, LanceTable]:
+        return {**self._tables, **self._vector_tables()}
 
     def _vector_table(self, spec: FeatureSpec) -> LanceTable:
         table = self._vector_tables().get(spec.table)

@@ -161,6 +161,25 @@ class LanceTable:
         # Files of a commit under way are unverified: Lance leaves those alone for seven days.
         self.dataset().cleanup_old_versions(older_than=keep_old_versions)
 
+    def purge(self, *, alone: bool) -> None:
+        """Write anew all files with deleted rows, and the key's index, and drop every version but the last.
+
+        Args:
+            alone: Nobody else writes: files of commits under way, or that never came to be, go too.
+        """
+        self._retried(self._rewrite)
+        if self.key:
+            self._retried(self._index_anew)
+        self.dataset().cleanup_old_versions(older_than=timedelta(0), delete_unverified=alone)
+
+    def _rewrite(self) -> None:
+        self.dataset().optimize.compact_files(materialize_deletions=True, materialize_deletions_threshold=0.0)
+
+    def _index_anew(self) -> None:
+        dataset = self.dataset()
+        if dataset.has_index:
+            dataset.create_scalar_index(self.key, "BTREE", replace=True)
+
     def _compact(self) -> None:
         self.dataset().optimize.compact_files()
 

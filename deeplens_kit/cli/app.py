@@ -14,6 +14,8 @@ import typer
 
 from deeplens_kit import __version__
 from deeplens_kit.cli import (
+    act_app,
+    care_app,
     choice_app,
     clusters_command,
     compare_command,
@@ -22,11 +24,13 @@ from deeplens_kit.cli import (
     finding_commands,
     index_commands,
     ingest_command,
+    keep_app,
     label_app,
     location_commands,
     metadata_command,
     models_command,
     notes_commands,
+    plan_app,
     prices_command,
     report_commands,
     search_command,
@@ -34,6 +38,7 @@ from deeplens_kit.cli import (
     serve_command,
     status_commands,
     watch_command,
+    workflow_app,
     workspace_commands,
 )
 from deeplens_kit.cli.command_groups import add_command as _add
@@ -75,7 +80,7 @@ def _root(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Find the pictures that are kept many times over, and prove what they cost. Nothing of yours is changed."""
+    """Find the pictures that are kept many times over, and prove what they cost. Nothing is changed without a plan."""
     if context.invoked_subcommand is None:
         _help(context)
     context.obj = Invocation(
@@ -264,6 +269,9 @@ _add(
 )  # fmt: skip
 choice_app.add_commands(app)
 label_app.add_commands(app)
+plan_app.add_commands(app)
+act_app.add_commands(app)
+workflow_app.add_commands(app)
 _add(
     app, convert_command.convert, "convert",
     "deeplens convert scan.tif --to kept --format jxl --lossless",
@@ -301,6 +309,8 @@ _add(
     "deeplens report schedule --cron '0 6 * * 1' --out savings.html",
     "deeplens report schedule --cron @weekly --form systemd",
 )  # fmt: skip
+care_app.add_commands(app)
+keep_app.add_commands(app)
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")
 app.add_typer(catalog)
 _add(catalog, workspace_commands.digest, "digest", "deeplens catalog digest")

@@ -44,6 +44,14 @@ _ORDER = (
     "recommend",
     "decide",
     "rules",
+    "plan",
+    "apply",
+    "undo",
+    "quarantine",
+    "certificate",
+    "references",
+    "retention",
+    "workflows",
     "metadata",
     "tag",
     "collections",
@@ -51,6 +59,12 @@ _ORDER = (
     "convert",
     "report",
     "serve",
+    "holds",
+    "audit",
+    "backup",
+    "restore",
+    "export",
+    "forget",
     "upgrade",
     "catalog",
 )
@@ -72,16 +86,32 @@ class _Group(TyperGroup):
             raise Interrupted("Interrupted; what was committed is kept.") from error
 
 
+class _ActingGroup(_Group):
+    """A group whose own name acts: `deeplens backup URL` means `deeplens backup make URL`."""
+
+    acting = "make"
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] != "--help":
+            args = [self.acting, *args]
+        return super().parse_args(ctx, args)
+
+
 def examples(*lines: str) -> str:
     """Examples as an epilogue: one to a line."""
     return "\n".join(["[bold]Examples[/bold]", *(f"  {line}" for line in lines)])
 
 
-def new_group(name: str | None = None) -> typer.Typer:
-    """A group of commands; without a name the one that holds all others."""
+def new_group(name: str | None = None, *, acting: bool = False) -> typer.Typer:
+    """A group of commands; without a name the one that holds all others.
+
+    Args:
+        name: Of the group.
+        acting: Words after its name that are no command of it are arguments of its command "make".
+    """
     return typer.Typer(
         name=name,
-        cls=_Group,
+        cls=_ActingGroup if acting else _Group,
         invoke_without_command=True,
         add_completion=name is None,
         rich_markup_mode="rich",

@@ -20,7 +20,7 @@ from deeplens_kit.settings import WORKSPACE_VARIABLE
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["STANDARD_OUTPUT", "WORKSPACE_VARIABLE", "Invocation", "invocation", "logging_on", "opened"]
+__all__ = ["STANDARD_OUTPUT", "WORKSPACE_VARIABLE", "Invocation", "folder_of", "invocation", "logging_on", "opened"]
 
 STANDARD_OUTPUT = Path("-")
 """In place of a file: standard output."""
@@ -87,6 +87,13 @@ def opened(context: typer.Context, *targets: Path | None) -> Iterator[Workspace]
                 if target is not None and target != STANDARD_OUTPUT:
                     _refuse_precious(workspace, target)
             yield workspace
+
+
+def folder_of(url: str) -> Path | None:
+    """The local folder that a URL names, to be held against what DeepLens looks after; None for one elsewhere."""
+    if url.startswith(_LOCAL):
+        return Path(os.fsdecode(unquote_to_bytes(url.removeprefix(_LOCAL))))
+    return Path(url).expanduser().absolute() if "://" not in url else None
 
 
 def _refuse_precious(workspace: Workspace, target: Path) -> None:

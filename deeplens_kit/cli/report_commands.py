@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -23,9 +23,6 @@ from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting.files import PAGE_ENDINGS, check_target
-
-if TYPE_CHECKING:
-    from deeplens_kit.reporting.schedule import Job
 
 __all__ = ["savings", "schedule"]
 
@@ -101,7 +98,7 @@ def schedule(
     import polars as pl
 
     from deeplens_kit.reporting.cron import next_runs, parse_cron
-    from deeplens_kit.reporting.schedule import Job, check_zone, local_zone, program, spoken
+    from deeplens_kit.reporting.schedule import Job, check_zone, local_zone, program, spoken, texts_of
 
     times = parse_cron(cron)
     zone = check_zone(timezone) if timezone is not None else local_zone()
@@ -110,33 +107,13 @@ def schedule(
     words = ["report", "savings", "--out", str(page)]
     words += [word for name, value in values.items() for word in ("--param", f"{name}={value}")]
     job = Job(times, zone, program(), tuple(words), workspace, page, image)
-    texts = _texts(job, form)
+    texts = texts_of(job, form)
     runs = next_runs(times, datetime.now(ZoneInfo(zone)), _SHOWN_RUNS)
     typer.echo(f"Next: {'; '.join(map(spoken, runs))}", err=True)
     rows = pl.DataFrame(texts, schema=["form", "name", "text"], orient="row")
     summary = {"cron": times.text, "timezone": zone, "next_runs": [run.isoformat() for run in runs]}
     answer = Answer("report schedule", rows, None, summary, "\n".join(text for _, _, text in texts).splitlines())
     give(answer, as_json=as_json, csv=None)
-
-
-def _texts(job: Job, form: str | None) -> list[tuple[str, str, str]]:
-    """(form, name of the file, text) of what was asked for."""
-    from deeplens_kit.reporting.schedule import crontab_text, kubernetes_text, local_zone, service_text, timer_text
-
-    texts = []
-    if form in (None, "crontab"):
-        texts.append(("crontab", "crontab", crontab_text(job, machine_zone=local_zone())))
-    if form in (None, "systemd"):
-        texts.append(("systemd", f"{job.name}.service", service_text(job)))
-        texts.append(("systemd", f"{job.name}.timer", timer_text(job)))
-    if form in (None, "kubernetes"):
-        try:
-            texts.append(("kubernetes", f"{job.name}.yaml", kubernetes_text(job)))
-        except SettingsError as error:
-            if form is not None:
-                raise
-            texts.append(("kubernetes", f"{job.name}.yaml", f"# {error}\n"))
-    return texts
 
 
 def _checked(

@@ -16,8 +16,8 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.digests import MOST_ASKED, check_digests, touching
-from deeplens_kit.ledger.locations import audit
 from deeplens_kit.ledger.models import DecisionRow
 from deeplens_kit.ledger.notes import check_change
 from deeplens_kit.ledger.values import DecisionAct, NoteChange

@@ -5,6 +5,7 @@ Takes frames and sessions' selects; must not know what is judged.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 import polars as pl
@@ -13,12 +14,13 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from deeplens_kit.errors import SettingsError
 
-__all__ = ["MOST_ASKED", "check_digests", "touching"]
+__all__ = ["DIGEST", "MOST_ASKED", "check_digests", "touching"]
 
 MOST_ASKED = 1_000
 """More digests than this in a condition are slower than reading all rows, and SQLite takes no more than 32,766."""
 
-_DIGEST = "^[0-9a-f]{64}$"
+DIGEST = re.compile(r"[0-9a-f]{64}")
+"""What a digest is."""
 
 
 def check_digests(frame: pl.DataFrame, columns: Iterable[str]) -> None:
@@ -28,7 +30,7 @@ def check_digests(frame: pl.DataFrame, columns: Iterable[str]) -> None:
         SettingsError: A value is not 64 lower-case hexadecimal digits.
     """
     for name in columns:
-        wrong = frame[name].filter(~frame[name].str.contains(_DIGEST).fill_null(False))
+        wrong = frame[name].filter(~frame[name].str.contains(f"^{DIGEST.pattern}$").fill_null(False))
         if len(wrong):
             raise SettingsError(f"{name} is {wrong[0]!r}; a digest has 64 hexadecimal digits, in lower case.")
 

@@ -17,8 +17,8 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.digests import check_digests, touching
-from deeplens_kit.ledger.locations import audit
 from deeplens_kit.ledger.models import AuditRow, LabelItemRow, LabelRow, LabelSampleRow
 from deeplens_kit.ledger.values import LabelCounts, LabelSample
 from deeplens_kit.schemas import LABEL_ITEMS, LABELS, Verdict

@@ -33,6 +33,12 @@ BEATS_PER_STALE = 6
 _log = get_logger(__name__)
 
 
+def _seconds() -> float:
+    """A clock that goes on while the machine sleeps, where there is one: others do not sleep with it."""
+    boot = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if boot is None else time.clock_gettime(boot)
+
+
 def take(session: Session, location: Location, holder: str, run_id: str, stale_seconds: float, now: datetime) -> None:
     """Take the lease on a location within the session's transaction.
 
@@ -77,7 +83,7 @@ class Lease:
         self._transaction = transaction
         self._stale_seconds = stale_seconds
         self._interval_seconds = stale_seconds / BEATS_PER_STALE
-        self._renewed = time.monotonic()
+        self._renewed = _seconds()
         self._renewing = threading.Lock()
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._beat, name=f"lease-{location.location_id}", daemon=True)
@@ -99,7 +105,7 @@ class Lease:
             WorkspaceError: It was lost in another way: the ledger could not be reached, or the row is gone.
         """
         # Nobody takes over a lease renewed so recently, so it need not be asked about.
-        if not self.lost.is_set() and time.monotonic() - self._renewed > self._interval_seconds:
+        if not self.lost.is_set() and _seconds() - self._renewed > self._interval_seconds:
             self._renew()
         if not self.lost.is_set():
             return
@@ -134,13 +140,13 @@ class Lease:
     def _renew(self) -> None:
         with self._renewing:
             # Taken before the statement: what counts is the time that the row shows at the earliest.
-            began = time.monotonic()
+            began = _seconds()
             try:
                 with self._transaction() as (session, now):
                     result = session.execute(update(LeaseRow).where(self._ours()).values(heartbeat_at=now))
                     kept = isinstance(result, CursorResult) and result.rowcount == 1
             except DeepLensError:
-                if time.monotonic() - self._renewed > self._stale_seconds:
+                if _seconds() - self._renewed > self._stale_seconds:
                     self.lost.set()
                 raise
             if kept:

@@ -20,8 +20,11 @@ from deeplens_kit.ledger import locations as location_rows
 from deeplens_kit.ledger import notes as note_rows
 from deeplens_kit.ledger import outbox as outbox_rows
 from deeplens_kit.ledger import runs as run_rows
+from deeplens_kit.ledger.act_records import ActRecords
 from deeplens_kit.ledger.address import ledger_address, shown
+from deeplens_kit.ledger.audit_records import AuditRecords
 from deeplens_kit.ledger.backup import back_up
+from deeplens_kit.ledger.copies import Copies
 from deeplens_kit.ledger.decision_records import DecisionRecords
 from deeplens_kit.ledger.engine import open_engine, writing
 from deeplens_kit.ledger.faults import translated
@@ -32,7 +35,6 @@ from deeplens_kit.ledger.rule_records import RuleRecords
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
 from deeplens_kit.ledger.search_records import SearchRecords
 from deeplens_kit.ledger.values import (
-    AuditEntry,
     Collection,
     Location,
     NoteChange,
@@ -48,7 +50,15 @@ __all__ = ["STALE_SECONDS", "Ledger"]
 STALE_SECONDS = 60.0
 
 
-class Ledger(SearchRecords, RuleRecords, LabelRecords, DecisionRecords):
+class Ledger(
+    SearchRecords,
+    RuleRecords,
+    LabelRecords,
+    DecisionRecords,
+    ActRecords,
+    AuditRecords,
+    Copies,
+):
     """What people and jobs did; safe to share between threads. Use as a context manager, or `close` it.
 
     Made by `create` or `open`.
@@ -198,11 +208,6 @@ class Ledger(SearchRecords, RuleRecords, LabelRecords, DecisionRecords):
         """
         with self._reading() as session:
             return location_rows.frozen(location_rows.find(session, name))
-
-    def audit_trail(self) -> list[AuditEntry]:
-        """Every change, the oldest first."""
-        with self._reading() as session:
-            return location_rows.trail(session)
 
     # --- Collections and notes ---------------------------------------------------------------------------
 

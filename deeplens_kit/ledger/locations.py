@@ -10,20 +10,19 @@ import secrets
 import unicodedata
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
-from deeplens_kit.ledger.models import AuditRow, LocationRow
-from deeplens_kit.ledger.values import AuditEntry, Location
+from deeplens_kit.ledger.audit import audit
+from deeplens_kit.ledger.models import LocationRow
+from deeplens_kit.ledger.values import Location
 from deeplens_kit.storage.credentials import credential_in_clear
 
 __all__ = [
     "add",
-    "audit",
     "find",
     "find_any",
     "frozen",
@@ -32,7 +31,6 @@ __all__ = [
     "rename",
     "set_active",
     "set_options",
-    "trail",
 ]
 
 _LONGEST_NAME = 200
@@ -133,17 +131,6 @@ def listed(session: Session, *, inactive: bool) -> list[Location]:
     # Sorted here: databases differ in how they order letters.
     rows = sorted(session.scalars(select(LocationRow)), key=lambda row: row.name)
     return [frozen(row) for row in rows if row.active or inactive]
-
-
-def audit(session: Session, who: str, action: str, details: Mapping[str, Any], now: datetime) -> None:
-    """Add a line to the audit trail, in the session's transaction."""
-    session.add(AuditRow(at=now, who=who, action=action, details=dict(details)))
-
-
-def trail(session: Session) -> list[AuditEntry]:
-    """Every line of the audit trail, the oldest first."""
-    rows = session.scalars(select(AuditRow).order_by(AuditRow.audit_id))
-    return [AuditEntry(row.at, row.who, row.action, dict(row.details)) for row in rows]
 
 
 def frozen(row: LocationRow) -> Location:

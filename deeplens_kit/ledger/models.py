@@ -27,6 +27,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 __all__ = [
     "AuditRow",
     "Base",
+    "ChainHeadRow",
     "CollectionRow",
     "DecisionRow",
     "LabelItemRow",
@@ -114,7 +115,7 @@ class LeaseRow(Base):
 
 
 class AuditRow(Base):
-    """A change, written in the transaction that makes it."""
+    """A change, written in the transaction that makes it; the database refuses to change or remove it."""
 
     __tablename__ = "audit"
 
@@ -123,6 +124,19 @@ class AuditRow(Base):
     who: Mapped[str] = mapped_column(Text)
     action: Mapped[str] = mapped_column(String(50))
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    # Without gaps, which audit_id has where a transaction was rolled back.
+    sequence: Mapped[int] = mapped_column(BigInteger, index=True, unique=True)
+    digest: Mapped[str] = mapped_column(String(64))
+
+
+class ChainHeadRow(Base):
+    """How many lines a chain has and the digest of the last: without it nobody would miss that one."""
+
+    __tablename__ = "chain_heads"
+
+    name: Mapped[str] = mapped_column(String(50), primary_key=True)
+    lines: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(String(64))
 
 
 class CollectionRow(Base):

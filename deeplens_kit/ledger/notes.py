@@ -17,7 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.ledger.locations import audit
+from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.models import AuditRow, CollectionRow, NoteRow
 from deeplens_kit.ledger.values import Collection, Location, NoteChange, ObjectNote
 
@@ -122,8 +122,10 @@ def annotate(
     for name, value in values.items():
         setattr(row, name, value)
     session.flush()
-    said = {name: getattr(change, name) for name in ("collection", "description", "category", "source")}
-    details = {name: value for name, value in said.items() if value is not None}
+    # Which texts, not what they say: lines of the trail stay for ever, and a picture may have to be forgotten.
+    texts = [name for name in ("description", "category", "source") if getattr(change, name) is not None]
+    details: dict[str, Any] = {"collection": change.collection} if change.collection is not None else {}
+    details |= {"texts": texts} if texts else {}
     details |= {"tags_added": list(change.add_tags)} if change.add_tags else {}
     details |= {"tags_removed": list(change.remove_tags)} if change.remove_tags else {}
     place = {"location_id": location.location_id, "path": path, "digest": digest}

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
-from deeplens_kit.ledger.locations import audit
+from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.models import RuleRow
 from deeplens_kit.ledger.notes import check_change, check_name
 from deeplens_kit.ledger.values import NoteChange, SavedRule

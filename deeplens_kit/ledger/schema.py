@@ -12,10 +12,10 @@ from sqlalchemy import Connection, inspect, text
 
 from deeplens_kit.errors import WorkspaceMissingError, WorkspaceSchemaError
 
-__all__ = ["REVISIONS", "SCHEMA_REVISION", "migrate", "require_current", "revision_of"]
+__all__ = ["REVISIONS", "SCHEMA_REVISION", "migrate", "require_current", "require_known", "revision_of"]
 
 # In order; a test holds them against the migration files.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007")
 SCHEMA_REVISION = REVISIONS[-1]
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -38,6 +38,16 @@ def require_current(found: str | None, place: str) -> None:
         raise WorkspaceMissingError(f"There is no ledger at {place}; make one with `deeplens init`.")
     if found != SCHEMA_REVISION:
         raise WorkspaceSchemaError("ledger", found, SCHEMA_REVISION, newer=found not in REVISIONS)
+
+
+def require_known(found: str) -> None:
+    """Raise unless a revision is one that this release can make.
+
+    Raises:
+        WorkspaceSchemaError: It is newer or of another origin.
+    """
+    if found not in REVISIONS:
+        raise WorkspaceSchemaError("ledger", found, SCHEMA_REVISION, newer=True)
 
 
 def migrate(connection: Connection, target: str = "head") -> None:

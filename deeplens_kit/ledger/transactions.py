@@ -1,6 +1,7 @@
 """How the ledger reads and writes: each step is one transaction, and the database's errors are ours.
 
-Takes an engine, gives sessions; must not know the tables.
+Takes an engine, gives sessions; must not know the tables. What is written is told in the audit trail in the same
+transaction, as the last thing in it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
+from deeplens_kit.ledger.audit import settle
 from deeplens_kit.ledger.engine import database_now, writing
 from deeplens_kit.ledger.faults import translated
 
@@ -36,7 +38,17 @@ class Transactions:
             yield session
 
     @contextmanager
+    def _snapshot(self) -> Iterator[Session]:
+        """Reading at one moment, whatever others write meanwhile; SQLite's readers always do."""
+        engine = self._engine
+        if engine.dialect.name == "postgresql":
+            engine = engine.execution_options(isolation_level="REPEATABLE READ")
+        with translated("read", self._place), Session(engine) as session, session.begin():
+            yield session
+
+    @contextmanager
     def _writing(self) -> Iterator[tuple[Session, datetime]]:
         """A transaction that writes, and its time."""
         with translated("write to", self._place), Session(writing(self._engine)) as session, session.begin():
             yield session, database_now(session.connection())
+            settle(session)

@@ -97,12 +97,16 @@ class AuditEntry:
         who: As "user@host".
         action: For example "location.added".
         details: What was changed, without secrets.
+        sequence: Its place in the trail, from 1.
+        digest: SHA-256 over what it says and over the digest of the line before it.
     """
 
     at: datetime
     who: str
     action: str
     details: Mapping[str, Any]
+    sequence: int = 0
+    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

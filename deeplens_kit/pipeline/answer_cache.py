@@ -78,6 +78,14 @@ class AnswerCache:
         if store is not None and key is not None:
             store.put(key, pack(answer))
 
+    def clear(self) -> bool:
+        """Forget all answers of this workspace, whoever put them; False where none are kept outside of a process."""
+        store = self._store()
+        if store is None:
+            return False
+        store.clear()
+        return True
+
     def close(self) -> None:
         """Give connections back."""
         with self._lock:

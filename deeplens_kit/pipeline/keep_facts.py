@@ -19,7 +19,7 @@ from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.savings import LocationPrices
 from deeplens_kit.search.path_globs import matches_of
 
-__all__ = ["path_classes", "policy_state", "with_keep_facts"]
+__all__ = ["by_any_name", "path_classes", "policy_state", "with_keep_facts"]
 
 _GB = 10**9
 _FILE = ["link_id", "digest"]
@@ -71,16 +71,29 @@ def policy_state(workspace: Workspace, policy: KeepPolicy) -> str:
 
 
 def _protected(files: pl.DataFrame, names: pl.DataFrame, policy: KeepPolicy) -> pl.Series:
-    """Whether a file is protected by any of its names: where locations overlap one of them stands for it in `files`."""
+    """Whether a file is protected by any of its names."""
     chosen = names["location"].is_in(list(policy.protected_locations)).fill_null(False)
     if policy.protected_paths:
         chosen |= pl.Series(matches_of(names["path"], policy.protected_paths))
-    kept, place = names.filter(chosen), pl.col("place") + pl.col("path")
+    return by_any_name(files, names.filter(chosen)).alias("protected")
+
+
+def by_any_name(files: pl.DataFrame, kept: pl.DataFrame) -> pl.Series:
+    """Whether any name of each file is among some: where locations overlap one of its names stands for it in `files`.
+
+    Args:
+        files: Columns place, path, link_id and digest.
+        kept: The same columns, of names.
+
+    Returns:
+        Boolean, for each of the files.
+    """
+    place = pl.col("place") + pl.col("path")
     linked = kept.filter(pl.col("link_id").is_not_null()).select(*_FILE, by_link=pl.lit(True)).unique()
-    marked = files.select(*_FILE, by_name=place.is_in(kept.select(place).to_series().implode())).join(
+    marked = files.select(*_FILE, by_name=place.is_in(kept.select(place).to_series().implode()).fill_null(False)).join(
         linked, on=_FILE, how="left", maintain_order="left"
     )
-    return marked.select(protected=pl.col("by_name") | pl.col("by_link").fill_null(False)).to_series()
+    return marked.select(pl.col("by_name") | pl.col("by_link").fill_null(False)).to_series()
 
 
 def path_classes(paths: pl.Series, policy: KeepPolicy) -> pl.Series:

@@ -19,11 +19,10 @@ from typing import Any
 
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.ledger import Ledger, OutboxEvent
-from deeplens_kit.pipeline.folder_events import pause
 from deeplens_kit.pipeline.new_duplicates import NewDuplicate, NewDuplicates
-from deeplens_kit.pipeline.notify_message import MOST_IN_DOCUMENT, Notice, notice_of
-from deeplens_kit.pipeline.notify_sending import NoticeNotSentError, send
-from deeplens_kit.pipeline.notify_targets import check_target, label_of, target_of
+from deeplens_kit.pipeline.notify_message import MOST_IN_DOCUMENT, notice_of
+from deeplens_kit.pipeline.notify_sending import FIRST_WAIT_SECONDS, NoticeNotSentError, send_patiently
+from deeplens_kit.pipeline.notify_targets import check_target, label_of
 from deeplens_kit.telemetry import get_logger, redact
 
 __all__ = ["Delivery", "Notifier"]
@@ -31,8 +30,6 @@ __all__ = ["Delivery", "Notifier"]
 _log = get_logger(__name__)
 
 _KIND = "watch.copies"
-_TRIES = 3  # in a row, of what may pass
-_FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.5, 5.0
 # After these a message is tried again; doubled each time.
 _FIRST_RETRY_SECONDS, _LONGEST_RETRY_SECONDS = 60.0, 3600.0
 
@@ -111,7 +108,7 @@ class Notifier:
         workspace: str,
         batch_seconds: float,
         stop: threading.Event,
-        first_wait_seconds: float = _FIRST_WAIT_SECONDS,
+        first_wait_seconds: float = FIRST_WAIT_SECONDS,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         for text in targets:
@@ -206,7 +203,7 @@ class Notifier:
             if not self._ledger.begin_delivery(message.event_id):
                 address.waiting.pop(0)
                 return None
-            warning = self._send(notice, address.text)
+            warning = send_patiently(notice, address.text, self._stop, self._first_wait_seconds)
         except (NoticeNotSentError, DeepLensError) as error:
             reason = redact(str(error))
             address.failures += 1
@@ -229,23 +226,6 @@ class Notifier:
             self._ledger.end_delivery(message.event_id, error)
         except DeepLensError as failed:
             _log.warning("outbox not written", reason=redact(str(failed)))
-
-    def _send(self, notice: Notice, text: str) -> str:
-        from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
-
-        retrying = Retrying(
-            stop=stop_after_attempt(_TRIES),
-            wait=wait_exponential_jitter(
-                multiplier=self._first_wait_seconds, max=_LONGEST_WAIT_SECONDS, jitter=self._first_wait_seconds
-            ),
-            retry=retry_if_exception(
-                lambda error: isinstance(error, NoticeNotSentError) and error.passing and not self._stop.is_set()
-            ),
-            sleep=lambda seconds: pause(seconds, self._stop),
-            reraise=True,
-        )
-        # Credentials are read for every try: they may just have been changed.
-        return retrying(lambda: send(notice, target_of(text)))
 
 
 def _message_of(event: OutboxEvent) -> _Message | None:

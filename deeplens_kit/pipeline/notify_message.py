@@ -48,6 +48,14 @@ class Notice:
     saved_bytes: int
     listed: tuple[NewDuplicate, ...]
 
+    def as_document(self) -> bytes:
+        """As JSON; see `document_of`."""
+        return document_of(self)
+
+    def as_mail(self, sender: str, recipients: Sequence[str]) -> EmailMessage:
+        """As a mail; see `mail_of`."""
+        return mail_of(self, sender, recipients)
+
 
 def notice_of(workspace: str, found: Sequence[NewDuplicates], made_at: datetime) -> Notice:
     """One notice of the new copies of several rounds."""

@@ -1,7 +1,8 @@
 """Send a notice: a mail over SMTP, or JSON over HTTP.
 
-Takes a notice and a target, gives what is to be said of one that was taken; raises NoticeNotSentError with the reason.
-Must not keep anything, follow a redirect, or send a password over a line that is not encrypted.
+Takes a notice, of whatever it tells, and a target, gives what is to be said of one that was taken; raises
+NoticeNotSentError with the reason. Must not keep anything, follow a redirect, or send a password over a line that is
+not encrypted.
 """
 
 from __future__ import annotations
@@ -11,14 +12,23 @@ import hmac
 import http.client
 import smtplib
 import ssl
+import threading
+from collections.abc import Sequence
+from email.message import EmailMessage
+from typing import Protocol
 from urllib.parse import urlsplit
 
-from deeplens_kit.pipeline.notify_message import Notice, document_of, mail_of
-from deeplens_kit.pipeline.notify_targets import MailTarget, Target, WebhookTarget, is_loopback
+from deeplens_kit.pipeline.folder_events import pause
+from deeplens_kit.pipeline.notify_targets import MailTarget, Target, WebhookTarget, is_loopback, target_of
 from deeplens_kit.telemetry import redact
 from deeplens_kit.telemetry.redaction import MASK
 
-__all__ = ["NoticeNotSentError", "send"]
+__all__ = ["FIRST_WAIT_SECONDS", "NoticeNotSentError", "Sendable", "send", "send_patiently"]
+
+FIRST_WAIT_SECONDS = 0.5
+"""Before the second try of a notice; doubled, with jitter."""
+
+_TRIES, _LONGEST_WAIT_SECONDS = 3, 5.0  # in a row, of what may pass
 
 _SECONDS = 15.0
 """For each step of a conversation."""
@@ -43,7 +53,56 @@ class NoticeNotSentError(Exception):
         super().__init__(" ".join(redact(reason).split()))
 
 
-def send(notice: Notice, target: Target) -> str:
+class Sendable(Protocol):
+    """What can be sent."""
+
+    @property
+    def notice_id(self) -> str:
+        """The same for the same news."""
+        ...
+
+    def as_document(self) -> bytes:
+        """JSON, UTF-8."""
+        ...
+
+    def as_mail(self, sender: str, recipients: Sequence[str]) -> EmailMessage:
+        """A mail in plain text."""
+        ...
+
+
+def send_patiently(notice: Sendable, text: str, stop: threading.Event, first_wait_seconds: float) -> str:
+    """Send a notice to an address as it was written, and again where another try may go well.
+
+    Args:
+        notice: What is told.
+        text: The address; credentials are looked up for each try, since they may just have been changed.
+        stop: Ends the waiting between two tries.
+        first_wait_seconds: Before the second try.
+
+    Returns:
+        As `send`.
+
+    Raises:
+        NoticeNotSentError: It was not taken.
+        SettingsError: The address cannot be used, CredentialMissingError where a credential is not there.
+    """
+    from tenacity import Retrying, retry_if_exception, stop_after_attempt, wait_exponential_jitter
+
+    retrying = Retrying(
+        stop=stop_after_attempt(_TRIES),
+        wait=wait_exponential_jitter(
+            multiplier=first_wait_seconds, max=_LONGEST_WAIT_SECONDS, jitter=first_wait_seconds
+        ),
+        retry=retry_if_exception(
+            lambda error: isinstance(error, NoticeNotSentError) and error.passing and not stop.is_set()
+        ),
+        sleep=lambda seconds: pause(seconds, stop),
+        reraise=True,
+    )
+    return retrying(lambda: send(notice, target_of(text)))
+
+
+def send(notice: Sendable, target: Target) -> str:
     """Send a notice.
 
     Returns:
@@ -59,10 +118,10 @@ def send(notice: Notice, target: Target) -> str:
     return ""
 
 
-def _mail(notice: Notice, target: MailTarget) -> str:
+def _mail(notice: Sendable, target: MailTarget) -> str:
     context = ssl.create_default_context()
     try:
-        mail = mail_of(notice, target.sender, target.recipients)
+        mail = notice.as_mail(target.sender, target.recipients)
         with (
             smtplib.SMTP_SSL(target.host, target.port, timeout=_SECONDS, context=context)
             if target.tls_first
@@ -109,8 +168,8 @@ def _encrypt(server: smtplib.SMTP, target: MailTarget, context: ssl.SSLContext) 
         )
 
 
-def _post(notice: Notice, target: WebhookTarget) -> None:
-    body = document_of(notice)
+def _post(notice: Sendable, target: WebhookTarget) -> None:
+    body = notice.as_document()
     headers = {
         "Content-Type": "application/json; charset=utf-8",
         "User-Agent": "deeplens",

@@ -23,13 +23,14 @@ class ProgressSnapshot:
     Attributes:
         location: Name of the location, empty for work over all of them.
         stage: What is being done: "scan", "features", "index", "match", "verify", "samples", "resolution", "detail",
-            "convert" or "ingest".
+            "convert", "ingest", "check", "apply", "undo" or "empty".
         done: Items finished, failed ones included.
         total: Items in all, None while it is not known.
         bytes_done: Bytes read so far.
         rate_per_second: Items per second since the stage began.
         seconds_left: Estimate from the rate, None while there is none.
         failures: Items that failed so far.
+        skipped: Items that were left alone so far, with a reason.
     """
 
     location: str
@@ -40,6 +41,7 @@ class ProgressSnapshot:
     rate_per_second: float
     seconds_left: float | None
     failures: int
+    skipped: int = 0
 
 
 class ProgressListener(Protocol):
@@ -63,12 +65,13 @@ class ProgressMeter:
         self._listener, self._location, self._stage, self._total = listener, location, stage, total
         self._clock = clock
         self._began = self._told = clock()
-        self.done = self.failures = self.bytes_done = 0
+        self.done = self.failures = self.bytes_done = self.skipped = 0
         self._tell()
 
-    def advance(self, items: int = 1, *, failures: int = 0, bytes_read: int = 0) -> None:
+    def advance(self, items: int = 1, *, failures: int = 0, bytes_read: int = 0, skipped: int = 0) -> None:
         """Count finished items; tells the listener when it is time again."""
         self.done += items
+        self.skipped += skipped
         self.failures += failures
         self.bytes_done += bytes_read
         if self._clock() - self._told >= _UPDATE_SECONDS:
@@ -87,6 +90,14 @@ class ProgressMeter:
         left = (self._total - self.done) / rate if self._total is not None and rate > 0 else None
         self._listener.update(
             ProgressSnapshot(
-                self._location, self._stage, self.done, self._total, self.bytes_done, rate, left, self.failures
+                self._location,
+                self._stage,
+                self.done,
+                self._total,
+                self.bytes_done,
+                rate,
+                left,
+                self.failures,
+                self.skipped,
             )
         )

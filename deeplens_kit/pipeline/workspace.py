@@ -25,6 +25,7 @@ from deeplens_kit.errors import CredentialMissingError, LocationError, Workspace
 from deeplens_kit.ledger import Ledger, Location
 from deeplens_kit.pipeline.keep_policies import POLICIES_FOLDER
 from deeplens_kit.pipeline.price_file import PRICES_FILE
+from deeplens_kit.pipeline.retention_rules import RETENTION_FOLDER
 from deeplens_kit.pipeline.spending import Spending
 from deeplens_kit.settings import (
     WORKSPACE_FILE,
@@ -36,7 +37,10 @@ from deeplens_kit.settings import (
 from deeplens_kit.storage import LocationCheck, LocationKind, open_location
 from deeplens_kit.telemetry import redact
 
-__all__ = ["UpgradeReport", "Workspace", "check_locations"]
+__all__ = ["SIGNING_KEY_FILE", "UpgradeReport", "Workspace", "check_locations"]
+
+SIGNING_KEY_FILE = "signing-key.pem"
+"""The key by which a workspace signs what it exports; it lies beside `workspace.toml`, for its owner alone."""
 
 _BACKUPS = "backups"
 # What a location tells of itself, by the fields of LocationCheck.
@@ -166,7 +170,7 @@ class Workspace:
 
         The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
         """
-        files = (WORKSPACE_FILE, PRICES_FILE, POLICIES_FOLDER, _BACKUPS)
+        files = (WORKSPACE_FILE, PRICES_FILE, POLICIES_FOLDER, RETENTION_FOLDER, SIGNING_KEY_FILE, _BACKUPS)
         paths = [*(self.directory / name for name in files), Path(self.settings.cache_dir)]
         if "://" not in self.settings.catalog_url:
             paths.append(Path(self.settings.catalog_url))

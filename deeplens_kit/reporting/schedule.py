@@ -1,4 +1,4 @@
-"""A report that makes itself: the texts that crontab, systemd and Kubernetes want.
+"""A report or a workflow that runs by itself: the texts that crontab, systemd and Kubernetes want.
 
 Takes a job (which command, in which workspace, when), gives texts to install; must not install them. Every value is
 quoted by the rules of whoever reads it, and the time zone is named.
@@ -15,6 +15,7 @@ import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.reporting.cron import CronTimes
@@ -29,6 +30,7 @@ __all__ = [
     "program",
     "service_text",
     "spoken",
+    "texts_of",
     "timer_text",
 ]
 
@@ -48,11 +50,13 @@ class Job:
     Attributes:
         times: When.
         zone: Time zone by its IANA name, for example "Europe/Berlin".
-        program: The command by its absolute path, with what comes before `report`.
+        program: The command by its absolute path, with what comes before its arguments.
         arguments: What follows it.
         workspace: Absolute.
-        out: The page, absolute.
+        out: The page, absolute; None where nothing is written outside the workspace.
         image: Container image with DeepLens, for Kubernetes.
+        role: What runs, in a word.
+        title: What it is called where no page names it.
 
     Raises:
         SettingsError: A path or parameter holds a line break or bytes that are no text.
@@ -63,18 +67,22 @@ class Job:
     program: tuple[str, ...]
     arguments: tuple[str, ...]
     workspace: Path
-    out: Path
+    out: Path | None
     image: str
+    role: Literal["report", "workflow"] = "report"
+    title: str = ""
 
     def __post_init__(self) -> None:
-        for text in (*self.program, *self.arguments, str(self.workspace), str(self.out), self.image):
+        out = () if self.out is None else (str(self.out),)
+        for text in (*self.program, *self.arguments, str(self.workspace), *out, self.image):
             if _UNWRITABLE.search(text):
                 raise SettingsError(f"{text!r} cannot be written into a schedule; use a name of ordinary letters.")
 
     @property
     def name(self) -> str:
-        """What units and jobs are called, after the page: lower-case letters, digits and dashes."""
-        stem = re.sub(r"[^a-z0-9]+", "-", self.out.stem.replace("{date}", "").lower()).strip("-") or "report"
+        """What units and jobs are called, after the page or title: lower-case letters, digits and dashes."""
+        called = self.title if self.out is None else self.out.stem.replace("{date}", "")
+        stem = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-") or self.role
         return f"deeplens-{stem}"[:_LONGEST_NAME].rstrip("-")
 
 
@@ -112,6 +120,28 @@ def check_zone(name: str) -> str:
         raise SettingsError(f"There is no time zone {name!r}; name one as in 'Europe/Berlin' or 'UTC'.") from error
 
 
+def texts_of(job: Job, form: str | None) -> list[tuple[str, str, str]]:
+    """(form, name of the file, text) of one form of `FORMS`, or of all.
+
+    Raises:
+        SettingsError: The form that is asked for has no words for the job.
+    """
+    texts = []
+    if form in (None, "crontab"):
+        texts.append(("crontab", "crontab", crontab_text(job, machine_zone=local_zone())))
+    if form in (None, "systemd"):
+        texts.append(("systemd", f"{job.name}.service", service_text(job)))
+        texts.append(("systemd", f"{job.name}.timer", timer_text(job)))
+    if form in (None, "kubernetes"):
+        try:
+            texts.append(("kubernetes", f"{job.name}.yaml", kubernetes_text(job)))
+        except SettingsError as error:
+            if form is not None:
+                raise
+            texts.append(("kubernetes", f"{job.name}.yaml", f"# {error}\n"))
+    return texts
+
+
 def crontab_text(job: Job, *, machine_zone: str) -> str:
     """A line for `crontab -e`; what the command says is mailed only where something is wrong.
 
@@ -123,7 +153,7 @@ def crontab_text(job: Job, *, machine_zone: str) -> str:
     # Cron takes a percent sign for the end of the line unless a backslash stands before it, and two backslashes for one
     # pair: where one already stands before the sign, the quotes are closed and opened between them.
     command = " ".join(words).replace("\\%", "\\''%").replace("%", "\\%")
-    lines = [f"# DeepLens report; times are of {job.zone}. Add this with `crontab -e`."]
+    lines = [f"# DeepLens {job.role}; times are of {job.zone}. Add this with `crontab -e`."]
     if job.zone != machine_zone:
         lines += [
             f"# This machine is in {machine_zone}. Cronie reads CRON_TZ, for all lines below; Debian's cron does not.",
@@ -138,7 +168,7 @@ def service_text(job: Job) -> str:
     return (
         f"# ~/.config/systemd/user/{job.name}.service\n"
         "[Unit]\n"
-        "Description=DeepLens report\n"
+        f"Description=DeepLens {job.role}\n"
         "\n"
         "[Service]\n"
         "Type=oneshot\n"
@@ -154,7 +184,7 @@ def timer_text(job: Job) -> str:
         f"# ~/.config/systemd/user/{job.name}.timer, then:\n"
         f"# systemctl --user daemon-reload && systemctl --user enable --now {job.name}.timer\n"
         "[Unit]\n"
-        "Description=When the DeepLens report is made\n"
+        f"Description=When the DeepLens {job.role} {'is made' if job.role == 'report' else 'runs'}\n"
         "\n"
         "[Timer]\n"
         f"{calendar}"
@@ -173,7 +203,7 @@ def kubernetes_text(job: Job) -> str:
     """
     # The paths of this machine, at which the claims are mounted, are those of the workspace's own locations as well.
     mounts = [("workspace", "deeplens-workspace", job.workspace)]
-    if not job.out.parent.is_relative_to(job.workspace):
+    if job.out is not None and not job.out.parent.is_relative_to(job.workspace):
         mounts.append(("reports", "deeplens-reports", job.out.parent))
     for _, _, path in mounts:
         # Kubernetes API, VolumeMount.mountPath.
@@ -210,7 +240,7 @@ spec:
         spec:
           restartPolicy: Never
           containers:
-            - name: report
+            - name: {job.role}
               image: {_yaml(job.image)}
               command: {json.dumps(command, ensure_ascii=False)}
               env:

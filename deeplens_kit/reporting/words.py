@@ -71,6 +71,7 @@ _SKIPPED_WORDS = {
     "symlink": ("symbolic link", "symbolic links"),
     "special": ("pipe, socket or device", "pipes, sockets or devices"),
     "workspace": ("of the workspace itself", "of the workspace itself"),
+    "quarantine": ("in quarantine", "in quarantine"),
 }
 _PROBLEM_WORDS = {
     "unsupported": "a picture, drawing or video in a format that is not read",

@@ -4,6 +4,7 @@ Takes frames and gives them back checked, in the schema's column order; must not
 Times are UTC unless a column says otherwise; digests are lower-case hexadecimal.
 """
 
+from deeplens_kit.schemas.acts import PLAN_STEPS, ActionKind
 from deeplens_kit.schemas.answers import (
     APPROVALS,
     CLUSTER_MEMBERS,
@@ -46,6 +47,7 @@ __all__ = [
     "OBJECTS",
     "PAIRS",
     "PICTURES",
+    "PLAN_STEPS",
     "RELATED",
     "SAVED_SEARCHES",
     "SCORE_TERMS",
@@ -57,6 +59,7 @@ __all__ = [
     "SEARCH_PLACES",
     "SEARCH_RESULTS",
     "WITHHELD",
+    "ActionKind",
     "Column",
     "DecisionKind",
     "FeatureSpec",

@@ -6,6 +6,7 @@ or a value out of range is an error that says what is allowed.
 
 from deeplens_kit.settings.stages import (
     MOST_NICENESS,
+    ActionSettings,
     DecodeSettings,
     FeatureSettings,
     GroupSettings,
@@ -25,6 +26,7 @@ from deeplens_kit.settings.workspace_file import (
     load_workspace_settings,
     save_choice,
     save_workspace_settings,
+    with_stores,
     workspace_of_environment,
 )
 
@@ -32,6 +34,7 @@ __all__ = [
     "MOST_NICENESS",
     "WORKSPACE_FILE",
     "WORKSPACE_VARIABLE",
+    "ActionSettings",
     "DecodeSettings",
     "FeatureSettings",
     "GroupSettings",
@@ -47,5 +50,6 @@ __all__ = [
     "load_workspace_settings",
     "save_choice",
     "save_workspace_settings",
+    "with_stores",
     "workspace_of_environment",
 ]

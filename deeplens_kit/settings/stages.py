@@ -11,6 +11,7 @@ from deeplens_kit.errors import SettingsError
 
 __all__ = [
     "MOST_NICENESS",
+    "ActionSettings",
     "DecodeSettings",
     "FeatureSettings",
     "GroupSettings",
@@ -289,6 +290,43 @@ class GroupSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ActionSettings:
+    """What may be done with files, by plans that somebody approved.
+
+    Attributes:
+        tiers: Tiers of evidence by which a file may be acted on; `scene` never is one.
+        other_approver: Whether a plan needs the approval of somebody else than who made it.
+        plan_max_age_days: A plan that is older (whole days) is refreshed before it is applied; at least 1.
+        quarantine_days: How long a file stays in quarantine before it expires; 0: until somebody empties it by name.
+        stop_after_failures: Steps that fail before the whole application stops; 0 for no bound.
+        stop_at_skip_share: Share of steps skipped, of those tried (twenty at least), at which it stops; inclusive.
+        steps_per_second: Of each location; 0 for no limit.
+        proof: "token": an unchanged strong token proves the digest that was read under it, and everything else is read
+            again; "read": all is read again.
+    """
+
+    tiers: tuple[str, ...] = ("bytes", "pixels", "copy")
+    other_approver: bool = False
+    plan_max_age_days: int = 7
+    quarantine_days: int = 30
+    stop_after_failures: int = 10
+    stop_at_skip_share: float = 0.2
+    steps_per_second: float = 0.0
+    proof: str = "token"
+
+    def __post_init__(self) -> None:
+        _at_least("actions", self, plan_max_age_days=1, quarantine_days=0, stop_after_failures=0, steps_per_second=0)
+        if wrong := sorted({*self.tiers} - {"bytes", "pixels", "copy"}):
+            raise SettingsError(f"Setting actions.tiers holds {wrong[0]!r}; allowed are bytes, pixels and copy.")
+        if not 0 < self.stop_at_skip_share <= 1:
+            raise SettingsError(
+                f"Setting actions.stop_at_skip_share is {self.stop_at_skip_share}; allowed is more than 0, up to 1."
+            )
+        if self.proof not in ("token", "read"):
+            raise SettingsError(f"Setting actions.proof is {self.proof!r}; allowed are token and read.")
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """Where the stores of a workspace are, and the settings of each stage.
 
@@ -308,6 +346,7 @@ class WorkspaceSettings:
     policy: PolicySettings = field(default_factory=PolicySettings)
     rules: RuleSettings = field(default_factory=RuleSettings)
     group: GroupSettings = field(default_factory=GroupSettings)
+    actions: ActionSettings = field(default_factory=ActionSettings)
     ingest: IngestSettings = field(default_factory=IngestSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     search: SearchSettings = field(default_factory=SearchSettings)

@@ -17,6 +17,7 @@ import tomli_w
 
 from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError, WorkspaceMissingError
 from deeplens_kit.settings.stages import (
+    ActionSettings,
     DecodeSettings,
     FeatureSettings,
     GroupSettings,
@@ -37,6 +38,7 @@ __all__ = [
     "load_workspace_settings",
     "save_choice",
     "save_workspace_settings",
+    "with_stores",
     "workspace_of_environment",
 ]
 
@@ -54,6 +56,7 @@ _SECTIONS: dict[str, type[Any]] = {
     "policy": PolicySettings,
     "rules": RuleSettings,
     "group": GroupSettings,
+    "actions": ActionSettings,
     "ingest": IngestSettings,
     "watch": WatchSettings,
     "search": SearchSettings,
@@ -158,6 +161,28 @@ def save_choice(directory: Path, section: str, key: str, name: str) -> None:
         raise SettingsError(f"{str(path)!r} cannot be changed here ({error}); write {by_hand}.") from error
     except OSError as error:
         raise WorkspaceError(f"Cannot change {str(path)!r}: {error.strerror or error}.") from error
+
+
+def with_stores(text: str, *, catalog_url: str, ledger_url: str, cache_dir: str) -> str:
+    """The text of a `workspace.toml` with other stores; all else stays as it is written, comments too.
+
+    Raises:
+        SettingsError: The text is no TOML, or its stores are written in a way that is not understood here.
+    """
+    stores = {"catalog_url": catalog_url, "ledger_url": ledger_url, "cache_dir": cache_dir}
+    try:
+        changed = text
+        for key, value in stores.items():
+            line = re.compile(rf"^[ \t]*{key}[ \t]*=[^\n]*(\n|$)", re.MULTILINE)
+            if (found := line.search(changed)) is not None:
+                changed = f"{changed[: found.start()]}{tomli_w.dumps({key: value})}{changed[found.end() :]}"
+        if tomllib.loads(changed) != tomllib.loads(text) | stores:
+            raise SettingsError(
+                f"The stores in {WORKSPACE_FILE} cannot be changed here; write each on a line of its own."
+            )
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{WORKSPACE_FILE} is not valid TOML: {error}.") from error
+    return changed
 
 
 def _with_line(text: str, section: str, key: str, line: str) -> str:

@@ -5,11 +5,15 @@ that a user names (`new_files`), and at a location only what that is opened for 
 """
 
 from deeplens_kit.storage.base import (
+    QUARANTINE_FOLDER,
     UNSETTLED,
+    KeptAfter,
+    LinkForm,
     Listing,
     ListingProblem,
     LocationCheck,
     LocationKind,
+    ObjectFacts,
     ObjectStat,
     SkippedFolder,
     SkipReason,
@@ -28,13 +32,17 @@ from deeplens_kit.storage.registry import (
 )
 
 __all__ = [
+    "QUARANTINE_FOLDER",
     "UNSETTLED",
     "ContentDigests",
+    "KeptAfter",
     "KindDescription",
+    "LinkForm",
     "Listing",
     "ListingProblem",
     "LocationCheck",
     "LocationKind",
+    "ObjectFacts",
     "ObjectStat",
     "OptionDescription",
     "Permission",

@@ -6,9 +6,9 @@ given by whoever wrote the blob: it identifies a picture only where it equals an
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,7 +18,7 @@ from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import ObjectChangedError, ObjectUnreadableError, SettingsError
 from deeplens_kit.storage.azure_account import connect, fault_of
-from deeplens_kit.storage.client_store import ClientStore
+from deeplens_kit.storage.azure_acting import ActingAzure, matching
 from deeplens_kit.storage.listing import Entry
 from deeplens_kit.storage.options import RemoteOptions, option
 from deeplens_kit.storage.remote import RemoteLocation
@@ -35,7 +35,6 @@ _HADOOP_URL = re.compile(rf"[a-z]+://{_CONTAINER}@{_HOST}(?:/(.*))?", re.DOTALL 
 _PAGE_OBJECTS = 5_000  # the most that the service gives at once
 _FOLDER_MARK = "hdi_isfolder"
 """Metadata that accounts with a hierarchical namespace put on the empty blob that stands for a folder."""
-_COPY_POLL_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +120,17 @@ def _parts(url: str) -> tuple[str, str, str]:
     return account.lower(), container.lower(), path or ""
 
 
-class AzureStore(ClientStore):
+class AzureStore(ActingAzure):
     """A container; see `storage.store.Store`."""
 
     reads_conditionally = True
     metadata_kept = True
     lists_checksums = True
+    copies_have_equal_checksums = True
+    proves_by_token = True
 
     def __init__(self, account: str, container: str, prefix: str, options: AzureOptions) -> None:
-        self._prefix, self._options = prefix, options
+        self._prefix, self._options, self._timeout_seconds = prefix, options, options.timeout_seconds
         super().__init__(lambda fresh: connect(account, container, options, fresh=fresh))
         self._told_at: datetime | None = None
 
@@ -168,7 +169,7 @@ class AzureStore(ClientStore):
                 length=length,
                 max_concurrency=1,
                 decompress=False,
-                **_matching(token),
+                **matching(token),
             )
         except ResourceModifiedError:
             self.stat(path)  # tells one that is gone
@@ -185,24 +186,30 @@ class AzureStore(ClientStore):
         self._put(path, data, kept, ContentSettings())
 
     def copy(self, path: str, target: str, token: str) -> None:
-        """A copy by the service, which takes the source by our own credentials within one account."""
+        """A copy by the service, which takes the source by our own credentials within one account.
+
+        Metadata, headers, tags and tier go with it; leases, holds and policies do not.
+        """
+        blob = self._blob(path)
+        state = blob.get_blob_properties(**matching(token))
+        stays = self._stays(blob, state)
         if self._options.encryption_scope:
             # The service encrypts anew only in copies whose source needs no credentials.
-            state = self._blob(path).get_blob_properties(**_matching(token))
             limit_carried(state.size)
-            self._put(target, self.read(path, 0, None, token), state.metadata, state.content_settings)
+            self._put(target, self.read(path, 0, None, token), state.metadata, state.content_settings, **stays)
             return
         from azure.core import MatchConditions
         from azure.core.exceptions import ResourceModifiedError
 
-        source = _matching(token)
+        source = matching(token)
         goal = self._blob(target)
         try:
             answer = goal.start_copy_from_url(
-                self._blob(path).url,
+                blob.url,
                 source_etag=source["etag"],
                 source_match_condition=source["match_condition"],
                 match_condition=MatchConditions.IfMissing,
+                **stays,
             )
         except ResourceModifiedError:
             # Not every service says which of the two conditions it was.
@@ -212,17 +219,24 @@ class AzureStore(ClientStore):
         if answer["copy_status"] == "pending":
             self._wait_for(goal, answer["copy_id"])
 
-    def _put(self, path: str, data: bytes, metadata: Mapping[str, str], settings: Any) -> None:
+    def _put(self, path: str, data: bytes, metadata: Mapping[str, str], settings: Any, **more: Any) -> None:
         # The service keeps it for a blob made of blocks only where it is given.
         settings.content_md5 = bytearray(hashlib.md5(data, usedforsecurity=False).digest())
         scope = {"encryption_scope": self._options.encryption_scope} if self._options.encryption_scope else {}
         self._blob(path).upload_blob(
-            data, length=len(data), overwrite=False, metadata=dict(metadata), content_settings=settings, **scope
+            data,
+            length=len(data),
+            # With a condition: in the place of the very blob; without one nothing may be there.
+            overwrite="etag" in more,
+            metadata=dict(metadata),
+            content_settings=settings,
+            **scope,
+            **more,
         )
 
     def remove(self, path: str, token: str) -> None:
         """One DELETE of the very ETag; refused where the blob has snapshots."""
-        self._blob(path).delete_blob(**_matching(token))
+        self._blob(path).delete_blob(**matching(token))
 
     def probe(self) -> Probe:
         """The clock of the service, as its answers tell it."""
@@ -241,27 +255,8 @@ class AzureStore(ClientStore):
     def _hear(self, response: Any) -> None:
         date = response.http_response.headers.get("Date")
         if date:
-            self._told_at = parsedate_to_datetime(date).astimezone(UTC)
-
-    def _wait_for(self, goal: Any, copy_id: str) -> None:
-        """Wait for a copy that the service does by and by; what is not whole in time is taken away again."""
-        deadline = time.monotonic() + self._options.timeout_seconds
-        while (status := goal.get_blob_properties().copy.status) == "pending" and time.monotonic() < deadline:
-            time.sleep(_COPY_POLL_SECONDS)
-        if status == "success":
-            return
-        if status == "pending":
-            goal.abort_copy(copy_id)
-        goal.delete_blob()
-        raise PassingFault(f"the service's copy did not succeed in {self._options.timeout_seconds:g} s ({status})")
-
-
-def _matching(token: str | None) -> dict[str, Any]:
-    from azure.core import MatchConditions
-
-    if not token:
-        return {}
-    return {"etag": f'"{token.partition("|")[0]}"', "match_condition": MatchConditions.IfNotModified}
+            with contextlib.suppress(ValueError):  # a header cut in two
+                self._told_at = parsedate_to_datetime(date).astimezone(UTC)
 
 
 def _stands_for_folder(blob: Any) -> bool:
@@ -271,6 +266,9 @@ def _stands_for_folder(blob: Any) -> bool:
 
 
 def _entry(path: str, blob: Any) -> Entry:
+    if blob.etag is None or blob.size is None:
+        # A connection that ends within the headers looks like an answer with fewer of them.
+        raise PassingFault("its answer broke off in the middle")
     md5 = blob.content_settings.content_md5
     return Entry(
         path,

@@ -151,6 +151,8 @@ def fault_of(error: BaseException) -> Fault | None:
         return Fault(FaultKind.CREDENTIALS, words)
     if isinstance(error, (exceptions.AzureError, OSError, EOFError)):
         return Fault(FaultKind.PASSING, _line(error))
+    if isinstance(error, exceptions.DeserializationError):
+        return Fault(FaultKind.PASSING, "its answer broke off in the middle")  # a header cut in two
     if isinstance(error, ValueError) and "onnection string" in str(error):
         return Fault(FaultKind.CREDENTIALS, "the connection string is not one")
     return None
@@ -179,7 +181,11 @@ def _of_status(status: int) -> FaultKind:
 
 
 def _missing_permission(method: str, url: str) -> str:
-    if "comp=list" in url:
+    if "comp=tags" in url:
+        letter, does, role = "t", "read and set tags", "Storage Blob Data Owner"
+    elif "comp=tier" in url:
+        letter, does, role = "w", "set tiers", _ROLES[1]
+    elif "comp=list" in url:
         letter, does, role = "l", "list the container", _ROLES[0]
     elif method in ("GET", "HEAD"):
         letter, does, role = "r", "read blobs", _ROLES[0]

@@ -1,4 +1,4 @@
-"""The interface of a kind of location, and the frozen values that cross it.
+"""The interface of a kind of location; the frozen values that cross it are those of `values` and `facts`.
 
 Every kind takes a location's URL and options and gives a listing (a frame, what could not be listed, what was left
 out), the state of one object, and its bytes; it must not decode what it reads, and writes only where the location is
@@ -8,127 +8,35 @@ opened for it (option `permissions`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-import polars as pl
+from deeplens_kit.storage.facts import QUARANTINE_FOLDER, KeptAfter, LinkForm, ObjectFacts
+from deeplens_kit.storage.values import (
+    UNSETTLED,
+    Listing,
+    ListingProblem,
+    LocationCheck,
+    ObjectStat,
+    SkippedFolder,
+    SkipReason,
+)
 
 __all__ = [
+    "QUARANTINE_FOLDER",
     "UNSETTLED",
+    "KeptAfter",
+    "LinkForm",
     "Listing",
     "ListingProblem",
     "LocationCheck",
     "LocationKind",
+    "ObjectFacts",
     "ObjectStat",
     "SkipReason",
     "SkippedFolder",
 ]
-
-UNSETTLED = "~"
-"""Ends a change token that a later change may leave as it is, because the storage's clock is too coarse for it or tells
-nothing better: such an object is read again by the next run. A weak token is never trusted."""
-
-
-class SkipReason(StrEnum):
-    """Why an entry of a location was left out of its listing."""
-
-    SYMLINK = "symlink"
-    HIDDEN = "hidden"
-    EXCLUDED = "excluded"
-    SPECIAL = "special"
-    WORKSPACE = "workspace"
-
-
-@dataclass(frozen=True, slots=True)
-class ObjectStat:
-    """The state of one object as the storage tells it; the columns of LISTING but the path.
-
-    Attributes:
-        size_bytes: Bytes.
-        change_token: Changes when the content does, as far as the storage tells.
-        modified_at: Last modification, UTC; None where unknown or outside the years 1..9999.
-        link_id: Names the file itself, "device:inode"; None where the storage tells no such thing.
-        link_count: Names that the file has.
-        checksum: As the storage lists it, see LISTING.
-        storage_class: As the storage calls it.
-    """
-
-    size_bytes: int
-    change_token: str
-    modified_at: datetime | None = None
-    link_id: str | None = None
-    link_count: int = 1
-    checksum: str | None = None
-    storage_class: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ListingProblem:
-    """A folder or file that is there but could not be listed.
-
-    Attributes:
-        path: Encoded, relative to the location; a folder's ends in '/'.
-        code: permission, gone, name_too_long or io.
-        message: What happened and what it means, in one line.
-    """
-
-    path: str
-    code: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedFolder:
-    """A folder left out whole: the files beneath it were not counted.
-
-    Attributes:
-        path: Encoded, relative to the location, ends in '/'.
-        reason: Why.
-    """
-
-    path: str
-    reason: SkipReason
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """What a location holds now.
-
-    Attributes:
-        frame: A LISTING frame: every regular file, in the order in which the storage gave it.
-        problems: What could not be listed; objects beneath are unknown, not gone.
-        skipped: Entries left out, by reason; a folder left out whole counts as one.
-        skipped_folders: The folders among those, in order of path.
-    """
-
-    frame: pl.DataFrame
-    problems: tuple[ListingProblem, ...]
-    skipped: Mapping[SkipReason, int]
-    skipped_folders: tuple[SkippedFolder, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class LocationCheck:
-    """What a location that can be listed lets us do; None where it was not tried or cannot be told.
-
-    Attributes:
-        may_read: An object, where there is one.
-        may_write: A new object; tried only where the location is opened for creating.
-        clock_skew_seconds: The storage's clock less ours.
-        capacity_bytes: Of the storage.
-        free_bytes: Of it.
-        remarks: What else is worth knowing, a sentence each: a permission that is missing and how it is called.
-    """
-
-    may_read: bool | None = None
-    may_write: bool | None = None
-    clock_skew_seconds: float | None = None
-    capacity_bytes: int | None = None
-    free_bytes: int | None = None
-    remarks: tuple[str, ...] = ()
 
 
 class LocationKind(Protocol):
@@ -173,6 +81,34 @@ class LocationKind(Protocol):
     @property
     def may_create(self) -> bool:
         """Whether it is opened for new objects, and its kind can take them."""
+        ...
+
+    @property
+    def may_change(self) -> bool:
+        """Whether it is opened for changes, and its kind can be changed."""
+        ...
+
+    @property
+    def proves_by_token(self) -> bool:
+        """Whether a token that is unchanged under a conditional request proves that the content is unchanged.
+
+        A token that ends in UNSETTLED proves nothing anywhere.
+        """
+        ...
+
+    @property
+    def keeps_times_on_move(self) -> bool:
+        """Whether an object that is moved keeps the time of its last modification."""
+        ...
+
+    @property
+    def can_set_storage_class(self) -> bool:
+        """Whether objects have a storage class here that can be changed."""
+        ...
+
+    @property
+    def can_link(self) -> frozenset[LinkForm]:
+        """The links that can be made here; empty where it is not opened for changes."""
         ...
 
     @property
@@ -264,7 +200,11 @@ class LocationKind(Protocol):
         ...
 
     def move(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
-        """Give an object a free name at the same location; raises as `copy`, needs permission to change."""
+        """Give an object a free name at the same location; raises as `copy`, needs permission to change.
+
+        Permissions, extended attributes, metadata, tags and storage class go with it. Where it takes a copy and a
+        removal, a crash leaves both, and nothing else.
+        """
         ...
 
     def remove(self, path: str, *, expected: ObjectStat) -> None:
@@ -274,6 +214,133 @@ class LocationKind(Protocol):
             ObjectChangedError: It is not.
             LocationReadOnlyError: Not opened for changing, or the kind cannot.
         """
+        ...
+
+    def replace(self, path: str, data: bytes, *, expected: ObjectStat) -> ObjectStat:
+        """Put a new content in the place of an object that is in the expected state, whole or not at all.
+
+        The only call that replaces anything. What the object has beside its bytes stays, but its times.
+
+        Raises:
+            ObjectChangedError: It is not in that state.
+            LocationReadOnlyError: Not opened for changing, or the kind cannot.
+            StoreFullError: No space.
+        """
+        ...
+
+    def about(self, path: str) -> ObjectFacts:
+        """Tell what an object has beside its bytes. Raises as `stat`."""
+        ...
+
+    def set_times(self, path: str, modified_at: datetime, *, expected: ObjectStat, was: str | None = None) -> bool:
+        """Set the time of the last modification of an object in the expected state; its token may be another then.
+
+        With `was`, the change token that it had at that time, to what the token tells below a microsecond.
+
+        Returns:
+            Whether it was set, as exactly as the storage keeps it; False where the kind cannot. Raises as `remove`.
+        """
+        ...
+
+    def set_storage_class(self, path: str, storage_class: str, *, expected: ObjectStat) -> ObjectStat:
+        """Keep an object in another storage class, named as the storage names it; raises as `remove`."""
+        ...
+
+    def kept_after_removal(self, path: str) -> KeptAfter | None:
+        """Tell what the storage keeps under a path besides what is listed.
+
+        None where the kind keeps no such thing that it could tell of; of snapshots of a file system nothing is known.
+        What a storage cannot or may not tell is `KeptAfter.unknown`, never zero. Raises as `stat` where it cannot be
+        asked.
+        """
+        ...
+
+    def identity(self, path: str) -> str:
+        """Name the file itself, as surely as the kind can: two names of one file have one identity.
+
+        To be compared within one location, and between locations on the same machine's file systems. Raises as `stat`.
+        """
+        ...
+
+    def root_id(self) -> str | None:
+        """Name what stands at the root now, for comparing: a folder is another one where another disk is mounted there.
+
+        Returns:
+            None where nothing tells cheaply; the same root may have another name after its storage was connected anew.
+
+        Raises:
+            LocationUnavailableError: Nothing stands there, or it cannot be reached.
+        """
+        ...
+
+    def link(self, path: str, target: str, how: LinkForm, *, expected: ObjectStat) -> ObjectStat:
+        """Have a free name stand for an object that is in the expected state.
+
+        Args:
+            path: The object.
+            target: The free name.
+            how: By which kind of link; one of `can_link`.
+            expected: The state that the object must be in.
+
+        Returns:
+            The state of what the name leads to.
+
+        Raises:
+            ObjectChangedError: It is not in that state.
+            ObjectExistsError: The name is taken.
+            LocationReadOnlyError: Not opened for changing, or links of this kind cannot be made.
+        """
+        ...
+
+    def link_to(self, file: Path, target: str) -> None:
+        """Make a symbolic link of a free name to a file outside, given by its absolute path; raises as `link`."""
+        ...
+
+    def remove_link(self, path: str, expected_target: str) -> None:
+        """Remove a symbolic link that `link` or `link_to` made.
+
+        Args:
+            path: Of the link.
+            expected_target: What it must lead to: a path of the location, or the absolute native path of a file.
+
+        Raises:
+            ObjectChangedError: It leads elsewhere, or is no symbolic link.
+            ObjectGoneError: Nothing has this name.
+            LocationReadOnlyError: As `link`.
+        """
+        ...
+
+    def link_target(self, path: str) -> str | None:
+        """Tell what a symbolic link says, a native path; None where no such link has this name or the kind has none."""
+        ...
+
+    def symlinks(self) -> Mapping[str, str]:
+        """The symbolic links of the location with what each says, both encoded; empty where the kind tells of none."""
+        ...
+
+    def relink(self, path: str, text: str, *, expected: str) -> None:
+        """Have a symbolic link that says `expected` say `text`, whole or not at all; raises as `remove_link`."""
+        ...
+
+    def remove_unfinished(self, path: str) -> int:
+        """End what a killed process of ours left in the folder of `path` under private names; give their number.
+
+        Unfinished files are removed; a file that was caught while it had the name of `path` gets it back where it is
+        free. What is not known to be ours stays, and so does what living processes, other machines and other
+        containers work on, what was left before a restart, and everything of a kind that cannot tell.
+        """
+        ...
+
+    def remove_empty_folders(self, path: str) -> None:
+        """Remove a folder beneath `QUARANTINE_FOLDER`, or that, where it holds no file; where kinds cannot: nothing."""
+        ...
+
+    def missing_folder(self, path: str) -> str | None:
+        """Tell the first folder on the way to a path that is not there; None where none, or where kinds cannot."""
+        ...
+
+    def remove_made_folders(self, path: str, first: str) -> None:
+        """Remove the folders on the way to a path, up to `first`, that hold nothing; where kinds cannot: nothing."""
         ...
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ are given. Objects put together from parts have no MD5; their CRC-32C alone iden
 from __future__ import annotations
 
 import base64
+import contextlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,8 +17,8 @@ from typing import Any
 from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import ObjectChangedError, ObjectExistsError, ObjectUnreadableError, SettingsError
-from deeplens_kit.storage.client_store import ClientStore
 from deeplens_kit.storage.gcs_account import connect, fault_of, unprotected
+from deeplens_kit.storage.gcs_acting import ActingGcs, generation_of, reload
 from deeplens_kit.storage.listing import Entry
 from deeplens_kit.storage.options import RemoteOptions, option
 from deeplens_kit.storage.remote import RemoteLocation
@@ -29,11 +30,6 @@ __all__ = ["GcsLocation", "GcsOptions", "GcsStore"]
 _URL = re.compile(r"[a-z]+://([a-z0-9][a-z0-9._-]+)(?:/(.*))?", re.DOTALL | re.IGNORECASE)
 _PAGE_OBJECTS = 1_000  # the most that the service gives at once
 _FIELDS = "items(name,size,generation,metageneration,md5Hash,storageClass,updated),nextPageToken"
-# What a copy does not take over by itself once a part of it is given, and the library always gives the name.
-_KEPT_WITH_COPIES = (
-    *("cache_control", "content_disposition", "content_encoding", "content_language", "content_type", "metadata"),
-    "storage_class",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +86,14 @@ class GcsLocation(RemoteLocation):
         )
 
 
-class GcsStore(ClientStore):
+class GcsStore(ActingGcs):
     """A bucket; see `storage.store.Store`."""
 
     reads_conditionally = True
     metadata_kept = True
     lists_checksums = True
+    copies_have_equal_checksums = True
+    proves_by_token = True
 
     def __init__(self, bucket: str, prefix: str, options: GcsOptions) -> None:
         self._name, self._prefix, self._options = bucket, prefix, options
@@ -125,12 +123,12 @@ class GcsStore(ClientStore):
     def stat(self, path: str) -> Entry:
         """The object's resource without its bytes."""
         blob = self._blob(path)
-        blob.reload(**self._call)
+        reload(blob, self._call)
         return _entry(path, blob)
 
     def read(self, path: str, start: int, length: int | None, token: str | None) -> bytes:
         """One GET, of the very generation where a token is given, and of the bytes as they are stored."""
-        blob, wanted = self._blob(path), _generation(token)
+        blob, wanted = self._blob(path), generation_of(token)
         whole = start == 0 and length is None
         data: bytes = blob.download_as_bytes(
             start=None if whole else start,
@@ -152,31 +150,30 @@ class GcsStore(ClientStore):
         blob.upload_from_string(data, "application/octet-stream", if_generation_match=0, **self._call)
 
     def copy(self, path: str, target: str, token: str) -> None:
-        """A copy by the service, with what is said of the object."""
+        """A copy by the service, with what is said of the object; access lists and holds do not go with it."""
         source, goal = self._blob(path), self._blob(target, new=True)
-        source.reload(**self._call)
-        for name in _KEPT_WITH_COPIES:
-            setattr(goal, name, getattr(source, name))
+        reload(source, self._call)
+        self._take_over(source, goal)
         # The condition below makes sure; this one spares the request, and some services leave that condition out.
         if self._blob(target).exists(**self._call):
             raise ObjectExistsError("Something has this name already; it was left as it is.")
         from google.api_core.exceptions import PreconditionFailed
 
-        wanted = {"if_generation_match": 0, "if_source_generation_match": _generation(token), **self._call}
+        wanted = {"if_generation_match": 0, "if_source_generation_match": generation_of(token), **self._call}
         try:
             go_on, _, _ = goal.rewrite(source, **wanted)
             while go_on is not None:
                 go_on, _, _ = goal.rewrite(source, token=go_on, **wanted)
         except PreconditionFailed:
             # The service does not say which of the two conditions it was.
-            source.reload(**self._call)
-            if source.generation != _generation(token):
+            reload(source, self._call)
+            if source.generation != generation_of(token):
                 raise ObjectChangedError("It changed since it was listed; it was left as it is.") from None
             raise
 
     def remove(self, path: str, token: str) -> None:
         """One DELETE of the very generation."""
-        self._blob(path).delete(if_generation_match=_generation(token), **self._call)
+        self._blob(path).delete(if_generation_match=generation_of(token), **self._call)
 
     def probe(self) -> Probe:
         """The clock of the service, as its answers tell it."""
@@ -205,11 +202,8 @@ class GcsStore(ClientStore):
             response.content  # noqa: B018 - read to its end, or the library leaves the connection of a download open
         date = response.headers.get("Date")
         if date:
-            self._told_at = parsedate_to_datetime(date).astimezone(UTC)
-
-
-def _generation(token: str | None) -> int | None:
-    return int(token.partition("-")[0]) if token else None
+            with contextlib.suppress(ValueError):  # a header cut in two
+                self._told_at = parsedate_to_datetime(date).astimezone(UTC)
 
 
 def _entry(path: str, blob: Any) -> Entry:

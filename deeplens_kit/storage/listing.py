@@ -16,15 +16,16 @@ from typing import NamedTuple
 import numpy as np
 import polars as pl
 
-from deeplens_kit.errors import ObjectUnreadableError
+from deeplens_kit.errors import LocationUnavailableError, ObjectUnreadableError
 from deeplens_kit.schemas import LISTING
 from deeplens_kit.storage.base import UNSETTLED, Listing, ListingProblem, ObjectStat, SkippedFolder, SkipReason
+from deeplens_kit.storage.facts import QUARANTINE_FOLDER, in_quarantine
 from deeplens_kit.storage.globs import path_matcher
 from deeplens_kit.storage.options import LocationOptions
 from deeplens_kit.storage.paths import encode_path
 from deeplens_kit.storage.placeholders import names_placeholder
 
-__all__ = ["UNSETTLED", "Entry", "ListingBuilder", "settled", "unsettled"]
+__all__ = ["UNSETTLED", "Entry", "ListingBuilder", "refuse_quarantine", "settled", "unsettled"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -76,6 +77,20 @@ def unsettled(token: str, modified_at: datetime | None, granularity_seconds: flo
     # Twice the step, and two seconds for clocks that do not quite agree.
     young = modified_at is None or (now - modified_at).total_seconds() < 2 * granularity_seconds + 2
     return token + UNSETTLED if young else token
+
+
+def refuse_quarantine(name: str, place: str) -> None:
+    """Refuse to list a location whose root lies in a quarantine: what waits there for its removal is no copy to keep.
+
+    Raises:
+        LocationUnavailableError: It does.
+    """
+    if in_quarantine(place):
+        raise LocationUnavailableError(
+            name,
+            f"Location {name!r} lies in a folder {QUARANTINE_FOLDER!r}, where removed files wait for their end; such "
+            "files are never indexed. See them by `deeplens quarantine list`.",
+        )
 
 
 def settled(token: str) -> str:
@@ -165,6 +180,8 @@ class ListingBuilder:
         )
 
     def _left_out(self, path: str) -> SkipReason | None:
+        if in_quarantine(path):
+            return SkipReason.QUARANTINE
         if not self._hidden and (path[0] == "." or "/." in path):
             hidden = [part for part in path.split("/") if part.startswith(".")]
             if len(hidden) > 1 or not names_placeholder(path):

@@ -8,42 +8,23 @@ stands there later (a disk pulled out, a share unmounted) it stops instead of ca
 from __future__ import annotations
 
 import os
-import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import BinaryIO
-from urllib.parse import quote, unquote
 
-from deeplens_kit.errors import (
-    LocationReadOnlyError,
-    LocationUnavailableError,
-    ObjectExistsError,
-    SettingsError,
-)
-from deeplens_kit.storage.base import Listing, LocationCheck, ObjectStat
+from deeplens_kit.errors import LocationUnavailableError
+from deeplens_kit.storage.base import Listing, LocationCheck
 from deeplens_kit.storage.globs import path_matcher
-from deeplens_kit.storage.local_changing import copy_file, create_file, move_file, remove_file
-from deeplens_kit.storage.local_listing import HOST_ERRORS, FileIdentity, TreeWalk, local_stat
-from deeplens_kit.storage.local_reading import open_regular, read_whole, unreadable
-from deeplens_kit.storage.options import LocationOptions, Permission
-from deeplens_kit.storage.paths import decode_path, display_path, encode_path
+from deeplens_kit.storage.listing import refuse_quarantine
+from deeplens_kit.storage.local_acting import ActingFolder
+from deeplens_kit.storage.local_folder import LocalOptions
+from deeplens_kit.storage.local_listing import FileIdentity, TreeWalk
 
 __all__ = ["LocalLocation", "LocalOptions"]
 
-_FILE_URL = re.compile(r"file:(?://([^/]*))?(/.*)", re.DOTALL | re.IGNORECASE)
-_ROOT_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
-
-@dataclass(frozen=True, slots=True)
-class LocalOptions(LocationOptions):
-    """What of a folder is listed, and what may be done there; see `storage.options`."""
-
-
-class LocalLocation:
+class LocalLocation(ActingFolder):
     """A folder as a location; implements `storage.base.LocationKind`.
 
     Attributes:
@@ -59,40 +40,6 @@ class LocalLocation:
         SettingsError: The URL names no local folder.
         UnknownNameError: An option that does not exist.
     """
-
-    options_class: type[LocationOptions] = LocalOptions
-    readers: int | None = None
-    over_network = False
-    lists_checksums = False
-    max_bytes_per_second = 0
-
-    def __init__(self, location_id: str, name: str, url: str, options: Mapping[str, object]) -> None:
-        self.location_id, self.name = location_id, name
-        self.options = self.options_class.of(options)
-        self._named = self._root = _native_root(url)
-        if self.options.base_path:
-            self._root = os.path.join(self._root, decode_path(self.options.base_path.strip("/")))  # noqa: PTH118
-        self._identity: FileIdentity | None = None
-
-    @property
-    def root(self) -> Path:
-        """The folder."""
-        return Path(self._root)
-
-    @property
-    def url(self) -> str:
-        """The canonical file:// URL (RFC 8089): ASCII, %-escaped; without the option `base_path`."""
-        return "file://" + quote(os.fsencode(self._named))
-
-    @property
-    def place(self) -> str:
-        """The folder without symbolic links, encoded as paths are, with '/' at the end."""
-        return encode_path(os.path.realpath(self._root)).rstrip("/") + "/"
-
-    @property
-    def may_create(self) -> bool:
-        """Whether it is opened for new files."""
-        return self.options.permissions != Permission.READ
 
     def check(self) -> LocationCheck:
         """Say what can be done here; raise LocationUnavailableError with the reason when it cannot be listed."""
@@ -123,6 +70,7 @@ class LocalLocation:
             LocationUnavailableError: The folder cannot be listed, lies in the workspace, or vanished meanwhile.
             SettingsError: A glob of `exclude` cannot be read.
         """
+        refuse_quarantine(self.name, os.path.realpath(self._root) + "/")
         walk = self._walk(self._never(skip), exclude)
         self._identity = None
         self._check_root()
@@ -138,106 +86,8 @@ class LocalLocation:
             skipped_folders=tuple(sorted(walk.skipped_folders, key=lambda folder: folder.path)),
         )
 
-    def stat(self, path: str) -> ObjectStat:
-        """Give the state of one file; see `LocationKind.stat`."""
-        with self._opened(path) as file:
-            return local_stat(os.fstat(file))
-
-    def read(self, path: str, *, expected: ObjectStat | None = None, max_bytes: int) -> bytes:
-        """Read one file whole, without holding the GIL; see `LocationKind.read`."""
-        with self._opened(path) as file:
-            return read_whole(file, expected=expected, max_bytes=max_bytes)
-
-    def open(self, path: str) -> BinaryIO:
-        """Open one file for reading and seeking; see `LocationKind.open`."""
-        with self._opened(path) as file:
-            return os.fdopen(os.dup(file), "rb")
-
-    def checksum(self, path: str) -> str | None:
-        """A file system keeps none."""
-        return None
-
-    def create(self, path: str, data: bytes, *, metadata: Mapping[str, str] | None = None) -> ObjectStat:
-        """Make a new file; see `LocationKind.create`. Metadata is not kept."""
-        self._permit(Permission.CREATE)
-        with self._opened_root() as root, self._translated():
-            create_file(root, decode_path(path), data)
-        return self.stat(path)
-
-    def copy(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
-        """Copy a file to a free name; see `LocationKind.copy`."""
-        self._permit(Permission.CREATE)
-        with self._opened_root() as root, self._translated():
-            copy_file(root, decode_path(path), decode_path(target), expected)
-        return self.stat(target)
-
-    def move(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
-        """Give a file a free name; see `LocationKind.move`."""
-        self._permit(Permission.CHANGE)
-        with self._opened_root() as root, self._translated():
-            move_file(root, decode_path(path), decode_path(target), expected)
-        return self.stat(target)
-
-    def remove(self, path: str, *, expected: ObjectStat) -> None:
-        """Remove a file; see `LocationKind.remove`."""
-        self._permit(Permission.CHANGE)
-        with self._opened_root() as root, self._translated():
-            remove_file(root, decode_path(path), expected)
-
     def close(self) -> None:
         """Nothing is held open."""
-
-    def _permit(self, wanted: Permission) -> None:
-        granted = list(Permission)
-        if granted.index(self.options.permissions) < granted.index(wanted):
-            raise LocationReadOnlyError(
-                self.name,
-                f"Location {self.name!r} is opened to {self.options.permissions} only; open it with "
-                f"`deeplens locations set {self.name} --option permissions={wanted}`.",
-            )
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except FileExistsError as error:
-            raise ObjectExistsError("Something has this name already; it was left as it is.") from error
-        except OSError as error:
-            if error.errno in HOST_ERRORS:
-                raise self._unavailable(error) from error
-            raise unreadable(error) from error
-
-    @contextmanager
-    def _opened(self, path: str) -> Iterator[int]:
-        with self._opened_root() as root:
-            try:
-                with open_regular(root, decode_path(path)) as file:
-                    yield file
-            except OSError as error:
-                if error.errno in HOST_ERRORS:
-                    raise self._unavailable(error) from error
-                raise unreadable(error) from error
-
-    @contextmanager
-    def _opened_root(self) -> Iterator[int]:
-        """Open the root and make sure that it is still the folder that it was."""
-        try:
-            handle = os.open(self._root, _ROOT_FLAGS)
-        except OSError as error:
-            raise self._unavailable(error) from error
-        try:
-            state = os.fstat(handle)
-            if self._identity is None:
-                self._identity = (state.st_dev, state.st_ino)
-            elif self._identity != (state.st_dev, state.st_ino):
-                raise LocationUnavailableError(
-                    self.name,
-                    f"{self._where} is another folder than before: it was replaced, or its disk or share was "
-                    "disconnected; connect it and run again. Nothing was marked as gone.",
-                )
-            yield handle
-        finally:
-            os.close(handle)
 
     def _walk(self, never: set[FileIdentity], exclude: Sequence[str]) -> TreeWalk:
         return TreeWalk(
@@ -270,35 +120,3 @@ class LocalLocation:
                     "keep the workspace in a folder of its own.",
                 )
         return never
-
-    @property
-    def _where(self) -> str:
-        return f"Location {self.name!r} at '{display_path(encode_path(self._root))}'"
-
-    def _unavailable(self, error: OSError) -> LocationUnavailableError:
-        if error.errno in HOST_ERRORS:
-            reason = f"cannot go on: {(error.strerror or 'no memory').lower()}; use fewer workers or raise `ulimit -n`"
-        elif isinstance(error, FileNotFoundError):
-            reason = "does not exist; connect its disk or share, or mend the path"
-        elif isinstance(error, NotADirectoryError):
-            reason = "is not a folder; name the folder that holds the pictures"
-        elif isinstance(error, PermissionError):
-            reason = "cannot be listed: permission denied; allow reading of the folder"
-        else:
-            reason = f"cannot be listed: {(error.strerror or 'input/output error').lower()}; see to the storage"
-        return LocationUnavailableError(self.name, f"{self._where} {reason}. Nothing was marked as gone.")
-
-
-def _native_root(url: str) -> str:
-    match = _FILE_URL.fullmatch(url)
-    if match is not None:
-        if (match[1] or "").lower() not in ("", "localhost"):
-            # Not repeated: where a computer is named a login may be, too.
-            raise SettingsError("The URL names another computer; write file:///PATH, or the path where it is mounted.")
-        path = unquote(match[2], errors="surrogateescape")
-    else:
-        path = os.path.expanduser(url)  # noqa: PTH111 - Path would drop what abspath has to see
-    if not path or "\0" in path:
-        raise SettingsError(f"{url!r} names no folder; give a path or a file:// URL.")
-    # '..' after a symbolic link is not the folder above in the text, so only the system can resolve it.
-    return os.path.realpath(path) if ".." in path.split("/") else os.path.abspath(path)  # noqa: PTH100

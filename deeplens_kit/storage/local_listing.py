@@ -22,6 +22,7 @@ import polars as pl
 
 from deeplens_kit.schemas import LISTING
 from deeplens_kit.storage.base import ListingProblem, ObjectStat, SkippedFolder, SkipReason
+from deeplens_kit.storage.facts import in_quarantine
 from deeplens_kit.storage.paths import ESCAPE, encode_path
 from deeplens_kit.storage.placeholders import names_placeholder
 
@@ -173,6 +174,8 @@ class TreeWalk:
         kind = state.st_mode & _TYPE_MASK
         if (state.st_dev, state.st_ino) in self.never:
             return SkipReason.WORKSPACE
+        if kind == _FOLDER and in_quarantine(path):
+            return SkipReason.QUARANTINE
         if not self.hidden and path[path.rfind("/", 0, -1) + 1] == "." and not names_placeholder(path):
             return SkipReason.HIDDEN
         if self.excluded is not None and self.excluded(path):

@@ -12,7 +12,7 @@ from typing import Any
 
 from deeplens_kit.storage.resilience import Fault, FaultKind
 
-__all__ = ["code_of", "s3_fault_of", "status_of"]
+__all__ = ["code_of", "is_forbidden", "s3_fault_of", "status_of"]
 
 _PASSING = frozenset(
     {
@@ -34,7 +34,7 @@ _LOCATION = frozenset(
 )
 _GONE = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchVersion"})
 _FORBIDDEN = frozenset({"AccessDenied", "403", "Forbidden", "AllAccessDisabled"})
-_WRITING = frozenset({"PutObject", "CopyObject"})
+_WRITING = frozenset({"PutObject", "CopyObject", "CompleteMultipartUpload"})
 _NEEDED: Mapping[str, str] = {
     "ListObjectsV2": "s3:ListBucket",
     "GetObject": "s3:GetObject",
@@ -42,6 +42,11 @@ _NEEDED: Mapping[str, str] = {
     "PutObject": "s3:PutObject",
     "CopyObject": "s3:GetObject and s3:PutObject",
     "DeleteObject": "s3:DeleteObject",
+    "GetObjectTagging": "s3:GetObjectTagging",
+    "ListObjectVersions": "s3:ListBucketVersions",
+    "CreateMultipartUpload": "s3:PutObject",
+    "UploadPartCopy": "s3:GetObject and s3:PutObject",
+    "CompleteMultipartUpload": "s3:PutObject",
 }
 # Services tell in their own words what is missing: "... not authorized to perform: kms:Decrypt on resource ...".
 _NAMED = re.compile(r"\b(?:s3|s3express|kms|sts):[A-Z][A-Za-z]+")
@@ -57,12 +62,20 @@ def status_of(error: Any) -> int:
     return int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
+def is_forbidden(error: Any) -> bool:
+    """Whether a `ClientError` says that the credential may not do that."""
+    return code_of(error) in _FORBIDDEN or (status_of(error) == 403 and code_of(error) not in _CREDENTIALS | _LOCATION)
+
+
 def s3_fault_of(error: BaseException) -> Fault | None:
     """Translate an error; None for one that is neither botocore's nor the network's."""
     from botocore import exceptions
+    from urllib3.exceptions import HTTPError
 
     if isinstance(error, exceptions.ClientError):
         return _answered(error)
+    if isinstance(error, HTTPError):
+        return Fault(FaultKind.PASSING, str(error))  # of the body of an error's answer, which botocore reads bare
     if isinstance(error, exceptions.SSLError):
         return Fault(FaultKind.LOCATION, f"TLS failed, see to the certificate or the option 'ca_file': {error}")
     if isinstance(
@@ -106,7 +119,7 @@ def _answered(error: Any) -> Fault:
         return Fault(FaultKind.PASSING, message)
     if status in (409, 412):
         return Fault(FaultKind.EXISTS if operation in _WRITING else FaultKind.CHANGED, message)
-    if code in _FORBIDDEN or status == 403:
+    if is_forbidden(error):
         return Fault(FaultKind.FORBIDDEN, f"{_needed(operation, message, code)} is not allowed: {message}")
     return Fault(FaultKind.BROKEN, message)
 

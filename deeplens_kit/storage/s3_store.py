@@ -17,30 +17,32 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
-from deeplens_kit.errors import LimitExceededError, LocationReadOnlyError
-from deeplens_kit.storage.client_store import ClientStore
+from deeplens_kit.errors import LocationReadOnlyError
 from deeplens_kit.storage.listing import UNSETTLED, Entry
-from deeplens_kit.storage.resilience import Fault, FaultKind, PassingFault
+from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault, PassingFault
+from deeplens_kit.storage.s3_acting import KEPT, ActingBucket, is_too_large, of_state
 from deeplens_kit.storage.s3_client import s3_client
 from deeplens_kit.storage.s3_faults import code_of, s3_fault_of, status_of
 from deeplens_kit.storage.s3_options import S3Options
-from deeplens_kit.storage.s3_trial import refuses_to_overwrite_by_copy, refuses_to_overwrite_by_put
+from deeplens_kit.storage.s3_trial import (
+    refuses_to_overwrite_by_copy,
+    refuses_to_overwrite_by_put,
+    refuses_to_replace_another,
+)
 from deeplens_kit.storage.store import Cursor, Page, Probe, limit_carried
 
 __all__ = ["S3Store"]
 
 _MD5 = re.compile(r"[0-9a-f]{32}")
+_CONDITIONS = {refuses_to_replace_another: "If-Match"}
 _KEYS_A_PAGE = 1000  # the most that S3 gives
-_MOST_COPIED_BYTES = 5 * 2**30
-"""What S3 copies in one request, inclusive."""
-_KEPT = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage", "ContentType", "Metadata")
-"""What a copy has besides the bytes."""
 
 
-class S3Store(ClientStore):
+class S3Store(ActingBucket):
     """A bucket; see `storage.store.Store`.
 
     Args:
@@ -53,6 +55,7 @@ class S3Store(ClientStore):
     reads_conditionally = True
     metadata_kept = True
     lists_checksums = True
+    proves_by_token = True
 
     def __init__(self, name: str, bucket: str, prefix: str, options: S3Options) -> None:
         self._name, self._bucket, self._prefix, self._options = name, bucket, prefix, options
@@ -95,7 +98,7 @@ class S3Store(ClientStore):
 
     def read(self, path: str, start: int, length: int | None, token: str | None) -> bytes:
         """One GET, of the very ETag where a token is given."""
-        wanted = _of_state("IfMatch", token)
+        wanted = of_state("IfMatch", token)
         if start or length is not None:
             wanted["Range"] = f"bytes={start}-" + ("" if length is None else str(start + length - 1))
         answer = self._client.get_object(**self._of(path), **wanted)
@@ -121,41 +124,37 @@ class S3Store(ClientStore):
 
     def create(self, path: str, data: bytes, metadata: Mapping[str, str]) -> None:
         """One PUT that fails where the key is taken, with the SHA-256 kept beside it."""
+        self._make_sure(refuses_to_overwrite_by_put)
         kind = mimetypes.guess_type(path)[0]
         more = {"Metadata": {name: quote(value) for name, value in metadata.items()}}
         self._put(path, data, {**more, **({"ContentType": kind} if kind else {})})
 
     def copy(self, path: str, target: str, token: str) -> None:
-        """One COPY that fails where the key is taken; where a service would overwrite, a GET and a PUT."""
+        """One COPY that fails where the key is taken; where a service would overwrite, a GET and a PUT.
+
+        Metadata, headers, tags, storage class and a key of KMS go with it; access lists and locks do not.
+        """
         from botocore.exceptions import ClientError
 
-        state = _of_state("IfMatch", token)
+        state = of_state("IfMatch", token)
         source = self._head(path, **state)
         size = source["ContentLength"]
         self._make_sure(refuses_to_overwrite_by_put)
-        stays = {"StorageClass": source["StorageClass"]} if "StorageClass" in source else {}
+        stays = self._stays(source)
         if not self._is_sure(refuses_to_overwrite_by_copy):
             limit_carried(size)
             answer = self._client.get_object(**self._of(path), **state)
             with contextlib.closing(answer["Body"]) as body:
                 data = body.read()
-            self._put(target, data, {**stays, **{name: answer[name] for name in _KEPT if name in answer}})
+            kept = {name: answer[name] for name in KEPT if name in answer}
+            self._put(target, data, {**stays, **kept, **self._tagging(path, source)})
             return
-        if size > _MOST_COPIED_BYTES:
-            raise LimitExceededError(
-                f"{size} bytes are more than the {_MOST_COPIED_BYTES} that are copied by S3 in one request; copy it by "
-                "other means."
-            )
         try:
-            self._client.copy_object(
-                Bucket=self._bucket,
-                Key=self._prefix + target,
-                CopySource={"Bucket": self._bucket, "Key": self._prefix + path},
-                IfNoneMatch="*",
-                **_of_state("CopySourceIfMatch", token),
-                **stays,
-                **self._of_new,
-            )
+            if is_too_large(size):
+                self._expect_free(target)
+                self._copy_in_parts(path, target, source, token, stays, {"IfNoneMatch": "*"})
+            else:
+                self._client.copy_object(**self._copying(path, target, token), **stays, IfNoneMatch="*")
         except ClientError as error:
             if status_of(error) == 412:
                 self._head(path, **state)  # the answer does not tell which of the two conditions failed
@@ -166,7 +165,7 @@ class S3Store(ClientStore):
         from botocore.exceptions import ClientError
 
         try:
-            self._client.delete_object(**self._of(path), **_of_state("IfMatch", token))
+            self._client.delete_object(**self._of(path), **of_state("IfMatch", token))
         except ClientError as error:
             if status_of(error) == 412:
                 self._head(path)  # for some services what is gone has another state
@@ -192,7 +191,7 @@ class S3Store(ClientStore):
         from botocore.exceptions import ClientError
 
         try:
-            return self._client.head_object(**self._of(path), **wanted)
+            answer = self._client.head_object(**self._of(path), **wanted)
         except ClientError as error:
             if status_of(error) not in (403, 404):
                 raise
@@ -200,6 +199,10 @@ class S3Store(ClientStore):
             # forbidden, and a bucket that is gone like an object that is.
             self._ask_why(path, status_of(error))
             raise
+        if "ContentLength" not in answer or "LastModified" not in answer:
+            # A connection that ends within the headers looks like an answer with fewer of them.
+            raise PassingFault("its answer broke off in the middle")
+        return answer
 
     def _ask_why(self, path: str, status: int) -> None:
         from botocore.exceptions import ClientError
@@ -210,27 +213,45 @@ class S3Store(ClientStore):
             if status_of(error) == status:
                 raise
 
-    def _put(self, path: str, data: bytes, more: Mapping[str, Any]) -> None:
-        self._make_sure(refuses_to_overwrite_by_put)
+    def _put(
+        self,
+        path: str,
+        data: bytes,
+        more: Mapping[str, Any],
+        condition: Mapping[str, Any] = MappingProxyType({"IfNoneMatch": "*"}),
+    ) -> None:
         # Computed here because botocore would send it behind the data, which older services do not understand.
         digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
         self._client.put_object(
             Bucket=self._bucket,
             Key=self._prefix + path,
             Body=data,
-            IfNoneMatch="*",
             ChecksumAlgorithm="SHA256",
             ChecksumSHA256=digest,
-            **more,
+            **condition,
             **self._of_new,
+            **more,
         )
+
+    def _expect_free(self, path: str) -> None:
+        """Ask, besides the condition of the request that follows: not every service heeds that in all requests."""
+        from botocore.exceptions import ClientError
+
+        try:
+            self._head(path)
+        except ClientError as error:
+            if status_of(error) == 404:
+                return
+            raise
+        raise KnownFault(FaultKind.EXISTS, "something has this name already")
 
     def _make_sure(self, trial: Callable[..., bool]) -> None:
         if not self._is_sure(trial):
             raise LocationReadOnlyError(
                 self._name,
                 f"Location {self._name!r} can only be read: its service writes over what is there although it is asked "
-                "not to (it ignores If-None-Match); use a newer version of it, or another place for new objects.",
+                f"not to (it ignores {_CONDITIONS.get(trial, 'If-None-Match')}); use a newer version of it, or another "
+                "place for new objects.",
             )
 
     def _is_sure(self, trial: Callable[..., bool]) -> bool:
@@ -243,7 +264,8 @@ class S3Store(ClientStore):
     def _hear(self, answer: Mapping[str, Any]) -> None:
         date = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         if date:
-            self._told_at = parsedate_to_datetime(date).astimezone(UTC)
+            with contextlib.suppress(ValueError):  # a header cut in two
+                self._told_at = parsedate_to_datetime(date).astimezone(UTC)
 
 
 class _AnotherState(Exception):
@@ -271,9 +293,3 @@ def _is_of_whole(item: Mapping[str, Any]) -> bool:
     """Whether the checksums are those of the whole content and not of the checksums of its parts."""
     # Some services do not say; then an object that came in parts has an ETag that ends in their number.
     return bool(item.get("ChecksumType", "COMPOSITE" if "-" in _etag(item) else "FULL_OBJECT") == "FULL_OBJECT")
-
-
-def _of_state(condition: str, token: str | None) -> dict[str, Any]:
-    """The condition that an object has the ETag of a token."""
-    etag = (token or "").partition("|")[0]
-    return {condition: f'"{etag}"'} if etag else {}

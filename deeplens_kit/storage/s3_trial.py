@@ -14,12 +14,13 @@ from urllib.parse import urlsplit
 from deeplens_kit.storage.s3_faults import status_of
 from deeplens_kit.telemetry import get_logger
 
-__all__ = ["refuses_to_overwrite_by_copy", "refuses_to_overwrite_by_put"]
+__all__ = ["refuses_to_overwrite_by_copy", "refuses_to_overwrite_by_put", "refuses_to_replace_another"]
 
 _log = get_logger(__name__)
 
 _TRIAL = ".deeplens-check-exclusive"
 _DATA = b"deeplens"
+_ANOTHER = '"00000000000000000000000000000000"'
 
 
 def refuses_to_overwrite_by_put(client: Any, bucket: str, prefix: str, put: Mapping[str, Any]) -> bool:
@@ -61,6 +62,18 @@ def refuses_to_overwrite_by_copy(client: Any, bucket: str, prefix: str, put: Map
     finally:
         for wanted in (source, taken):
             _drop(client, wanted)
+
+
+def refuses_to_replace_another(client: Any, bucket: str, prefix: str, put: Mapping[str, Any]) -> bool:
+    """Whether a PUT that names another ETag than the object has fails; arguments as `refuses_to_overwrite_by_put`."""
+    if _is_of_amazon(client):
+        return True
+    wanted = {"Bucket": bucket, "Key": f"{prefix}{_TRIAL}-{secrets.token_hex(8)}", **put}
+    try:
+        client.put_object(Body=_DATA, IfNoneMatch="*", **wanted)
+        return not _was_made(client.put_object, Body=_DATA, IfMatch=_ANOTHER, **wanted)
+    finally:
+        _drop(client, wanted)
 
 
 def _is_of_amazon(client: Any) -> bool:

@@ -22,6 +22,7 @@ from deeplens_kit.errors import (
     StoreFullError,
 )
 from deeplens_kit.storage.connections import ConnectionPool
+from deeplens_kit.storage.facts import QUARANTINE_FOLDER, ObjectFacts
 from deeplens_kit.storage.listing import Entry, unsettled
 from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault
 from deeplens_kit.storage.sftp import SftpAddress, SftpOptions
@@ -35,12 +36,15 @@ __all__ = ["SftpStore"]
 _GRANULARITY_SECONDS = 60.0
 """Times come in whole seconds; but SFTP does not tell the server's clock, which may differ from ours by this much."""
 _TEMPORARY = ".deeplens-"
-_NO_SUCH_FILE, _PERMISSION_DENIED, _FAILURE = 2, 3, 4
+_QUARANTINE = QUARANTINE_FOLDER.encode()
+_CLOSED_FOLDER_MODE = 0o700
+_NO_SUCH_FILE, _PERMISSION_DENIED, _FAILURE, _NOT_SUPPORTED = 2, 3, 4, 8
 _FULL = frozenset({14, 15})  # no space and no quota, as later drafts have them
 _SPARE_BYTES = 2**20  # with less left, what a file system needs besides the bytes of a file may be missing
 # Answers that mean that the server lost its own storage's connection (draft-ietf-secsh-filexfer-02, section 7).
 _LOST = frozenset({6, 7})
 _CHANGED = "It changed while it was read, or since it was listed; it is taken up again by the next `deeplens index`."
+_NO_REPLACING = "the server cannot replace a file in one step (posix-rename@openssh.com), so nothing is replaced there"
 _EXISTS = "Something has this name already; it was left as it is."
 
 
@@ -54,6 +58,8 @@ class SftpStore(TreeStore):
     """
 
     reads_conditionally = True
+    keeps_times_on_move = True
+    sets_times = True
 
     def __init__(self, address: SftpAddress, root: bytes, options: SftpOptions) -> None:
         self._address, self._root, self._options = address, root, options
@@ -141,6 +147,44 @@ class SftpStore(TreeStore):
             _expect(_regular(channel.stat(native)), token)
             channel.remove(native)
 
+    def about(self, path: str) -> ObjectFacts:
+        """Permissions, owner and time."""
+        with self._pool.lent() as channel:
+            row = _regular(channel.stat(self._native(path)))
+        mode = stat.S_IMODE(row.mode) if row.mode else None
+        return ObjectFacts(mode=mode, modified_at=_time(row), owner=row.owner)
+
+    def set_times(self, path: str, modified_at: datetime, token: str) -> None:
+        """Set to a second; the protocol keeps no more."""
+        with self._pool.lent() as channel, channel.opened(self._native(path)) as handle:
+            row = _regular(channel.state(handle))
+            _expect(row, token)
+            seconds = int(modified_at.timestamp() // 1)
+            if row.modified != seconds:  # else the fraction that the server keeps would be lost
+                channel.set_modified(handle, seconds)
+
+    def replace(self, path: str, data: bytes, token: str) -> None:
+        """Written beside it, and renamed to its name in one step, in the state of a moment before."""
+        from deeplens_kit.storage.sftp_wire import SftpAnswer
+
+        native = self._native(path)
+        folder, slash, _ = native.rpartition(b"/")
+        beside = folder + slash + _temporary()
+        with self._pool.lent() as channel, _telling_of_space(channel, (folder, self._root), len(data)):
+            try:
+                channel.make(beside, data)
+                row = _regular(channel.stat(native))
+                _expect(row, token)
+                if row.mode:
+                    channel.set_mode(beside, stat.S_IMODE(row.mode))
+                channel.replace(beside, native)
+            except BaseException as error:
+                with suppress(Exception):  # what went wrong before is what has to be told
+                    channel.remove(beside)
+                if isinstance(error, SftpAnswer) and error.code == _NOT_SUPPORTED:
+                    raise KnownFault(FaultKind.BROKEN, _NO_REPLACING) from error
+                raise
+
     def probe(self) -> Probe:
         """The space, where the server is OpenSSH or tells it as that does."""
         from deeplens_kit.storage.sftp_wire import SftpAnswer
@@ -209,7 +253,8 @@ class SftpStore(TreeStore):
             folder = folder.rpartition(b"/")[0]
         for name in reversed(missing):
             try:
-                channel.make_folder(name)
+                # Closed to others: a file may be in quarantine only because its own folder hides it.
+                channel.make_folder(name, _CLOSED_FOLDER_MODE if _QUARANTINE in name.split(b"/") else None)
             except SftpAnswer:
                 # Another may have made it meanwhile, which the protocol calls a failure like any other.
                 if not stat.S_ISDIR(channel.stat(name).mode):
@@ -279,8 +324,12 @@ def _temporary() -> bytes:
 
 
 def _entry(path: str, row: FileRow, now: datetime) -> Entry:
-    modified = None if row.modified is None else datetime.fromtimestamp(row.modified, UTC)
+    modified = _time(row)
     return Entry(path, row.size_bytes or 0, unsettled(_token(row), modified, _GRANULARITY_SECONDS, now), modified)
+
+
+def _time(row: FileRow) -> datetime | None:
+    return None if row.modified is None else datetime.fromtimestamp(row.modified, UTC)
 
 
 def _token(row: FileRow) -> str:

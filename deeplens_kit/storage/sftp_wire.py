@@ -23,6 +23,7 @@ from paramiko.sftp import (
     CMD_DATA,
     CMD_EXTENDED,
     CMD_EXTENDED_REPLY,
+    CMD_FSETSTAT,
     CMD_FSTAT,
     CMD_HANDLE,
     CMD_LSTAT,
@@ -34,6 +35,7 @@ from paramiko.sftp import (
     CMD_READDIR,
     CMD_REMOVE,
     CMD_RENAME,
+    CMD_SETSTAT,
     CMD_STATUS,
     CMD_WRITE,
     SFTP_EOF,
@@ -78,12 +80,14 @@ class FileRow(NamedTuple):
         size_bytes: Bytes; None where the server does not tell.
         mode: As `os.stat` has it; 0 where the server does not tell.
         modified: Seconds since 1970, UTC; None where the server does not tell.
+        owner: "user:group" in numbers; None where the server does not tell.
     """
 
     name: bytes
     size_bytes: int | None
     mode: int
     modified: int | None
+    owner: str | None = None
 
     @property
     def is_file(self) -> bool:
@@ -184,17 +188,36 @@ class SftpChannel:
             finally:
                 self._drop(pending)
 
+    def set_modified(self, handle: bytes, seconds: int) -> None:
+        """Set the times of an open file: that of the last modification, and that of the last reading with it."""
+        times = SFTPAttributes()
+        times.st_atime = times.st_mtime = seconds
+        _want_done(*self._ask(CMD_FSETSTAT, handle, times))
+
     def rename(self, path: bytes, target: bytes) -> None:
         """Give another name; OpenSSH refuses one that is taken, other servers may not."""
         _want_done(*self._ask(CMD_RENAME, path, target))
+
+    def replace(self, path: bytes, target: bytes) -> None:
+        """Give another name in one step, also one that is taken; only where the server has OpenSSH's extension."""
+        _want_done(*self._ask(CMD_EXTENDED, b"posix-rename@openssh.com", path, target))
+
+    def set_mode(self, path: bytes, mode: int) -> None:
+        """Set the permission bits of a file."""
+        bits = SFTPAttributes()
+        bits.st_mode = mode
+        _want_done(*self._ask(CMD_SETSTAT, path, bits))
 
     def remove(self, path: bytes) -> None:
         """Remove a file."""
         _want_done(*self._ask(CMD_REMOVE, path))
 
-    def make_folder(self, path: bytes) -> None:
-        """Make one folder."""
-        _want_done(*self._ask(CMD_MKDIR, path, SFTPAttributes()))
+    def make_folder(self, path: bytes, mode: int | None = None) -> None:
+        """Make one folder, with these permission bits or those that the server gives."""
+        bits = SFTPAttributes()
+        if mode is not None:
+            bits.st_mode = mode
+        _want_done(*self._ask(CMD_MKDIR, path, bits))
 
     def space(self, path: bytes) -> tuple[int, int] | None:
         """Bytes of the storage of a folder, and those that the user may still write; None where it does not tell."""
@@ -288,11 +311,12 @@ def _state(data: bytes) -> FileRow:
 def _attributes(data: bytes, at: int, name: bytes) -> tuple[FileRow, int]:
     (flags,) = _NUMBER.unpack_from(data, at)
     at += 4
-    size, mode, modified = None, 0, None
+    size, mode, modified, owner = None, 0, None, None
     if flags & _HAS_SIZE:
         (size,) = _LONG.unpack_from(data, at)
         at += 8
     if flags & _HAS_OWNER:
+        owner = "{}:{}".format(*_PAIR.unpack_from(data, at))
         at += 8
     if flags & _HAS_MODE:
         (mode,) = _NUMBER.unpack_from(data, at)
@@ -305,4 +329,4 @@ def _attributes(data: bytes, at: int, name: bytes) -> tuple[FileRow, int]:
         at += 4
         for _ in range(2 * count):
             at += 4 + _NUMBER.unpack_from(data, at)[0]
-    return FileRow(name, size, mode, modified), at
+    return FileRow(name, size, mode, modified, owner), at

@@ -7,6 +7,7 @@ back from a cloud or from tape. What is written appears whole or not at all, and
 from __future__ import annotations
 
 import re
+import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -68,6 +69,9 @@ class SmbStore(TreeStore):
     """
 
     reads_conditionally = True
+    keeps_times_on_move = True
+    links = True
+    sets_times = True
 
     def __init__(
         self,
@@ -155,6 +159,18 @@ class SmbStore(TreeStore):
             self._expect(file, token)
             self._with_folders(share, target, lambda: share.rename(file, native))
 
+    def link(self, path: str, target: str, token: str) -> None:
+        """A second name, given while nobody writes it."""
+        from deeplens_kit.storage.smb_wire import Access
+
+        native = self._native(target)
+        with (
+            self._lent() as share,
+            share.opened(self._native(path), Access.FILE_WRITE_ATTRIBUTES, writers=False) as file,
+        ):
+            self._expect(file, token)
+            self._with_folders(share, target, lambda: share.link(file, native))
+
     def remove(self, path: str, token: str) -> None:
         """Removed while nobody writes it."""
         from deeplens_kit.storage.smb_wire import Access
@@ -162,6 +178,35 @@ class SmbStore(TreeStore):
         with self._lent() as share, share.opened(self._native(path), Access.DELETE, writers=False) as file:
             self._expect(file, token)
             share.remove(file)
+
+    def replace(self, path: str, data: bytes, token: str) -> None:
+        """Written beside it, and renamed over it in the state of a moment before; its access list is the folder's."""
+        from deeplens_kit.storage.smb_wire import Access
+
+        native = self._native(path)
+        beside = f"{native.rpartition(chr(92))[0]}\\.deeplens-{secrets.token_hex(8)}".lstrip("\\")
+        with self._lent() as share:
+            with share.made(beside) as made:
+                share.write(made, data)
+            try:
+                with share.opened(beside, Access.DELETE, writers=False) as file:
+                    self._expect(share.stat(native), token)
+                    share.rename(file, native, replace=True)
+            except BaseException:
+                with suppress(Exception), share.opened(beside, Access.DELETE) as file:
+                    share.remove(file)
+                raise
+
+    def set_times(self, path: str, modified_at: datetime, token: str) -> None:
+        """Set while nobody writes it, to 100 ns."""
+        from deeplens_kit.storage.smb_wire import Access
+
+        ticks = _EPOCH_TICKS + (modified_at - _EPOCH) // timedelta(microseconds=1) * 10
+        access = Access.FILE_WRITE_ATTRIBUTES
+        with self._lent() as share, share.opened(self._native(path), access, writers=False) as file:
+            self._expect(file, token)
+            if file.written // 10 != ticks // 10:  # else its last digit would be lost
+                share.set_written(file, ticks)
 
     def probe(self) -> Probe:
         """The clock of the server when it was connected to, and the space of the share."""

@@ -23,10 +23,12 @@ from smbprotocol.exceptions import (
     SMBResponseException,
 )
 from smbprotocol.file_info import (
+    FileBasicInformation,
     FileDispositionInformation,
     FileFsFullSizeInformation,
     FileInformationClass,
     FileInternalInformation,
+    FileLinkInformation,
     FileRenameInformation,
 )
 from smbprotocol.ioctl import (
@@ -242,15 +244,27 @@ class Share:
             return False
         return True
 
-    def rename(self, file: OpenFile, path: str) -> None:
-        """Give an open file another name, which must be free."""
+    def rename(self, file: OpenFile, path: str, *, replace: bool = False) -> None:
+        """Give an open file another name, which must be free, or else is taken from the file that has it."""
         renamed = FileRenameInformation()
-        renamed["replace_if_exists"], renamed["file_name"] = False, path
+        renamed["replace_if_exists"], renamed["file_name"] = replace, path
         self._session.one(self._set_info(file._open, renamed))
+
+    def link(self, file: OpenFile, path: str) -> None:
+        """Give an open file a second name, which must be free."""
+        linked = FileLinkInformation()
+        linked["replace_if_exists"], linked["file_name"] = False, path
+        self._session.one(self._set_info(file._open, linked))
 
     def remove(self, file: OpenFile) -> None:
         """Remove an open file; it is gone when it is closed."""
         self._session.one(self._set_info(file._open, _disposed(True)))
+
+    def set_written(self, file: OpenFile, ticks: int) -> None:
+        """Set the time of the last modification of an open file; its other times stay."""
+        times = FileBasicInformation()
+        times["last_write_time"] = ticks
+        self._session.one(self._set_info(file._open, times))
 
     def settle(self, file: OpenFile) -> None:
         """Close a file, and take its state from that moment."""

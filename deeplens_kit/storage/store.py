@@ -6,21 +6,26 @@ permissions or compare states: `storage.remote` does all of that for every kind 
 
 from __future__ import annotations
 
+import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from deeplens_kit.errors import LimitExceededError
+from deeplens_kit.errors import LimitExceededError, ObjectError
 from deeplens_kit.storage.base import ListingProblem
-from deeplens_kit.storage.listing import Entry
+from deeplens_kit.storage.facts import KeptAfter, ObjectFacts
+from deeplens_kit.storage.listing import Entry, settled
 from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault
 
 __all__ = ["MOST_CARRIED_BYTES", "Cursor", "Page", "Probe", "Store", "TreeStore", "limit_carried"]
 
 MOST_CARRIED_BYTES = 512 * 2**20
 """Of an object that is copied through this machine's memory, where its storage has no copy that would do; inclusive."""
+
+_NO_SUCH_NAME = frozenset({FaultKind.GONE, FaultKind.FORBIDDEN, FaultKind.BROKEN})
+"""What is answered where nothing has a name, or nothing can have it."""
 
 Cursor = object
 """Where a listing goes on; only the store that gave it understands it. None starts."""
@@ -93,12 +98,24 @@ class Store(ABC):
         writes: Whether the kind can take new objects at all.
         metadata_kept: Whether `create` keeps metadata.
         lists_checksums: Whether its listing has checksums that identify objects.
+        copies_have_equal_checksums: Whether the checksums of an object and of its copy are equal, where both have one.
+        proves_by_token: Whether an unchanged token under a conditional request proves unchanged content.
+        keeps_times_on_move: Whether `move` keeps the time of the last modification.
+        links: Whether `link` can be used.
+        sets_times: Whether `set_times` can be used.
+        sets_storage_class: Whether `set_storage_class` can be used.
     """
 
     reads_conditionally: ClassVar[bool] = False
     writes: ClassVar[bool] = True
     metadata_kept: ClassVar[bool] = False
     lists_checksums: ClassVar[bool] = False
+    copies_have_equal_checksums: ClassVar[bool] = False
+    proves_by_token: ClassVar[bool] = False
+    keeps_times_on_move: ClassVar[bool] = False
+    links: ClassVar[bool] = False
+    sets_times: ClassVar[bool] = False
+    sets_storage_class: ClassVar[bool] = False
 
     @abstractmethod
     def page(self, cursor: Cursor | None) -> Page:
@@ -145,6 +162,37 @@ class Store(ABC):
         """Remove an object in the state that `token` names, as far as the storage can make sure of it."""
         raise _only_read()
 
+    def replace(self, path: str, data: bytes, token: str) -> None:
+        """Put a new content in the place of an object in the state that `token` names, whole or not at all.
+
+        The error for another state is a CHANGED fault.
+        """
+        raise _only_read()
+
+    def link(self, path: str, target: str, token: str) -> None:
+        """Give an object in the state that `token` names a second name, which must be free (a hard link)."""
+        raise _only_read()
+
+    def about(self, path: str) -> ObjectFacts:
+        """What an object has beside its bytes."""
+        return ObjectFacts(modified_at=self.stat(path).modified_at)
+
+    def set_times(self, path: str, modified_at: datetime, token: str) -> None:
+        """Set the time of the last modification."""
+        raise _only_read()
+
+    def set_storage_class(self, path: str, storage_class: str, token: str) -> None:
+        """Keep an object in another storage class."""
+        raise _only_read()
+
+    def kept_after_removal(self, path: str) -> KeptAfter | None:
+        """What is kept under a path besides what is listed; None where the kind keeps no such thing."""
+        return None
+
+    def one_form(self, entry: Entry) -> str:
+        """The native path of an object, in a form that is the same for all names that lead to it."""
+        return entry.path
+
     def renew(self) -> None:
         """Forget the connections and the credentials that they were made with: these may have been changed."""
         self.close()
@@ -164,6 +212,21 @@ class TreeStore(Store):
     def page(self, cursor: Cursor | None) -> Page:
         """The entries of the folder that `cursor` names; `remote` enters the folders that it gives."""
         return self.folder("" if cursor is None else str(cursor))
+
+    def one_form(self, entry: Entry) -> str:
+        """Without case and forms of Unicode, where another spelling is found to lead to the same file."""
+        path = entry.path
+        for other in {path.swapcase(), unicodedata.normalize("NFC", path), unicodedata.normalize("NFD", path)} - {path}:
+            try:
+                same = self.stat(other)
+            except Exception as error:
+                fault = error.fault if isinstance(error, KnownFault) else self.fault_of(error)
+                if isinstance(error, ObjectError) or (fault is not None and fault.kind in _NO_SUCH_NAME):
+                    continue
+                raise
+            if (same.size_bytes, settled(same.change_token)) == (entry.size_bytes, settled(entry.change_token)):
+                return unicodedata.normalize("NFC", path).casefold()
+        return path
 
     @abstractmethod
     def folder(self, path: str) -> Page:

@@ -32,7 +32,7 @@ from deeplens_kit.storage.webdav_answers import (
     parse_multistatus,
     untold,
 )
-from deeplens_kit.storage.webdav_client import Login, StatusError, WebdavClient, taken
+from deeplens_kit.storage.webdav_client import Login, StatusError, WebdavClient, meaning_of, taken
 
 __all__ = ["WebdavLocation", "WebdavOptions", "WebdavStore"]
 
@@ -212,6 +212,22 @@ class WebdavStore(TreeStore):
         """One DELETE, of the very ETag where it is a strong one."""
         self._done("DELETE", path, self._condition(token))
 
+    def replace(self, path: str, data: bytes, token: str) -> None:
+        """PUT under a name of its own, then MOVE over the name, in the state of a moment before."""
+        temporary = path[: path.rfind("/") + 1] + _TEMPORARY.format(secrets.token_hex(8))
+        try:
+            self._done("PUT", temporary, content=data)
+            if settled(self.stat(path).change_token) != token:
+                raise KnownFault(FaultKind.CHANGED, "it has another state")
+            over = {"Destination": self._client.url(self._full(path)), "Overwrite": "T"}
+            self._done("MOVE", temporary, over)
+        except Exception:
+            # What went wrong is said already. A server that failed halfway may have nothing left but what we sent.
+            with contextlib.suppress(Exception):
+                if self._is_there(path):
+                    self._done("DELETE", temporary)
+            raise
+
     def probe(self) -> Probe:
         """Clock and quota, where the server tells them (RFC 4331)."""
         available = used = None
@@ -223,7 +239,7 @@ class WebdavStore(TreeStore):
     def fault_of(self, error: BaseException) -> Fault | None:
         """Translate answers and httpx's errors."""
         if isinstance(error, StatusError):
-            return Fault(_meaning(error), f"the server answers {error}")
+            return Fault(meaning_of(error), f"the server answers {error}")
         if isinstance(error, AnswerUnreadableError):
             return Fault(FaultKind.PASSING, f"the server's list cannot be read: {error}")
         if (fault := untrusted(error)) is not None:
@@ -372,18 +388,3 @@ class WebdavStore(TreeStore):
         if full is None:
             raise KnownFault(FaultKind.BROKEN, "the path leads out of the location")
         return full
-
-
-def _meaning(error: StatusError) -> FaultKind:
-    status = error.status
-    if status == 401:
-        return FaultKind.CREDENTIALS
-    if status in (404, 410):
-        return FaultKind.GONE
-    if status == 412:
-        return FaultKind.CHANGED
-    if status == 403:
-        return FaultKind.FORBIDDEN
-    if status in (408, 423, 425, 429) or status >= 500:
-        return FaultKind.PASSING
-    return FaultKind.BROKEN

@@ -23,7 +23,7 @@ from deeplens_kit.storage.webdav_answers import parse_time
 if TYPE_CHECKING:
     import httpx
 
-__all__ = ["Login", "StatusError", "WebdavClient", "taken"]
+__all__ = ["Login", "StatusError", "WebdavClient", "meaning_of", "taken"]
 
 _Auth: TypeAlias = "httpx.Auth | Callable[[httpx.Request], httpx.Request]"
 
@@ -183,3 +183,19 @@ def taken(answer: httpx.Response, start: int, length: int | None) -> bytes:
             if not left:
                 break
     return b"".join(parts)
+
+
+def meaning_of(error: StatusError) -> FaultKind:
+    """What an answer means to us."""
+    status = error.status
+    if status == 401:
+        return FaultKind.CREDENTIALS
+    if status in (404, 410):
+        return FaultKind.GONE
+    if status == 412:
+        return FaultKind.CHANGED
+    if status == 403:
+        return FaultKind.FORBIDDEN
+    if status in (408, 423, 425, 429) or status >= 500:
+        return FaultKind.PASSING
+    return FaultKind.BROKEN

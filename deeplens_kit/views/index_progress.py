@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
 
-__all__ = ["PlainProgress", "figures", "in_notebook", "progress_listener", "say_signal", "title"]
+__all__ = ["PlainProgress", "figures", "in_notebook", "progress_listener", "say_signal", "say_signal_of_steps", "title"]
 
 _STAGES = {
     "scan": "listing",
@@ -36,10 +36,18 @@ _STAGES = {
     "map": "laying out the map",
     "clusters": "finding clusters",
     "report": "making the report",
+    "check": "checking",
+    "apply": "applying",
+    "undo": "undoing",
+    "empty": "emptying",
 }
 _SAID_ON_SIGNAL = {
     1: b"\nStopping: what was read is being committed. Press Ctrl-C again to abort.\n",
     2: b"\nAborting. What was committed is kept.\n",
+}
+_SAID_OF_STEPS = {
+    1: b"\nStopping: the step at hand is being finished; then it is said how to go on. Press Ctrl-C again to abort.\n",
+    2: b"\nAborting. Every step that was done is kept; the one at hand is settled when you go on, or undo.\n",
 }
 _STDERR = 2
 # A log file wants to know that it goes on, not how smoothly.
@@ -78,6 +86,12 @@ def say_signal(number: int) -> None:
     os.write(_STDERR, _SAID_ON_SIGNAL[number])
 
 
+def say_signal_of_steps(number: int) -> None:
+    """As `say_signal`, of work that changes files step by step."""
+    if not in_notebook():
+        os.write(_STDERR, _SAID_OF_STEPS[number])
+
+
 def title(snapshot: ProgressSnapshot) -> str:
     """What is being done, and where: "share: reading"."""
     # Imported here: the storages load polars, which help need not wait for.
@@ -98,6 +112,8 @@ def figures(snapshot: ProgressSnapshot) -> str:
         parts.append(f"{format_seconds(max(0.0, snapshot.seconds_left))} left")
     if snapshot.failures:
         parts.append(plural(snapshot.failures, "failure"))
+    if snapshot.skipped:
+        parts.append(f"{format_count(snapshot.skipped)} skipped")
     return ", ".join(parts)
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 from deeplens_kit import pipeline
 from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
-from deeplens_kit.workbench.decisions import WorkbenchDecisions
+from deeplens_kit.workbench.keeping import WorkbenchKeeping
 from deeplens_kit.workbench.labels import WorkbenchLabels
+from deeplens_kit.workbench.workflows import WorkbenchWorkflows
 
 if TYPE_CHECKING:
     import polars as pl
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Workbench"]
 
 
-class Workbench(WorkbenchLabels, WorkbenchDecisions):
+class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.

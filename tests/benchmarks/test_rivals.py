@@ -12,6 +12,7 @@ import pytest
 from benchmarks import rivals
 from benchmarks.copy_scores import CopyBenchmark
 from benchmarks.rivals import RIVALS, Rival, RivalMissingError, ask
+from tests.examples import IN_FULL
 
 HERE = (sys.version_info[:2], sys.version_info[:2])
 # Nothing to install: what this test asks for is pip, which an environment brings with it.
@@ -88,6 +89,7 @@ def test_figures_stand_beside_what_is_left_out(
     assert "by size, full" in shown and "broken: left out" in shown
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_what_cannot_be_installed_is_said(bench: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("PIP_NO_INDEX", "PIP_FIND_LINKS"):
         monkeypatch.setenv(name, {"PIP_NO_INDEX": "1"}.get(name, str(tmp_path)))

@@ -15,6 +15,7 @@ from benchmarks.scale import exponents, measure
 from benchmarks.scale_corpus import COPY_EVERY, beginning, make_corpus, original_of, picture
 from benchmarks.stage_costs import BETWEEN, StageCosts
 from deeplens_kit.pipeline import ProgressSnapshot
+from tests.examples import IN_FULL
 
 
 def test_one_picture_in_five_is_a_copy_of_another() -> None:
@@ -73,6 +74,7 @@ def test_exponents_are_slopes_of_logarithms() -> None:
     assert exponents({1_000: {"linear": 1.0}}) == {}
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 @pytest.mark.slow
 def test_a_small_run_measures_every_stage(tmp_path: Path, spare_processes: Callable[..., None]) -> None:
     spare_processes(scale)

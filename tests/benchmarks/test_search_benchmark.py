@@ -11,6 +11,7 @@ from examples import IN_FULL
 from benchmarks import search, vectors
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 @pytest.mark.slow
 def test_a_small_run_finds_the_photographs_and_measures_every_part(
     capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]

@@ -31,14 +31,18 @@ COMMANDS = [
     ("searches",), ("searches", "list"), ("searches", "show"), ("searches", "run"), ("searches", "history"),
     ("clusters",), ("clusters", "show"), ("evaluate",), ("recommend",),
     ("label",), ("label", "sample"), ("label", "next"), ("label", "list"), ("label", "status"),
+    ("plan",), ("plan", "make"), ("plan", "list"), ("plan", "show"), ("plan", "diff"), ("plan", "trim"),
+    ("plan", "refresh"), ("apply",), ("undo",), ("quarantine",), ("quarantine", "list"), ("quarantine", "empty"),
+    ("certificate",),
     ("decide",), ("decide", "list"), ("rules",), ("rules", "list"), ("rules", "diff"),
+    ("audit",), ("holds",), ("holds", "list"), ("backup",), ("backup", "list"),
+    ("forget",), ("export",), ("retention",), ("retention", "list"), ("retention", "plan"),
 ]  # fmt: skip
-ANSWERING = [
-    words
-    for words in COMMANDS
-    if words[1:]
-    or words[0] not in {"locations", "catalog", "report", "prices", "policy", "searches", "label", "decide", "rules"}
-]
+# Groups that only show their help.
+_SILENT = set(
+    "backup catalog decide holds label locations plan policy prices quarantine report retention rules searches".split()
+)
+ANSWERING = [words for words in COMMANDS if words[1:] or words[0] not in _SILENT]
 # What a report says is in its files, and a schedule is texts.
 WITH_ROWS = [words for words in ANSWERING if words[0] != "report"]
 
@@ -57,8 +61,9 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
     assert names == [
         "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "policy",
         "prices", "pairs", "search", "searches", "clusters", "compare", "explain", "label", "evaluate", "recommend",
-        "decide", "rules", "metadata", "tag", "collections", "models", "convert", "report", "serve", "upgrade",
-        "catalog",
+        "decide", "rules", "plan", "apply", "undo", "quarantine", "certificate", "references", "retention", "workflows",
+        "metadata", "tag", "collections", "models", "convert", "report", "serve", "holds", "audit", "backup", "restore",
+        "export", "forget", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 

@@ -98,10 +98,17 @@ def test_every_deeplens_command_that_is_told_of_exists(deeplens: Deeplens, monke
         "searches": 2,
         "decide": 2,
         "rules": 2,
+        "plan": 2,
+        "references": 2,
+        "quarantine": 2,
         "label": 2,
+        "holds": 2,
+        "workflows": 2,
+        "retention": 2,
     }
     # Of groups that are commands themselves.
     own = {("failures", "retry"), ("collections", "add"), ("clusters", "show")}
+    own |= {("audit", "verify"), ("audit", "head"), *(("backup", name) for name in ("make", "list", "verify"))}
     options: dict[tuple[str, ...], set[str]] = {}
     for words in _said("deeplens"):
         command = words[:2] if tuple(words[:2]) in own else words[: groups.get(words[0], 1)]

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import DateTime, bindparam, create_engine, inspect, text
+from sqlalchemy import JSON, DateTime, bindparam, create_engine, inspect, text
 
 from deeplens_kit.errors import (
     LeaseHeldError,
@@ -99,16 +99,25 @@ class LedgerConformance(ABC):
                 ),
                 {"at": datetime(2024, 2, 3, tzinfo=UTC).replace(tzinfo=None), "active": True},
             )
+            # With a gap, as a transaction that was rolled back leaves one.
+            insert = text("INSERT INTO audit VALUES (:n, :at, 'ana@studio', 'x', :details)")
+            for number in (1, 3):
+                connection.execute(
+                    insert.bindparams(bindparam("at", type_=DateTime()), bindparam("details", type_=JSON())),
+                    {"n": number, "at": datetime(2024, 2, 3, 4, 5, 6, 789), "details": {"b": [1.5], "a": "é"}},
+                )
         with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
             Ledger.open(url)
         copied, migrated = Ledger.upgrade(url, tmp_path / "backups")
-        assert migrated == "schema 0001 to 0006"
+        assert migrated == "schema 0001 to 0007"
         assert copied.startswith("copied to ")
         rows = self.backed_up(Path(copied.removeprefix("copied to ")))
         assert [(row["location_id"], row["name"]) for row in rows] == [("ab12", "péle mêle")]
         upgraded = made(url, new=False)
         found = upgraded.location("péle mêle")
         assert (found.location_id, found.options, found.active) == ("ab12", {"x": 1}, True)
+        assert [line.sequence for line in upgraded.audit_trail()] == [1, 2]
+        assert upgraded.verify_audit().intact
         with upgraded.leased_run("index", found, {}) as (lease, _run):
             lease.check()
         assert Ledger.upgrade(url, tmp_path / "backups") == ()
@@ -130,7 +139,7 @@ class LedgerConformance(ABC):
         with writing(engine).begin() as connection:
             assert revision_of(connection) == "0001"
             connection.execute(text("DROP TABLE leases"))
-        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0006"
+        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0007"
         engine.dispose()
 
     # --- Locations ---
@@ -523,10 +532,6 @@ class TestPostgres(LedgerConformance):
         return postgres_url
 
     def backed_up(self, copy: Path) -> list[dict[str, Any]]:
-        assert sorted(path.name for path in copy.iterdir()) == [
-            "alembic_version.jsonl",
-            "audit.jsonl",
-            "locations.jsonl",
-            "runs.jsonl",
-        ]
-        return [json.loads(line) for line in (copy / "locations.jsonl").read_text(encoding="utf-8").splitlines()]
+        names = ["alembic_version.00000.jsonl", "audit.00000.jsonl", "locations.00000.jsonl"]
+        assert sorted(path.name for path in copy.iterdir()) == names
+        return [json.loads(line) for line in (copy / names[-1]).read_text(encoding="utf-8").splitlines()]

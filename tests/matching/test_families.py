@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from deeplens_kit.matching.families import find_families
 from deeplens_kit.schemas import FAMILIES
+from tests.examples import IN_FULL
 
 LONG = "a picture with quite a long name that Takeout cuts off"
 
@@ -232,6 +233,7 @@ def test_a_stranger_changes_no_family(names: list[str], stranger: str) -> None:
     assert find_families(listed(*names, stranger)).equals(find_families(listed(*names)))
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_million_objects_take_seconds() -> None:
     count = 1_000_000
     number = pl.int_range(count, eager=True)

@@ -58,7 +58,7 @@ def test_every_picture_is_on_the_map_and_the_selection_is_what_can_be_freed(
     assert figures["notes"] == []
 
 
-@pytest.mark.parametrize("bounds", [{}, {"likelihood_min": 0.999, "page_likelihood_min": 0.999}])
+@pytest.mark.parametrize("bounds", in_turn([{}, {"likelihood_min": 0.999, "page_likelihood_min": 0.999}], 1))
 def test_thresholds_find_what_the_groups_hold(execute: Runner, sample: SampleWorkspace, bounds: dict[str, int]) -> None:
     figures = execute("03_tune_thresholds", workspace=str(sample.workspace), **bounds).figures
     with Workspace.open(sample.workspace) as workspace:
@@ -96,7 +96,7 @@ def test_an_empty_workspace_ends_well_and_says_what_to_do(execute: Runner, empty
     assert no_copies(ran.figures)
 
 
-@pytest.mark.parametrize("name", _FAILING)
+@pytest.mark.parametrize("name", in_turn(_FAILING, 0))
 def test_a_workspace_with_failures_only_ends_well(execute: Runner, failures_only: Path, name: str) -> None:
     ran = execute(name, workspace=str(failures_only))
     assert "2 files found, 0 of them analysed (0 %)" in ran.text

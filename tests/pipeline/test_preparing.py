@@ -59,7 +59,7 @@ def test_another_rule_or_catalog_has_another_file(workspace: Workspace, monkeypa
     names = {DuplicateFrames(workspace)._name()}
     workspace.ledger.rename_location("share", "shelf")
     names.add(DuplicateFrames(workspace)._name())
-    monkeypatch.setattr(duplicate_facts, "STRICT", "another")
+    monkeypatch.setattr(duplicate_facts, "choices_state", lambda _: "another")
     names.add(DuplicateFrames(workspace)._name())
     assert len(names) == 3
 

@@ -32,6 +32,7 @@ from deeplens_kit.schemas import LISTING
 from deeplens_kit.storage import LocationKind, encode_path
 from deeplens_kit.storage.base import ObjectStat
 from deeplens_kit.storage.listing import settled
+from tests.storage.acting import ActingConformance
 
 MANY = 300
 ODD_NAMES = ["a b.jpg", "é😀.jpg", "#hash?q=1&x.jpg", "100%41.jpg", 'it\'s "quoted".jpg', "[x]*.jpg", "a+b=c.jpg"]
@@ -53,12 +54,11 @@ class Place(Protocol):
         ...
 
 
-class LocationConformance:
+class LocationConformance(ActingConformance):
     """Inherit it and give a fixture `place`."""
 
     lists_checksum: ClassVar[bool] = False
     """Whether a listing has the MD5 of what `put` made."""
-    writes: ClassVar[bool] = True
     same_size_overwrite_is_seen: ClassVar[bool] = True
     """At once; where the clock is coarse the token is unsettled and the object is read again instead."""
     odd_names: ClassVar[tuple[str, ...]] = tuple(ODD_NAMES)

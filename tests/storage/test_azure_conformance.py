@@ -46,6 +46,7 @@ def place(azurite: AzureServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 class TestAzure(ServedConformance):
     lists_checksum = True
+    keeps_versions = True
     many = 40
 
     @pytest.fixture

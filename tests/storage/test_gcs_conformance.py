@@ -46,6 +46,7 @@ def place(fake_gcs: GcsServer, tmp_path: Path) -> Iterator[GcsPlace]:
 
 class TestGcs(ServedConformance):
     lists_checksum = True
+    keeps_versions = True
     many = 60
 
     @pytest.fixture

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
-from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectExistsError, ObjectGoneError
-from deeplens_kit.storage import remote
+from deeplens_kit.errors import (
+    LimitExceededError,
+    ObjectChangedError,
+    ObjectExistsError,
+    ObjectGoneError,
+    ObjectUnreadableError,
+)
+from deeplens_kit.storage import remote_changing
 from deeplens_kit.storage.listing import Entry
 from deeplens_kit.storage.options import RemoteOptions
 from deeplens_kit.storage.remote import RemoteLocation
 from deeplens_kit.storage.resilience import Fault, FaultKind, KnownFault
-from deeplens_kit.storage.store import Cursor, Page, Store
+from deeplens_kit.storage.store import Cursor, Page, Store, TreeStore
 
 
 class _Kept(Store):
@@ -174,7 +181,7 @@ def test_a_name_that_was_taken_meanwhile_is_told_as_such() -> None:
 
 
 def test_what_is_compared_after_a_lost_answer_is_held_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(remote, "_COMPARED_BYTES", 4)
+    monkeypatch.setattr(remote_changing, "_COMPARED_BYTES", 4)
     store = _Kept()
     location = _opened(store)
     _losing(store, "create")
@@ -185,3 +192,101 @@ def test_what_is_compared_after_a_lost_answer_is_held_in_parts(monkeypatch: pyte
     assert max(length or 99 for length in store.lengths) == 4
     with pytest.raises(LimitExceededError):
         location.read("b.jpg", max_bytes=9)
+
+
+class _Folding(_Kept, TreeStore):
+    """Folders whose names make no difference of case."""
+
+    def folder(self, path: str) -> Page:
+        return Page([self.stat(name) for name in self.objects])
+
+    def page(self, cursor: Cursor | None) -> Page:
+        return self.folder("")
+
+    def _found(self, path: str) -> tuple[int, bytes]:
+        return super()._found(next((name for name in self.objects if name.lower() == path.lower()), path))
+
+
+class _Telling(_Kept, TreeStore):
+    """Folders whose names do."""
+
+    def folder(self, path: str) -> Page:
+        return Page([self.stat(name) for name in self.objects])
+
+
+def test_names_that_differ_in_case_only_are_one_file_where_they_lead_to_one() -> None:
+    folding, telling = _Folding(), _Telling()
+    for store in (folding, telling):
+        store.put("Beach/IMG.jpg", b"one")
+    telling.put("beach/img.jpg", b"one")
+    location = _opened(folding)
+    assert location.identity("Beach/IMG.jpg") == location.identity("beach/img.jpg")
+    other = _opened(telling)
+    assert other.identity("Beach/IMG.jpg") != other.identity("beach/img.jpg")
+    assert other.identity("Beach/IMG.jpg") == "kept://x/Beach/IMG.jpg"
+
+
+class _Acting(_Kept):
+    """One whose contents are replaced, and that keeps times and classes."""
+
+    sets_times = sets_storage_class = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times: dict[str, datetime] = {}
+        self.classes: dict[str, str] = {}
+
+    def stat(self, path: str) -> Entry:
+        return super().stat(path)._replace(modified_at=self.times.get(path), storage_class=self.classes.get(path))
+
+    def replace(self, path: str, data: bytes, token: str) -> None:
+        self.put(path, data)
+        self.after("replace")
+
+    def set_times(self, path: str, modified_at: datetime, token: str) -> None:
+        self.put(path, self._found(path)[1])  # its token is another one now
+        self.times[path] = modified_at
+        self.after("set_times")
+
+    def set_storage_class(self, path: str, storage_class: str, token: str) -> None:
+        self.put(path, self._found(path)[1])
+        self.classes[path] = storage_class
+        self.after("set_storage_class")
+
+
+@pytest.mark.parametrize("act", ["replace", "set_times", "set_storage_class"])
+@pytest.mark.parametrize("meddled", [False, True])
+def test_an_act_whose_answer_is_lost_is_told_as_it_ended(act: str, meddled: bool) -> None:
+    store = _Acting()
+    store.put("a", b"old")
+    location = _opened(store)
+    state = location.stat("a")
+
+    def meddle() -> None:
+        store.times.clear()
+        store.classes.clear()
+        store.put("a", b"someone's")
+
+    _losing(store, act, meddle if meddled else lambda: None)
+    acts: dict[str, Callable[[], object]] = {
+        "replace": lambda: location.replace("a", b"new", expected=state),
+        "set_times": lambda: location.set_times("a", datetime(2019, 5, 4, tzinfo=UTC), expected=state),
+        "set_storage_class": lambda: location.set_storage_class("a", "COLD", expected=state),
+    }
+    if meddled:
+        with pytest.raises(ObjectChangedError):
+            acts[act]()
+        assert store.objects["a"][1] == b"someone's"
+    else:
+        acts[act]()
+        assert store.objects["a"][1] == (b"new" if act == "replace" else b"old")
+
+
+def test_a_copy_that_is_not_what_was_copied_removes_nothing() -> None:
+    store = _Kept()
+    store.put("a", b"12345")
+    location = _opened(store)
+    store.copy = lambda path, target, token: store.put(target, b"123")  # type: ignore[method-assign]
+    with pytest.raises(ObjectUnreadableError, match="not what was copied"):
+        location.move("a", "b", expected=location.stat("a"))
+    assert store.objects["a"][1] == b"12345"

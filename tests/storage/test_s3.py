@@ -392,15 +392,9 @@ def test_the_server_itself_heeds_the_state(
     assert location.read("taken.jpg", max_bytes=9) == b"mine"
 
 
-@pytest.mark.parametrize("server", ["seaweedfs", "moto"])
-def test_what_is_too_large_to_be_copied_at_once_is_told(
-    server: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    place = S3Place(request.getfixturevalue(server), monkeypatch)
-    if server == "moto":  # which copies over what is there
-        monkeypatch.setattr(store_module, "MOST_CARRIED_BYTES", 3)
-    else:
-        monkeypatch.setattr(s3_store, "_MOST_COPIED_BYTES", 3)
+def test_what_is_too_large_to_be_carried_is_told(emulated: S3Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = emulated  # which copies over what is there, and so is not asked to copy
+    monkeypatch.setattr(store_module, "MOST_CARRIED_BYTES", 3)
     place.put("a.jpg", b"abc")
     place.put("b.jpg", b"abcd")
     location = place.opened(permissions="create")

@@ -13,6 +13,7 @@ from tests.storage.s3_place import S3Place
 
 class _S3(ServedConformance):
     lists_checksum = True
+    keeps_versions = True
     many = 30  # in pages of 25
 
     @pytest.fixture

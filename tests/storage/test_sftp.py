@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 import subprocess
 import time
 from collections.abc import Callable
@@ -164,6 +165,14 @@ def test_names_are_bytes_and_links_are_not_followed(opened: Opener, folder: Path
     for ask in (location.stat, lambda path: location.read(path, max_bytes=9)):
         with pytest.raises(ObjectUnreadableError, match="not a file any more"):
             ask("same.jpg")
+
+
+def test_a_quarantine_is_closed_to_others(opened: Opener, folder: Path) -> None:
+    (folder / "a.jpg").write_bytes(b"12345")
+    location = opened(permissions="change")
+    location.move("a.jpg", ".deeplens-quarantine/1/a.jpg", expected=location.stat("a.jpg"))
+    kept = folder / ".deeplens-quarantine"
+    assert [stat.S_IMODE(made.stat().st_mode) for made in (kept, kept / "1")] == [0o700, 0o700]
 
 
 def test_a_large_folder_comes_in_several_answers(opened: Opener, folder: Path) -> None:

@@ -13,14 +13,26 @@ from sample_workspace import SampleWorkspace
 
 from deeplens_kit import Workbench
 from deeplens_kit.matching import Thresholds
+from deeplens_kit.workbench.acting import WorkbenchActing
 from deeplens_kit.workbench.decisions import WorkbenchDecisions
 from deeplens_kit.workbench.labels import WorkbenchLabels
 from deeplens_kit.workbench.locations import WorkbenchLocations
+from deeplens_kit.workbench.plans import WorkbenchPlans
 from deeplens_kit.workbench.searches import WorkbenchSearches
+from deeplens_kit.workbench.workflows import WorkbenchWorkflows
 
 _CALLS = sorted(
     name
-    for part in (Workbench, WorkbenchDecisions, WorkbenchLabels, WorkbenchLocations, WorkbenchSearches)
+    for part in (
+        Workbench,
+        WorkbenchActing,
+        WorkbenchDecisions,
+        WorkbenchLabels,
+        WorkbenchLocations,
+        WorkbenchPlans,
+        WorkbenchSearches,
+        WorkbenchWorkflows,
+    )
     for name in vars(part)
     if not name.startswith("_") and name != "close"
 )

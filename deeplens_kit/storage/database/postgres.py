@@ -144,6 +144,8 @@ class PostgresLocation(RemoteLocation):
 class PostgresStore(RowStore):
     """A table; see `storage.database.rows.RowStore`."""
 
+    proves_by_token = True
+
     def __init__(self, address: Address, prefix: str, options: PostgresOptions) -> None:
         super().__init__(prefix)
         self._address, self._options = address, options

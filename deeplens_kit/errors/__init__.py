@@ -1,0 +1,150 @@
+"""Every error that DeepLens raises on purpose, in one tree.
+
+Takes nothing, gives exception classes; must not import any other module of the package. Each class has a
+stable `code` (rows of `failures`, JSON, problem documents) and an `exit_code` (the CLI). A message says what
+happened, to which value, what is allowed and what to do next, in one line without secrets.
+
+    DeepLensError                    exit 1
+    ├── SettingsError                exit 2   a setting, option or argument that is not allowed
+    │   ├── UnknownNameError         exit 2   a name that does not exist, with the nearest that does
+    │   └── CredentialMissingError   exit 2   a credential is not where its reference says
+    ├── WorkspaceError               exit 3   the workspace cannot be used
+    │   ├── WorkspaceMissingError    exit 3   no workspace.toml there
+    │   ├── WorkspaceSchemaError     exit 3   older (run `deeplens upgrade`) or newer than this version
+    │   ├── BackupError              exit 3   a backup is not there, is damaged, or cannot go where it should
+    │   └── StoreFullError           exit 3   no space left, or a quota reached
+    ├── LocationError                exit 4   a location cannot be used at all
+    │   ├── LocationUnavailableError exit 4   cannot be reached or listed
+    │   ├── LocationEmptiedError     exit 4   lists empty where it held objects
+    │   └── LocationReadOnlyError    exit 4   not opened for what was asked, or its kind cannot do it
+    ├── LeaseHeldError               exit 5   another run works on this location
+    ├── ObjectError                  exit 1   one stored file; becomes a row in `failures`
+    │   ├── ObjectUnreadableError             the bytes cannot be had
+    │   │   ├── ObjectForbiddenError          we may not read it
+    │   │   └── ObjectGoneError               it is no longer there
+    │   ├── PlaceholderError                  a cloud client keeps only its name here
+    │   ├── ObjectChangedError                it changed while it was read
+    │   ├── ObjectExistsError                 something has the name already
+    │   ├── UnsupportedFormatError            not a picture format that is read
+    │   │   └── NotAPictureError              not a picture, drawing or video at all
+    │   ├── CorruptPictureError               the decoder gave up
+    │   ├── DecoderCrashedError               the decoder's process ended over it
+    │   ├── DecodeTimeoutError                it was not decoded in time
+    │   └── LimitExceededError                bytes, pixels, frames or memory above the limit
+    ├── QueryError                   exit 2   a picture or link to search for that cannot be used
+    │   └── LinkRefusedError         exit 2   a link that is not followed: private address, wrong kind, too large
+    ├── ReportError                  exit 1   a report could not be made; the last good one stands
+    ├── PlanError                    exit 7   a plan cannot be used as it is
+    │   ├── PlanNotApprovedError     exit 7   nobody approved it as it stands, or somebody refused it
+    │   ├── PlanStaleError           exit 7   too old, or what it speaks of changed: refresh it
+    │   ├── PlanStateError           exit 7   it is applied already, or being applied
+    │   └── WorkflowPausedError      exit 7   a workflow that does nothing until somebody resumes it
+    ├── ActionsHaltedError           exit 8   applying stopped: too many failures or skips; what was done stands
+    ├── AuditBrokenError             exit 9   a line of the audit trail was altered or is missing
+    ├── TooFewLabelsError            exit 1   there are too few labels for what was asked
+    ├── DecoderUnavailableError      exit 1   no process to decode in can be started
+    ├── ExtraMissingError            exit 6   a part of DeepLens that is not installed
+    ├── ModelUnavailableError        exit 6   a model's weights or runtime are not installed
+    ├── ModelCorruptError            exit 6   weights do not have the checksum or shape they should
+    └── Interrupted                  exit 130 stopped by the user; the work so far is kept
+"""
+
+from deeplens_kit.errors.acting import (
+    ActionsHaltedError,
+    AuditBrokenError,
+    PlanError,
+    PlanNotApprovedError,
+    PlanStaleError,
+    PlanStateError,
+    WorkflowPausedError,
+)
+from deeplens_kit.errors.answering import (
+    DecoderUnavailableError,
+    ExtraMissingError,
+    LinkRefusedError,
+    ModelCorruptError,
+    ModelUnavailableError,
+    QueryError,
+    ReportError,
+    TooFewLabelsError,
+)
+from deeplens_kit.errors.base import (
+    CredentialMissingError,
+    DeepLensError,
+    Interrupted,
+    SettingsError,
+    UnknownNameError,
+)
+from deeplens_kit.errors.objects import (
+    CorruptPictureError,
+    DecoderCrashedError,
+    DecodeTimeoutError,
+    LimitExceededError,
+    NotAPictureError,
+    ObjectChangedError,
+    ObjectError,
+    ObjectExistsError,
+    ObjectForbiddenError,
+    ObjectGoneError,
+    ObjectUnreadableError,
+    PlaceholderError,
+    UnsupportedFormatError,
+)
+from deeplens_kit.errors.stores import (
+    BackupError,
+    LeaseHeldError,
+    LocationEmptiedError,
+    LocationError,
+    LocationReadOnlyError,
+    LocationUnavailableError,
+    StoreFullError,
+    WorkspaceError,
+    WorkspaceMissingError,
+    WorkspaceSchemaError,
+)
+
+__all__ = [
+    "ActionsHaltedError",
+    "AuditBrokenError",
+    "BackupError",
+    "CorruptPictureError",
+    "CredentialMissingError",
+    "DecodeTimeoutError",
+    "DecoderCrashedError",
+    "DecoderUnavailableError",
+    "DeepLensError",
+    "ExtraMissingError",
+    "Interrupted",
+    "LeaseHeldError",
+    "LimitExceededError",
+    "LinkRefusedError",
+    "LocationEmptiedError",
+    "LocationError",
+    "LocationReadOnlyError",
+    "LocationUnavailableError",
+    "ModelCorruptError",
+    "ModelUnavailableError",
+    "NotAPictureError",
+    "ObjectChangedError",
+    "ObjectError",
+    "ObjectExistsError",
+    "ObjectForbiddenError",
+    "ObjectGoneError",
+    "ObjectUnreadableError",
+    "PlaceholderError",
+    "PlanError",
+    "PlanNotApprovedError",
+    "PlanStaleError",
+    "PlanStateError",
+    "QueryError",
+    "ReportError",
+    "SettingsError",
+    "StoreFullError",
+    "TooFewLabelsError",
+    "UnknownNameError",
+    "UnsupportedFormatError",
+    "WorkflowPausedError",
+    "WorkspaceError",
+    "WorkspaceMissingError",
+    "WorkspaceSchemaError",
+]

@@ -1,0 +1,28 @@
+"""A picture is forgotten by command: first told, then done and proved."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from cli_process import Deeplens
+
+
+def test_a_picture_is_forgotten_and_it_is_proved(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    own = shutil.copytree(indexed, tmp_path / "own")
+    groups = deeplens("--workspace", own, "duplicates", "--json").json["rows"]
+    row = next(row for row in groups if not row["is_keeper"] and row["path"].isprintable())
+    what = f"{row['location']}/{row['path']}"
+    told = deeplens("--workspace", own, "forget", what, "--why", "asked for")
+    assert told.code == 0 and "Nothing was changed; --really does it." in told.out and "would go" in told.out
+    assert f"The file {row['location']}:{row['path']} is not touched." in told.out
+    done = deeplens("--workspace", own, "forget", what, "--why", "asked for", "--really", "--json").json
+    assert done["summary"]["clean"] and done["summary"]["unexplained"] == []
+    assert {"pictures", "objects"} <= {item["what"] for item in done["rows"]}
+    assert {item["what"] for item in done["stays"]} >= {"audit"}
+    digest = done["summary"]["digest"]
+    (own / "cache" / "left.txt").write_text(digest)
+    again = deeplens("--workspace", own, "forget", digest, "--why", "asked for", "--really")
+    assert again.code != 0 and "left.txt" in again.err and again.err.count("\n") == 1
+    refused = deeplens("--workspace", own, "forget", what, "--why", "asked for")
+    assert refused.code == 2 and "There is no picture" in refused.err
