@@ -108,7 +108,7 @@ class CatalogReader:
         with translated("read", self.url):
             if unreferenced and digests is None:
                 return self._frame("pictures", wanted)
-            keep = self._referenced(digests)
+            keep = pl.Series(digests, dtype=pl.String) if unreferenced else self._referenced(digests)
             where = one_of("digest", keep) if digests is not None else None
             rows = self._frame("pictures", list(dict.fromkeys([*wanted, "digest"])), where)
         return rows.filter(pl.col("digest").is_in(keep.implode())).select(wanted)
