@@ -12,7 +12,7 @@ from pathlib import Path
 
 _LIBRARIES = (
     *("numpy", "polars", "pylance", "pillow", "simplejpeg", "onnxruntime", "faiss-cpu", "numba"),
-    *("umap-learn", "pynndescent", "scikit-learn", "datashader", "panel", "bokeh"),
+    *("umap-learn", "pynndescent", "scikit-learn", "panel", "bokeh"),
 )
 
 

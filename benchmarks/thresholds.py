@@ -6,6 +6,9 @@ are reported, because a person waits for them, and CPU seconds, because they do 
 totals are held against `group` and `savings`, which also give the time to compare with. Then follows whether what is
 said of a threshold holds, see `benchmarks.threshold_simulation`; as JSON each has a command of its own.
 
+A move is all that the lab does for one: totals with money, borderline pairs, precision and recall by 400 labels with
+the labelled pairs, each measured by itself. Bounds that say what a page is judge every pair anew, and are moved apart.
+
     python -m benchmarks.thresholds [--scale N ...] [--moves N] [--draws N] [--json]
 """
 
@@ -31,9 +34,9 @@ from deeplens_kit.catalog.manifest import table_url
 from deeplens_kit.catalog.tables import arrow_schema, arrow_table
 from deeplens_kit.matching import Thresholds, group
 from deeplens_kit.matching.removal_levels import ladder_from, ladder_rules, removal_levels
-from deeplens_kit.pipeline import ThresholdLab, ThresholdOutcome, Workspace
+from deeplens_kit.pipeline import PRICES_FILE, LabEvidence, ThresholdLab, ThresholdOutcome, Workspace, draw_sample
 from deeplens_kit.savings import savings, total
-from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES
+from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES, Verdict
 
 __all__ = ["main", "measure"]
 
@@ -45,6 +48,15 @@ _WIDEST = 31
 # Shares of pairs that the close look has judged, and that stand in a crowd.
 _SEEN, _CROWDED = 0.95, 0.05
 _WARM_UP = 2_000
+# Labels that a person gives in an afternoon, and the share of them that say "different".
+_LABELS, _WRONG = 400, 0.03
+_OTHER_MOVES = 8
+_PRICES = """currency: EUR
+locations:
+  "*":
+    storage_classes:
+      "*": {storage_per_gb_month: 0.023, minimum_days: 30}
+"""
 _WORKSPACE = "workspace"
 # What the catalog wants to know of every picture and no threshold asks.
 _SAME_FOR_ALL: dict[str, object] = {
@@ -88,6 +100,12 @@ def make_workspace(folder: Path, count: int, seed: int) -> dict[str, object]:
             arrow = arrow_schema(schema)
             LanceTable(schema.name, url, arrow, schema.key[0], {}).overwrite(arrow_table(schema.check(rows), arrow), {})
         workspace.catalog.replace_pairs(pairs, "synthetic")
+        (workspace.directory / PRICES_FILE).write_text(_PRICES, encoding="utf-8")
+        drawn = draw_sample(workspace, _LABELS).sample
+        pairs = workspace.ledger.label_items(drawn.sample_id).select("digest_a", "digest_b")
+        wrong = np.random.default_rng(seed).random(pairs.height) < _WRONG
+        verdicts = pl.Series([str(Verdict.DIFFERENT if one else Verdict.SAME) for one in wrong])
+        workspace.ledger.record_labels(pairs.with_columns(verdict=verdicts, sample_id=pl.lit(drawn.sample_id)))
     return {}
 
 
@@ -99,12 +117,27 @@ def moved_slider(folder: Path, moves: int, seed: int) -> dict[str, object]:
     start = time.perf_counter()
     with Workspace.open(folder / _WORKSPACE) as workspace:
         lab = ThresholdLab(workspace)
-    loading, loaded = time.perf_counter() - start, _reset_peak_mib()
+        loading, loaded = time.perf_counter() - start, _reset_peak_mib()
+        start = time.perf_counter()
+        evidence = LabEvidence.of(workspace, lab)
+        reading, read = time.perf_counter() - start, _reset_peak_mib()
+        start = time.perf_counter()
+        evidence = LabEvidence.of(workspace, lab, evidence)
+        relabelled = time.perf_counter() - start
+
+    def judged(moved: Thresholds) -> None:
+        evidence.estimate(moved.rule())
+        evidence.marks(moved.rule())
+
+    judged(Thresholds())
     thresholds = _thresholds(moves, seed)
-    # As a slider does: the pairs after the totals, which leave them the margins.
+    # As a slider does: the pairs after the totals, which leave them the margins, and the labels last.
+    steps = (lab.outcome, lab.borderline, judged)
     cpu = time.process_time()
-    totals, pairs = np.array([(_timed(lab.outcome, moved), _timed(lab.borderline, moved)) for moved in thresholds]).T
+    totals, pairs, labels = np.array([[_timed(step, moved) for step in steps] for moved in thresholds]).T
     cpu = time.process_time() - cpu
+    anew = [_timed(lambda moved: (lab.outcome(moved), lab.borderline(moved), lab.histogram(moved)), moved)
+            for moved in _other_bounds(seed)]  # fmt: skip
     moving = _peak_mib()
     start = time.perf_counter()
     levels = removal_levels(lab.regrouper, ladder_rules(ladder_from()))
@@ -118,13 +151,20 @@ def moved_slider(folder: Path, moves: int, seed: int) -> dict[str, object]:
         "totals_p95_seconds": round(float(np.percentile(totals, 95)), 4),
         "borderline_median_seconds": round(float(np.median(pairs)), 4),
         "borderline_p95_seconds": round(float(np.percentile(pairs, 95)), 4),
-        "move_p95_seconds": round(float(np.percentile(totals + pairs, 95)), 4),
+        "figures_p95_seconds": round(float(np.percentile(totals + pairs, 95)), 4),
+        "labels_median_seconds": round(float(np.median(labels)), 4),
+        "labels_p95_seconds": round(float(np.percentile(labels, 95)), 4),
+        "move_p95_seconds": round(float(np.percentile(totals + pairs + labels, 95)), 4),
         "move_mean_cpu_seconds": round(cpu / moves, 4),
+        "other_bounds_median_seconds": round(float(np.median(anew)), 4),
+        "evidence_seconds": round(reading, 2),
+        "relabelled_seconds": round(relabelled, 2),
         "ladder_steps": len(ladder_from()),
         "ladder_seconds": round(ladder, 2),
         "ladder_rows": levels.height,
         "mib_before": before,
         "loading_peak_mib": loaded,
+        "evidence_peak_mib": read,
         "moving_peak_mib": moving,
         "ladder_peak_mib": climbing,
     }
@@ -145,6 +185,16 @@ def _thresholds(moves: int, seed: int) -> list[Thresholds]:
     return [
         Thresholds(round(float(plain), 2), round(float(page), 2), int(bits))
         for plain, page, bits in zip(*random.random((2, moves)), random.integers(0, _WIDEST + 1, moves), strict=True)
+    ]
+
+
+def _other_bounds(seed: int) -> list[Thresholds]:
+    """Moves of what counts as a page, and as too little to tell."""
+    random = np.random.default_rng(seed)
+    tones, qualities = random.random(_OTHER_MOVES), random.integers(0, 60, _OTHER_MOVES)
+    return [
+        Thresholds(page_tone_min=round(float(tone), 2), pdq_quality_min=int(quality))
+        for tone, quality in zip(tones, qualities, strict=True)
     ]
 
 

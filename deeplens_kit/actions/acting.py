@@ -224,13 +224,13 @@ def _by_together(unit: Sequence[ActStep]) -> list[list[ActStep]]:
 
 
 def _is_over(part: Sequence[ActStep], known: Mapping[int, StepHistory]) -> bool:
-    """Whether all were done before, or none: those between are taken up again."""
+    """Whether all were done before, or none: those between are taken up again, unless a person took some back."""
+    if any(step.step in known and known[step.step].restored for step in part):
+        return True
     if any(step.step not in known for step in part):
         return False
     histories = [(step, known[step.step]) for step in part]
-    if all(
-        history.amiss is not None or history.restored or history.is_finished(step.action) for step, history in histories
-    ):
+    if all(history.amiss is not None or history.is_finished(step.action) for step, history in histories):
         return True
     return all(
         not history.done and history.ended is not None and history.ended.phase is JournalPhase.SKIPPED

@@ -102,11 +102,13 @@ def _opened(ground: Ground, step: ActStep) -> LocationKind:
         raise Doubt(SkipCode.NO_LOCATION, "Its location is left out, or cannot be opened.")
     allowed = kind.may_create if step.action is ActionKind.CREATE else kind.may_change
     if not allowed:
+        if not kind.takes_writing:
+            raise Doubt(SkipCode.NOT_OPENED, f"Location {kind.name!r} is of a kind that can only be read.")
         wanted = "create" if step.action is ActionKind.CREATE else "change"
         raise Doubt(
             SkipCode.NOT_OPENED,
             f"Location {kind.name!r} is not opened for that; `deeplens locations set {kind.name} --option "
-            f"permissions={wanted}` opens it, where its kind can be changed.",
+            f"permissions={wanted}` opens it.",
         )
     if step.action is ActionKind.MOVE:
         target = step.target and ground.kinds.get(step.target.location_id)
@@ -121,6 +123,8 @@ def _opened(ground: Ground, step: ActStep) -> LocationKind:
 
 
 def _permit(ground: Ground, step: ActStep) -> None:
+    if step.tier is None and step.action in REMOVING:
+        raise Doubt(SkipCode.TIER, "It rests on no evidence, and no file is taken away without any.")
     if step.tier is not None and (step.tier == Tier.SCENE or step.tier not in ground.options.tiers):
         allowed = ", ".join(ground.options.tiers)
         raise Doubt(SkipCode.TIER, f"Files are not acted on by evidence of tier {step.tier!r}; allowed is {allowed}.")

@@ -30,6 +30,7 @@ class LeftOut(StrEnum):
     DECIDED = "decided"
     HELD = "held"
     PROTECTED = "protected"
+    READ_ONLY = "read_only"
     CLOSED = "closed"
     IMMUTABLE = "immutable"
     DROPPED = "dropped"
@@ -55,6 +56,7 @@ LEFT_OUT_WORDS: Mapping[str, str] = MappingProxyType(
         LeftOut.DECIDED: "a person decided against it",
         LeftOut.HELD: "a hold covers it",
         LeftOut.PROTECTED: "the keep policy protects it",
+        LeftOut.READ_ONLY: "its kind of location can only be read, so nothing there can be changed",
         LeftOut.CLOSED: "its location is not opened for changes; `deeplens locations set NAME --option "
         "permissions=change` opens it",
         LeftOut.IMMUTABLE: "nothing at its location can be changed (option 'immutable')",

@@ -22,6 +22,7 @@ class PlanPlace:
     Attributes:
         location_id: Its id.
         name: What people call it.
+        takes_writing: Its kind can be changed at all, whatever it is opened for.
         may_change: It is opened for changes, and its kind can make them.
         may_create: It is opened for new files, and its kind can take them.
         immutable: Nobody can change or remove what lies there.
@@ -33,6 +34,7 @@ class PlanPlace:
 
     location_id: str
     name: str
+    takes_writing: bool = True
     may_change: bool = False
     may_create: bool = False
     immutable: bool = False

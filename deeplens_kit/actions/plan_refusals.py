@@ -15,7 +15,7 @@ from deeplens_kit.actions.plan_places import PlanPlace, place_flag
 from deeplens_kit.actions.plan_request import LINK_ACTIONS, PlanRequest
 from deeplens_kit.schemas import ActionKind, Relation, Tier
 
-__all__ = ["first_of", "refusal", "refusals_of_action"]
+__all__ = ["first_of", "refusal", "refusals_of_action", "unwritable"]
 
 _RELATIONS = (str(Relation.WHOLE), str(Relation.PART))
 
@@ -44,6 +44,7 @@ def refusal(request: PlanRequest, places: Mapping[str, PlanPlace], keepers: pl.S
         (pl.col("decided"), LeftOut.DECIDED),
         (pl.col("held").fill_null(False), LeftOut.HELD),
         (pl.col("protected").fill_null(False), LeftOut.PROTECTED),
+        (unwritable(places), LeftOut.READ_ONLY),
         (~place_flag("victim_location_id", places, "may_change"), LeftOut.CLOSED),
         (place_flag("victim_location_id", places, "immutable"), LeftOut.IMMUTABLE),
         (pl.col("dropped"), LeftOut.DROPPED),
@@ -51,6 +52,11 @@ def refusal(request: PlanRequest, places: Mapping[str, PlanPlace], keepers: pl.S
         (same_link & same_bytes, LeftOut.SAME_FILE),
     ]
     return first_of(reasons)
+
+
+def unwritable(places: Mapping[str, PlanPlace]) -> pl.Expr:
+    """Whether a file lies at a location of a kind that can only be read."""
+    return pl.col("victim_location_id").is_in([name for name, place in places.items() if not place.takes_writing])
 
 
 def first_of(reasons: Sequence[tuple[pl.Expr, LeftOut]]) -> pl.Expr:

@@ -49,7 +49,19 @@ def rewrite_table(data: bytes, address: str, names: ReferenceNames) -> Rewritten
             table = table.set_column(at, column, new)
     if not used:
         return Rewritten(None, (), tuple(left))
-    return Rewritten(_written(table, layout), tuple(changes), tuple(left), tuple(used))
+    new = _written(table, layout)
+    if (column := _other_type(source.schema, pq.ParquetFile(io.BytesIO(new)).schema)) is not None:
+        raise ValueError(f"it cannot be written again as it is: column {column!r} would have another type")
+    return Rewritten(new, tuple(changes), tuple(left), tuple(used))
+
+
+def _other_type(old: pq.ParquetSchema, new: pq.ParquetSchema) -> str | None:
+    """The first column that is stored as another type; times as INT96 cannot be kept, and far ones not even read."""
+    for at, was in enumerate(map(old.column, range(len(old)))):
+        now = new.column(at)
+        if (was.physical_type, str(was.logical_type)) != (now.physical_type, str(now.logical_type)):
+            return str(was.path)
+    return None
 
 
 def _holds_texts(kind: pa.DataType) -> bool:

@@ -16,7 +16,7 @@ from deeplens_kit.actions.plan_checks import check_plan, decided_against
 from deeplens_kit.actions.plan_money import PlanPrices, with_money
 from deeplens_kit.actions.plan_places import PlanPlace, place_flag
 from deeplens_kit.actions.plan_proof import with_proof_bytes
-from deeplens_kit.actions.plan_refusals import first_of, refusals_of_action
+from deeplens_kit.actions.plan_refusals import first_of, refusals_of_action, unwritable
 from deeplens_kit.actions.plan_request import PlanRequest
 from deeplens_kit.actions.plan_settling import settled, with_freed_bytes
 from deeplens_kit.actions.plan_steps import PlanDraft, left_out_of, ordered_steps, target_of
@@ -56,6 +56,7 @@ def retention_steps(
     keepers: pl.DataFrame,
     decisions: pl.DataFrame | None = None,
     prices: PlanPrices | None = None,
+    dropped: pl.Series | None = None,
 ) -> PlanDraft:
     """Make the steps of a plan of a rule.
 
@@ -68,6 +69,7 @@ def retention_steps(
             the equal files that are no step the first is the keeper, and where all would go the first stays.
         decisions: DECISIONS; None for none.
         prices: For `money_per_month`; None for no price.
+        dropped: Ids of objects that a person dropped from an earlier plan.
     """
     removes = request.action == ActionKind.REMOVE
     victims = files.select("object_id", "reason", "protected", "held", **_VICTIM_EXPR).join(
@@ -81,6 +83,7 @@ def retention_steps(
         target_location_id=pl.lit(request.target_location_id, pl.String),
         target=target_of(request, places),
     )
+    gone = pl.Series([], dtype=pl.String) if dropped is None else dropped
     victims = victims.with_columns(decided=decided_against(victims, decisions))
     judged = victims.with_columns(
         code=first_of(
@@ -88,8 +91,10 @@ def retention_steps(
                 (pl.col("held").fill_null(False), LeftOut.HELD),
                 (pl.col("protected").fill_null(False), LeftOut.PROTECTED),
                 (pl.col("decided"), LeftOut.DECIDED),
+                (pl.col("object_id").is_in(gone.implode()), LeftOut.DROPPED),
                 (pl.lit(removes and Tier.BYTES not in request.tiers), LeftOut.TIER),
                 (pl.col("victim_digest").is_null() | pl.col("victim_token").is_null(), LeftOut.UNKNOWN),
+                (unwritable(places), LeftOut.READ_ONLY),
                 (~place_flag("victim_location_id", places, "may_change"), LeftOut.CLOSED),
                 (place_flag("victim_location_id", places, "immutable"), LeftOut.IMMUTABLE),
                 *refusals_of_action(request, places, pl.lit(False)),

@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-__all__ = ["catalog_digest", "rows_digest", "vectors_digest"]
+__all__ = ["catalog_digest", "rows_digest", "vectors_digest", "with_location_names"]
 
 # Rows of a matrix hashed at once: bounds the copy that sorting makes.
 _ROWS_AT_ONCE = 65_536
@@ -86,3 +86,12 @@ def _encoded(values: pl.Series) -> tuple[str, list[bytes]]:
     floats = values.fill_null(0.0).to_numpy().astype("<f8") + 0.0
     floats[np.isnan(floats)] = np.nan
     return "float", [floats.tobytes()]
+
+
+def with_location_names(frame: pl.DataFrame, names: Mapping[str, str] | None) -> pl.DataFrame:
+    """Rows with the names of locations in place of their ids."""
+    if names is None:
+        return frame
+    name = pl.col("location_id").replace(dict(names))
+    rest = pl.col("object_id").str.strip_prefix(pl.col("location_id"))
+    return frame.with_columns(object_id=name + rest, location_id=name)

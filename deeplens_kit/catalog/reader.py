@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.catalog.digest import catalog_digest, rows_digest, vectors_digest
+from deeplens_kit.catalog.digest import catalog_digest, rows_digest, vectors_digest, with_location_names
 from deeplens_kit.catalog.faults import translated
 from deeplens_kit.catalog.freed_memory import give_back
 from deeplens_kit.catalog.lance_table import LanceTable, quoted
@@ -146,17 +146,18 @@ class CatalogReader:
         with translated("read", self.url):
             return self._shown(self._frame("failures", FAILURES.names, _of_location(location_id)))
 
-    def pairs(self, columns: Sequence[str] | None = None) -> pl.DataFrame:
+    def pairs(self, columns: Sequence[str] | None = None, of: tuple[str, str] | None = None) -> pl.DataFrame:
         """The pairs as they were last replaced, in no particular order.
 
         Args:
             columns: Only these columns of PAIRS, in this order.
+            of: Only the pair of these two digests, in either order.
 
         Raises:
             UnknownNameError: A column that PAIRS does not have.
         """
         with translated("read", self.url):
-            return self._frame("pairs", _columns(PAIRS, columns))
+            return self._frame("pairs", _columns(PAIRS, columns), _of_pair(of))
 
     def pair_parts(self, columns: Sequence[str] | None = None) -> Iterator[pl.DataFrame]:
         """The rows of `pairs` in parts of bounded size: those that were stored when the first one is asked for.
@@ -248,8 +249,8 @@ class CatalogReader:
             location_names: Names by location id. Ids are drawn at random: with names in their place, catalogs
                 of two workspaces over the same files can be compared.
         """
-        objects = _named(self.objects().drop("run_id"), location_names)
-        failures = _named(self.failures().drop("run_id", "failed_at"), location_names)
+        objects = with_location_names(self.objects().drop("run_id"), location_names)
+        failures = with_location_names(self.failures().drop("run_id", "failed_at"), location_names)
         tables = {
             "objects": rows_digest(objects, OBJECTS.key),
             "pictures": rows_digest(self.pictures().drop("run_id", *_MEASURED_LATER), PICTURES.key),
@@ -384,17 +385,12 @@ def _of_location(location_id: str | None) -> str | None:
     return None if location_id is None else f"location_id = {quoted(location_id)}"
 
 
+def _of_pair(of: tuple[str, str] | None) -> str | None:
+    return None if of is None else f"digest_a = {quoted(min(of))} AND digest_b = {quoted(max(of))}"
+
+
 def one_of(column: str, values: pl.Series) -> str | None:
     """An SQL condition that a column is one of few texts; none for many: the caller filters what it read."""
     if values.len() > _KEYS_IN_CONDITION:
         return None
     return f"{column} IN ({', '.join(map(quoted, values))})" if values.len() else "false"
-
-
-def _named(frame: pl.DataFrame, names: Mapping[str, str] | None) -> pl.DataFrame:
-    """Rows with the names of locations in place of their ids."""
-    if names is None:
-        return frame
-    name = pl.col("location_id").replace(dict(names))
-    rest = pl.col("object_id").str.strip_prefix(pl.col("location_id"))
-    return frame.with_columns(object_id=name + rest, location_id=name)

@@ -33,6 +33,7 @@ from deeplens_kit.cli import (
     plan_app,
     prices_command,
     report_commands,
+    schedule_app,
     search_command,
     searches_commands,
     serve_command,
@@ -272,6 +273,7 @@ label_app.add_commands(app)
 plan_app.add_commands(app)
 act_app.add_commands(app)
 workflow_app.add_commands(app)
+schedule_app.add_commands(app)
 _add(
     app, convert_command.convert, "convert",
     "deeplens convert scan.tif --to kept --format jxl --lossless",
@@ -302,8 +304,13 @@ app.add_typer(report)
 _add(
     report, report_commands.savings, "savings",
     "deeplens report savings --out savings.html",
-    "deeplens report savings --out 'savings-{date}.html' --param max_groups=50",
+    "deeplens report savings --out 'savings-{date}.html' --param max_groups=50 --pdf",
 )  # fmt: skip
+_add(report, report_commands.coverage, "coverage", "deeplens report coverage --out coverage.html")
+_add(report, report_commands.drift, "drift", "deeplens report drift --out drift.html --mail")
+_add(
+    report, report_commands.evidence, "evidence", "deeplens report evidence --out evidence.html --param precision=0.995"
+)
 _add(
     report, report_commands.schedule, "schedule",
     "deeplens report schedule --cron '0 6 * * 1' --out savings.html",

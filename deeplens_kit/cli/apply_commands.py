@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.act_report import ApplyReport
     from deeplens_kit.pipeline.undoing import Undone
 
-__all__ = ["apply", "undo"]
+__all__ = ["apply", "left_to_index_words", "undo"]
 
 _SHOWN = 50
 
@@ -241,14 +241,20 @@ def _undo_answer(workspace: Workspace, undone: Undone) -> Answer:
     if not rows:
         lines.append("Every file is at its place again, with its bytes and its time.")
     if undone.left_to_index:
-        lines.append(
-            f"Next: `deeplens index`: {plural(undone.left_to_index, 'picture')} left the catalog meanwhile, and "
-            "are in no group, saving or search until then."
-        )
+        lines.append(left_to_index_words(undone.left_to_index))
     summary = {"application_id": name, "state": str(undone.application.state), "undone": len(report.undone)}
     summary["left_to_index"] = undone.left_to_index
     summary |= {"not_undone": len([row for row in rows if row[4] != "times_kept"])}
     return Answer("undo", frame, sheet if rows else None, summary, lines)
+
+
+def left_to_index_words(count: int) -> str:
+    """What is to be done for pictures that came back and that the catalog forgot meanwhile."""
+    are = "is" if count == 1 else "are"
+    return (
+        f"Next: `deeplens index`: {plural(count, 'picture')} left the catalog meanwhile, and {are} in no group, saving "
+        "or search until then."
+    )
 
 
 def _named(workspace: Workspace, results: pl.DataFrame) -> pl.DataFrame:

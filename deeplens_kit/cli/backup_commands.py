@@ -1,6 +1,6 @@
 """Commands for backups: make one while others work, list and prove those that there are, make a workspace from one.
 
-Takes a place, gives what was sent or restored; must not write over anything.
+Takes a place, gives what was sent, restored or removed; must not write over anything.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
+from deeplens_kit.cli.confirming import confirm
 from deeplens_kit.cli.invocation import folder_of, logging_on, opened
 from deeplens_kit.cli.tables import Column, Sheet, shown
 from deeplens_kit.reporting.words import format_bytes, plural
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from deeplens_kit.pipeline import BackupReport
 
-__all__ = ["list_all", "make", "restore", "verify"]
+__all__ = ["list_all", "make", "prune", "restore", "verify"]
 
 _MINUTES = "%Y-%m-%d %H:%M"
 
@@ -74,6 +75,45 @@ def verify(context: typer.Context, url: _Url, name: _Name = "", option: _Option 
         report = pipeline.verify_backup(url, given_options(url, option or ()), name=name)
     lines = [f"Backup {report.manifest.name} is whole: {_size(report)}, each as its digest says."]
     give(Answer("backup verify", _frame(report), None, _summary(report), lines), as_json=as_json, csv=None)
+
+
+def prune(
+    context: typer.Context,
+    url: _Url,
+    keep: Annotated[int, typer.Option("--keep", min=1, metavar="N", help="So many stay, the latest that are whole.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    option: _Option = None,
+    as_json: Json = False,
+) -> None:
+    """Remove older backups, once every file of the latest N was read and compared. Damaged newer ones stay too."""
+    import polars as pl
+
+    with opened(context) as workspace:
+        from deeplens_kit.pipeline.pruning import backups_to_prune, prune_backups
+        from deeplens_kit.storage import given_options
+
+        options = given_options(url, option or ())
+        chosen = backups_to_prune(url, options, keep=keep)
+        if chosen.going and not yes:
+            going = plural(len(chosen.going), "backup")
+            confirm(f"Remove {going} at {shown(chosen.url)}, {chosen.going[0]} and older?")
+        done = prune_backups(workspace, url, chosen, options) if chosen.going else chosen
+    states = [(name, "kept") for name in done.kept] + [(name, "damaged") for name, _ in done.damaged]
+    rows = pl.DataFrame(
+        [*states, *((name, "removed") for name in done.going)],
+        schema={"backup": pl.String, "outcome": pl.String},
+        orient="row",
+    )
+    lines = [f"Backup {name} is not whole, and stays: {why}" for name, why in done.damaged]
+    lines.append(
+        f"Removed {plural(len(done.going), 'backup')}, {format_bytes(done.freed_bytes)}; the latest "
+        f"{len(done.kept):,} stay, every file of them as its digest says."
+        if done.going
+        else f"Nothing to remove: {plural(len(done.kept), 'backup is', 'backups are')} there and whole."
+    )
+    summary = {"kept": len(done.kept), "damaged": len(done.damaged), "removed": len(done.going)}
+    summary["freed_bytes"] = done.freed_bytes
+    give(Answer("backup prune", rows, None, summary, lines), as_json=as_json, csv=None)
 
 
 def restore(

@@ -76,6 +76,11 @@ def _add_backup(app: typer.Typer) -> None:
     add(backup, backup_commands.list_all, "list", "deeplens backup list /mnt/backups/deeplens")
     add(backup, backup_commands.verify, "verify", "deeplens backup verify s3://bucket/deeplens")
     add(
+        backup, backup_commands.prune, "prune",
+        "deeplens backup prune /mnt/backups/deeplens --keep 7",
+        "deeplens backup prune s3://bucket/deeplens --keep 7 --yes --option profile=backups",
+    )  # fmt: skip
+    add(
         app, backup_commands.restore, "restore",
         "deeplens restore /mnt/backups/deeplens --to restored",
         "deeplens restore s3://bucket/deeplens --to restored --name 20261130T081500123456Z-3fa81c02",

@@ -58,6 +58,7 @@ _ORDER = (
     "models",
     "convert",
     "report",
+    "schedule",
     "serve",
     "holds",
     "audit",
@@ -65,6 +66,7 @@ _ORDER = (
     "restore",
     "export",
     "forget",
+    "kept-out",
     "upgrade",
     "catalog",
 )

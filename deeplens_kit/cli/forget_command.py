@@ -37,6 +37,9 @@ def forget(
         str, typer.Option("--why", metavar="TEXT", help="The reason, for the audit trail.", show_default=False)
     ],
     really: Annotated[bool, typer.Option("--really", help="Do it; else only say what would go.")] = False,
+    keep_out: Annotated[
+        bool, typer.Option("--keep-out", help="Have later runs leave it out: a keyed hash of its digest is kept.")
+    ] = False,
     as_json: Json = False,
     csv: Csv = None,
 ) -> None:
@@ -45,7 +48,7 @@ def forget(
     with opened(context, csv) as workspace:
         from deeplens_kit.pipeline import forgetting
 
-        done = forgetting.forget(workspace, what, why, really=really)
+        done = forgetting.forget(workspace, what, why, really=really, keep_out=keep_out)
     give(_answer(done), as_json=as_json, csv=csv)
     if done.proof is not None and not done.clean:
         raise WorkspaceError(
@@ -66,6 +69,7 @@ def _answer(done: Forgotten) -> Answer:
     summary = {
         "digest": done.digest,
         "really": done.really,
+        "kept_out": done.kept_out,
         "clean": done.clean,
         "files_read": proof.files if proof else None,
         "bytes_read": proof.size_bytes if proof else None,
@@ -89,10 +93,15 @@ def _closing(done: Forgotten) -> list[str]:
     there = done.files.filter(done.files["outcome"] != "gone")
     for location, path, _ in there.head(_SHOWN).iter_rows():
         lines.append(f"The file {place(location, path)} is not touched.")
-    if there.height:
+    if done.kept_out:
+        lines.append(
+            "It is kept out: later runs count each file that holds it as kept_out, by its place, size and time alone; "
+            "`deeplens kept-out withdraw` lets it in again."
+        )
+    elif there.height:
         lines.append(
             "The next index finds what is still there again: whoever owns the storage has to remove it first, as "
-            "DeepLens never removes the last copy of a picture."
+            "DeepLens never removes the last copy of a picture; --keep-out has it left out."
         )
     if done.proof is None:
         lines.append("Nothing was changed; --really does it.")

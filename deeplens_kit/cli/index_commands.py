@@ -42,6 +42,7 @@ FAILURE_CODES = (
     "crashed",
     "empty",
     "gone",
+    "kept_out",
     "not_a_picture",
     "permission",
     "placeholder",

@@ -81,11 +81,12 @@ def opened(context: typer.Context, *targets: Path | None) -> Iterator[Workspace]
     """
     with logging_on(context) as options:
         from deeplens_kit.pipeline import Workspace
+        from deeplens_kit.reporting.precious import refuse_precious
 
         with Workspace.open(options.workspace) as workspace:
             for target in targets:
                 if target is not None and target != STANDARD_OUTPUT:
-                    _refuse_precious(workspace, target)
+                    refuse_precious(workspace, target)
             yield workspace
 
 
@@ -94,16 +95,3 @@ def folder_of(url: str) -> Path | None:
     if url.startswith(_LOCAL):
         return Path(os.fsdecode(unquote_to_bytes(url.removeprefix(_LOCAL))))
     return Path(url).expanduser().absolute() if "://" not in url else None
-
-
-def _refuse_precious(workspace: Workspace, target: Path) -> None:
-    """DeepLens never writes among the files that it looks after, nor over its own stores."""
-    from deeplens_kit.cli.tables import shown
-    from deeplens_kit.reporting.files import refuse_within
-
-    for own in workspace.own_paths():
-        refuse_within(target, own, f"part of the workspace ({own.name})")
-    for location in workspace.ledger.locations(inactive=True):
-        if location.url.startswith(_LOCAL):
-            folder = Path(os.fsdecode(unquote_to_bytes(location.url.removeprefix(_LOCAL))))
-            refuse_within(target, folder, f"inside the location {shown(location.name)!r}, which is never written to")

@@ -1,13 +1,13 @@
 """The commands about how long pictures are kept, put together.
 
-Takes the application, adds `retention`, `export` and `forget`; must not import what a single command needs.
+Takes the application, adds `retention`, `export`, `forget` and `kept-out`; must not import what a single command needs.
 """
 
 from __future__ import annotations
 
 import typer
 
-from deeplens_kit.cli import export_command, forget_command, retention_commands
+from deeplens_kit.cli import export_command, forget_command, kept_out_commands, retention_commands
 from deeplens_kit.cli.command_groups import add_command as add
 from deeplens_kit.cli.command_groups import new_group, show_help
 
@@ -27,7 +27,19 @@ def add_commands(app: typer.Typer) -> None:
         "deeplens forget share/2019/party.jpg --why 'asked by the person shown'",
         "deeplens forget share/2019/party.jpg --why 'asked by the person shown' --really",
         "deeplens forget 3fa81c02… --why 'case 7' --really --json > forgotten.json",
+        "deeplens forget share/2019/party.jpg --why 'asked by the person shown' --keep-out --really",
     )  # fmt: skip
+    kept_out = new_group("kept-out")
+
+    @kept_out.callback()
+    def _kept_out(context: typer.Context) -> None:
+        """List the pictures that were forgotten and must not come back, or let one in again."""
+        if context.invoked_subcommand is None:
+            show_help(context)
+
+    app.add_typer(kept_out)
+    add(kept_out, kept_out_commands.list_all, "list", "deeplens kept-out list", "deeplens kept-out list --json")
+    add(kept_out, kept_out_commands.withdraw, "withdraw", "deeplens kept-out withdraw party.jpg")
 
 
 def _add_retention(app: typer.Typer) -> None:

@@ -203,6 +203,7 @@ def record_summary(record: PlanRecord) -> dict[str, object]:
         "steps": record.steps,
         "steps_digest": record.steps_digest,
         "replaces": record.replaces,
+        "replaced_by": record.replaced_by,
         "document": dict(record.document),
         "approvals": [
             {"approved": said.approved, "who": said.who, "at": said.at.isoformat(), "note": said.note}
@@ -263,6 +264,8 @@ def _next(record: PlanRecord) -> str:
         )
     if record.state == "approved":
         return f"`deeplens apply {plan_id}` says what it would do, without doing it."
+    if record.replaced_by:
+        return f"`deeplens plan show {record.replaced_by}` shows the plan that took its place."
     return "`deeplens plan list` lists the plans."
 
 

@@ -51,29 +51,14 @@ def preview(
 ) -> None:
     """Write a page that shows each file that goes beside the one that stays, those that free most first."""
     with opened(context, file) as workspace:
-        from datetime import datetime
-
-        from deeplens_kit import __version__, pipeline
+        from deeplens_kit import pipeline
         from deeplens_kit.reporting.plan_page import render_plan_page
-        from deeplens_kit.reporting.plan_view import MAX_PLAN_STEPS, describe_plan, shown_steps
+        from deeplens_kit.reporting.plan_reading import read_plan
+        from deeplens_kit.reporting.plan_view import MAX_PLAN_STEPS
 
         check_target(file, PAGE_ENDINGS)
         record = workspace.ledger.plan(plan)
-        steps = pipeline.load_steps(workspace, record)
-        most = limit or MAX_PLAN_STEPS
-        first = shown_steps(steps, most)
-        digests = [*first["victim_digest"].drop_nulls(), *first["keeper_digest"].drop_nulls()]
-        facts = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
-        view = describe_plan(
-            record,
-            steps,
-            workspace.catalog.pictures(digests=sorted(set(digests)), columns=facts),
-            dict(workspace.location_names().iter_rows()),
-            workspace=shown(workspace.directory.name),
-            made_at=datetime.now().astimezone(),
-            version=__version__,
-            max_steps=most,
-        )
+        view = read_plan(workspace, record, pipeline.load_steps(workspace, record), max_steps=limit or MAX_PLAN_STEPS)
         write_atomically(file, render_plan_page(view, lambda digest: pipeline.thumbnail(workspace, digest)))
     typer.echo(f"Wrote the page to {file}", err=True)
 

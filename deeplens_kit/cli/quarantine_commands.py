@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from deeplens_kit.cli.answers import Answer, Csv, Json, check_outputs, give
+from deeplens_kit.cli.apply_commands import left_to_index_words
 from deeplens_kit.cli.confirming import typed
 from deeplens_kit.cli.invocation import invocation, opened
 from deeplens_kit.cli.stopping import stop_on_signals
@@ -98,7 +99,10 @@ def restore(
         frame = _troubles(workspace, [(item.file, item.code, item.message) for item in report.troubles])
     lines = [f"{place(row['location'], row['path'])}: {row['message']}" for row in frame.iter_rows(named=True)]
     lines.append(f"Restored {plural(len(report.undone), 'file')}.")
+    if report.left_to_index:
+        lines.append(left_to_index_words(report.left_to_index))
     summary = {"restored": len(report.undone), "not_restored": len(report.troubles)}
+    summary["left_to_index"] = report.left_to_index
     give(Answer("quarantine restore", frame, None, summary, lines), as_json=as_json, csv=None)
     if not report.complete:
         raise PlanError("Not every file could be restored; each is told above with the reason.")

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 import typer
@@ -22,13 +21,13 @@ from deeplens_kit.cli.invocation import STANDARD_OUTPUT, opened
 from deeplens_kit.cli.policy_command import Policy
 from deeplens_kit.cli.standing import say_notes
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.reporting.files import PAGE_ENDINGS, check_target
 
-__all__ = ["savings", "schedule"]
+if TYPE_CHECKING:
+    from deeplens_kit.reporting.rendering import RenderedReport
+
+__all__ = ["coverage", "drift", "evidence", "savings", "schedule"]
 
 _DATE = "{date}"
-# Parameters that the command itself sets, and by which of its options.
-_OF_THE_COMMAND = {"workspace": "--workspace", "numbers": "--out"}
 _SHOWN_RUNS = 3
 
 _Out = Annotated[
@@ -38,6 +37,10 @@ _Param = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="A parameter of the report; may come again."),
 ]
+_Pdf = Annotated[bool, typer.Option("--pdf", help="Print the page too, by the Chromium or Chrome that is installed.")]
+_Mail = Annotated[
+    bool, typer.Option("--mail", help="Make a mail of it too: a draft with the headline, the main tables and the page.")
+]
 
 
 def savings(
@@ -46,42 +49,71 @@ def savings(
     param: _Param = None,
     policy: Policy = None,
     rule: RuleName = None,
+    pdf: _Pdf = False,
+    mail: _Mail = False,
     as_json: Json = False,
 ) -> None:
-    """Make the report on savings: a page that loads nothing, and its exact numbers beside it as JSON and Parquet."""
-    import polars as pl
-
-    page = Path(str(out).replace(_DATE, date.today().isoformat())).absolute()
-    named = {"policy": policy, "rule": rule}
-    given = [*(param or ()), *(f"{name}={value}" for name, value in named.items() if value is not None)]
-    notebook, values, workspace = _checked(context, page, out, given)
-    from deeplens_kit.reporting import render_notebook
+    """Make the report on savings: a page that loads nothing, and beside it its numbers as JSON, Parquet, CSV, Excel."""
+    made = _made(context, "savings", out, param, {"policy": policy, "rule": rule}, pdf=pdf, mail=mail)
     from deeplens_kit.reporting.savings_files import read_numbers
-    from deeplens_kit.storage import encode_path
 
-    with _progress() as tell:
-        made = render_notebook(notebook, {**values, "workspace": str(workspace)}, page, progress=tell)
-    numbers = read_numbers(page.with_suffix(".json"))
-    files = pl.DataFrame(
-        [(encode_path(str(file)), file.stat().st_size) for file in (made.html, *made.numbers)],
-        schema={"file": pl.String, "size_bytes": pl.Int64},
-        orient="row",
-    )
+    numbers = read_numbers(made.html.with_suffix(".json"))
     nothing = "There is nothing to save in what was analysed."
     if not numbers.summary["found_objects"]:
         nothing = "No file was found: add a location and run `deeplens index`."
-    lines = numbers.lines or [nothing]
-    beside = ", ".join(file.name for file in made.numbers)
     say_notes(numbers.notes)
-    # On standard output: a scheduler that mails what is said on standard error stays quiet where all is well.
-    closing = [*lines, f"Wrote {page}", f"Numbers beside it: {beside}"]
-    give(Answer("report savings", files, None, numbers.summary, closing), as_json=as_json, csv=None)
+    _answer("report savings", made, numbers.summary, numbers.lines or [nothing], as_json=as_json)
+
+
+def coverage(
+    context: typer.Context,
+    out: _Out,
+    param: _Param = None,
+    pdf: _Pdf = False,
+    mail: _Mail = False,
+    as_json: Json = False,
+) -> None:
+    """Make the report on coverage: what was analysed, what was not and why, by location and by reason."""
+    made = _made(context, "coverage", out, param, {}, pdf=pdf, mail=mail)
+    _answer("report coverage", made, made.figures, [f"{made.headline}."], as_json=as_json)
+
+
+def drift(
+    context: typer.Context,
+    out: _Out,
+    param: _Param = None,
+    policy: Policy = None,
+    rule: RuleName = None,
+    pdf: _Pdf = False,
+    mail: _Mail = False,
+    as_json: Json = False,
+) -> None:
+    """Make the report on drift: what changed since the last one, by location, owner and folder, and over time."""
+    made = _made(context, "drift", out, param, {"policy": policy, "rule": rule}, pdf=pdf, mail=mail)
+    _answer("report drift", made, made.figures, [f"{made.headline}."], as_json=as_json)
+
+
+def evidence(
+    context: typer.Context,
+    out: _Out,
+    param: _Param = None,
+    rule: RuleName = None,
+    pdf: _Pdf = False,
+    mail: _Mail = False,
+    as_json: Json = False,
+) -> None:
+    """Make the report on evidence: what labels say of the proposals, with intervals, and what they do not say."""
+    made = _made(context, "evidence", out, param, {"rule": rule}, pdf=pdf, mail=mail)
+    _answer("report evidence", made, made.figures, [f"{made.headline}."], as_json=as_json)
 
 
 def schedule(
     context: typer.Context,
     cron: Annotated[str, typer.Option(metavar="WHEN", help="Five fields as in a crontab, or @weekly and its like.")],
     out: _Out = Path("savings.html"),
+    report: Annotated[
+        Literal["savings", "coverage", "drift", "evidence"], typer.Option(help="Which report.")
+    ] = "savings",
     param: _Param = None,
     form: Annotated[
         Literal["crontab", "systemd", "kubernetes"] | None, typer.Option(help="Only this one; by default all three.")
@@ -103,8 +135,11 @@ def schedule(
     times = parse_cron(cron)
     zone = check_zone(timezone) if timezone is not None else local_zone()
     page = out.absolute()
-    _, values, workspace = _checked(context, page, out, param)
-    words = ["report", "savings", "--out", str(page)]
+    values = _parameters(param)
+    workspace = _checked(context, report, page, out, values)
+    if (policy := values.get("policy")) and Path(policy).is_file():
+        values["policy"] = str(Path(policy).absolute())
+    words = ["report", report, "--out", str(page)]
     words += [word for name, value in values.items() for word in ("--param", f"{name}={value}")]
     job = Job(times, zone, program(), tuple(words), workspace, page, image)
     texts = texts_of(job, form)
@@ -116,52 +151,63 @@ def schedule(
     give(answer, as_json=as_json, csv=None)
 
 
+def _made(
+    context: typer.Context,
+    name: str,
+    out: Path,
+    param: list[str] | None,
+    named: Mapping[str, object],
+    *,
+    pdf: bool,
+    mail: bool,
+) -> RenderedReport:
+    """Make a report, after everything that can be wrong was refused."""
+    page = Path(str(out).replace(_DATE, date.today().isoformat())).absolute()
+    given = [*(param or ()), *(f"{key}={value}" for key, value in named.items() if value is not None)]
+    values = _parameters(given)
+    workspace = _checked(context, name, page, out, values, pdf=pdf, mail=mail)
+    from deeplens_kit.reporting.rendering import make_report
+
+    with _progress() as tell:
+        return make_report(workspace, name, values, page, pdf=pdf, mail=mail, progress=tell)
+
+
+def _answer(command: str, made: RenderedReport, summary: Mapping[str, Any], lines: list[str], *, as_json: bool) -> None:
+    import polars as pl
+
+    from deeplens_kit.storage import encode_path
+
+    files = pl.DataFrame(
+        [(encode_path(str(file)), file.stat().st_size) for file in made.files],
+        schema={"file": pl.String, "size_bytes": pl.Int64},
+        orient="row",
+    )
+    beside = ", ".join(file.name for file in made.files[1:])
+    # On standard output: a scheduler that mails what is said on standard error stays quiet where all is well.
+    closing = [*lines, f"Wrote {made.html}", f"Beside it: {beside}"]
+    give(Answer(command, files, None, summary, closing), as_json=as_json, csv=None)
+
+
 def _checked(
-    context: typer.Context, page: Path, given: Path, param: list[str] | None
-) -> tuple[Path, dict[str, str], Path]:
-    """The notebook, the parameters' values as they were given, and the workspace; refused early where one is wrong."""
+    context: typer.Context,
+    name: str,
+    page: Path,
+    given: Path,
+    values: Mapping[str, str],
+    *,
+    pdf: bool = False,
+    mail: bool = False,
+) -> Path:
+    """The folder of the workspace; refused early where anything is wrong that can be told without the report."""
     if given == STANDARD_OUTPUT:
         raise SettingsError("--out needs a file: name one that ends in .html.")
-    if page.suffix.lower() not in PAGE_ENDINGS:
-        raise SettingsError(f"--out is {str(given)!r}; it must be a file that ends in .html.")
-    check_target(page, PAGE_ENDINGS)
-    values = _parameters(param)
-    from deeplens_kit.reporting.bundled import bundled
-    from deeplens_kit.reporting.notebook_parameters import checked_parameters
-    from deeplens_kit.reporting.notebook_render import FAILED_ENDING
-    from deeplens_kit.reporting.savings_files import NUMBERS_ENDINGS, is_numbers
+    from deeplens_kit.reporting.rendering import check_report, check_report_files, check_report_names
 
-    notebook = bundled("reports") / "savings.ipynb"
-    asked = checked_parameters(notebook, values)
-    _require_values(asked)
-    numbers = [page.with_name(page.stem + ending) for ending in NUMBERS_ENDINGS]
-    for file in numbers:
-        check_target(file)
-        if file.exists() and not is_numbers(numbers[0]):
-            raise SettingsError(
-                f"Cannot write {str(file)!r}: it exists, and is not of an earlier report; name another page or move it."
-            )
-    with opened(context, page, *numbers, page.with_name(page.stem + FAILED_ENDING)) as workspace:
-        from deeplens_kit.pipeline import chosen_policy, chosen_rule
-
-        if rule := values.get("rule"):
-            chosen_rule(workspace, rule)
-        if policy := values.get("policy"):
-            chosen_policy(workspace, policy)
-            # The notebook runs in a folder of its own.
-            values["policy"] = str(Path(policy).absolute()) if Path(policy).is_file() else policy
-        return notebook, values, workspace.directory
-
-
-def _require_values(asked: Mapping[str, Any]) -> None:
-    """Refuse here what the notebook would refuse: it takes seconds to start."""
-    from deeplens_kit.matching import Thresholds
-    from deeplens_kit.reporting.savings_frames import require_asked
-
-    if asked.get("rule") and (moved := [item.name for item in fields(Thresholds) if item.name in asked]):
-        raise SettingsError(f"A rule says all bounds; leave out {', '.join(moved)}, or the rule {asked['rule']!r}.")
-    Thresholds(**{item.name: asked[item.name] for item in fields(Thresholds) if item.name in asked})
-    require_asked(asked.get("tiers", ()), asked.get("max_groups", 0))
+    check_report(name, values)
+    targets = check_report_files(name, page, pdf=pdf, mail=mail)
+    with opened(context, *targets) as workspace:
+        check_report_names(workspace, values)
+        return workspace.directory
 
 
 def _parameters(given: list[str] | None) -> dict[str, str]:
@@ -170,8 +216,6 @@ def _parameters(given: list[str] | None) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not equals or not name:
             raise SettingsError(f"--param is {text!r}; it must be NAME=VALUE, for example max_groups=50.")
-        if name in _OF_THE_COMMAND:
-            raise SettingsError(f"Report parameter {name!r} is set by the command itself; use {_OF_THE_COMMAND[name]}.")
         if name in values:
             raise SettingsError(f"--param names {name!r} twice; give it once.")
         values[name] = value

@@ -127,6 +127,12 @@ def save(
     other_shots_pdq_max: Annotated[
         int | None, typer.Option(metavar="BITS", help="Bits of 256 that two shots of different times may differ in.")
     ] = None,
+    page_tone_min: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of one tone that makes a picture a page, 0 to 1.")
+    ] = None,
+    pdq_quality_min: Annotated[
+        int | None, typer.Option(metavar="Q", help="Pictures of less PDQ quality are no copies, 0 to 100.")
+    ] = None,
     file: Annotated[
         Path | None, typer.Option("--file", metavar="FILE", help="The whole rule, as `rules show --json` prints it.")
     ] = None,
@@ -137,6 +143,8 @@ def save(
         "likelihood_min": likelihood_min,
         "page_likelihood_min": page_likelihood_min,
         "other_shots_pdq_max": other_shots_pdq_max,
+        "page_tone_min": page_tone_min,
+        "pdq_quality_min": pdq_quality_min,
     }
     bounds = {bound: value for bound, value in moved.items() if value is not None}
     if file is not None and bounds:

@@ -46,6 +46,7 @@ _OUTCOMES = (
     "placeholder",
     "changed_while_read",
     "permission",
+    "kept_out",
     "gone",
 )
 _SHOWN_FAILURES = 100

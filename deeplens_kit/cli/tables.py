@@ -1,7 +1,7 @@
 """Tables for people, on a terminal or in a pipe.
 
 Takes columns of texts, prints them; must not compute. In a pipe every row is one line and nothing is cut, so that
-`grep` finds what it looks for; on a terminal long names fold.
+`grep` finds what it looks for; on a terminal long names fold, and a table that is too wide for it is told row by row.
 """
 
 from __future__ import annotations
@@ -10,14 +10,21 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ["Column", "Sheet", "display_url", "place", "print_lines", "print_sheet", "shown"]
 
 
 # Cells up to which columns are aligned in a pipe; what is longer sticks out of its column.
 _WIDEST = 60
+# A column that folds has so much room at least; below that its words fall apart.
+_NARROWEST = 18
+# Between two columns of a table on a terminal, and around all of them.
+_GAP, _EDGES = 3, 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,10 @@ def _print_on_terminal(sheet: Sheet) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    console = Console(file=sys.stdout, highlight=False)
+    if _room_for(sheet) > console.width:
+        _print_row_by_row(sheet, console)
+        return
     table = Table(box=SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in sheet.columns:
         table.add_column(
@@ -95,7 +106,52 @@ def _print_on_terminal(sheet: Sheet) -> None:
             table.add_section()
         # As Text: a name such as "[red]" or ":cat:" is no markup.
         table.add_row(*(Text(text) for text in row))
-    Console(file=sys.stdout, highlight=False).print(table)
+    console.print(table)
+
+
+def _room_for(sheet: Sheet) -> int:
+    """How wide a terminal must be for a table in which no number is cut."""
+    from rich.cells import cell_len
+
+    needed = _EDGES + _GAP * (len(sheet.columns) - 1)
+    for at, column in enumerate(sheet.columns):
+        width = max(cell_len(text) for text in (column.heading, *(row[at] for row in sheet.rows)))
+        needed += min(width, _NARROWEST) if column.fold else width
+    return needed
+
+
+def _print_row_by_row(sheet: Sheet, console: Console) -> None:
+    """Every row as a line of what is short, with its heading before each, and a line for each text that folds."""
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    for at, row in enumerate(sheet.rows):
+        if at in sheet.sections and at > 0:
+            console.print()
+        cells = [(column, text) for column, text in zip(sheet.columns, row, strict=True) if text]
+        short = [f"{column.heading} {text}" for column, text in cells if not column.fold]
+        for line in _packed(short, console.width):
+            console.print(Text(line, style="bold", overflow="fold"))
+        grid = Table.grid(padding=(0, 2))
+        for column, text in cells:
+            if column.fold:
+                grid.add_row(Text(column.heading, no_wrap=True), Text(text, style=column.style, overflow="fold"))
+        if grid.row_count:
+            console.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _packed(texts: Sequence[str], width: int) -> list[str]:
+    """Texts on as few lines as they fit on, none of them broken that is not wider itself."""
+    from rich.cells import cell_len
+
+    lines: list[str] = []
+    for text in texts:
+        if lines and cell_len(lines[-1]) + 2 + cell_len(text) <= width:
+            lines[-1] += f"  {text}"
+        else:
+            lines.append(text)
+    return lines
 
 
 def _aligned(sheet: Sheet) -> Iterator[str]:

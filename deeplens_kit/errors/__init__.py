@@ -24,6 +24,7 @@ happened, to which value, what is allowed and what to do next, in one line witho
     │   │   └── ObjectGoneError               it is no longer there
     │   ├── PlaceholderError                  a cloud client keeps only its name here
     │   ├── ObjectChangedError                it changed while it was read
+    │   ├── ObjectKeptOutError                it was forgotten and must not come back
     │   ├── ObjectExistsError                 something has the name already
     │   ├── UnsupportedFormatError            not a picture format that is read
     │   │   └── NotAPictureError              not a picture, drawing or video at all
@@ -34,6 +35,7 @@ happened, to which value, what is allowed and what to do next, in one line witho
     ├── QueryError                   exit 2   a picture or link to search for that cannot be used
     │   └── LinkRefusedError         exit 2   a link that is not followed: private address, wrong kind, too large
     ├── ReportError                  exit 1   a report could not be made; the last good one stands
+    │   └── ReportRunningError       exit 5   a schedule's report is being made already, or was made
     ├── PlanError                    exit 7   a plan cannot be used as it is
     │   ├── PlanNotApprovedError     exit 7   nobody approved it as it stands, or somebody refused it
     │   ├── PlanStaleError           exit 7   too old, or what it speaks of changed: refresh it
@@ -66,6 +68,7 @@ from deeplens_kit.errors.answering import (
     ModelUnavailableError,
     QueryError,
     ReportError,
+    ReportRunningError,
     TooFewLabelsError,
 )
 from deeplens_kit.errors.base import (
@@ -86,6 +89,7 @@ from deeplens_kit.errors.objects import (
     ObjectExistsError,
     ObjectForbiddenError,
     ObjectGoneError,
+    ObjectKeptOutError,
     ObjectUnreadableError,
     PlaceholderError,
     UnsupportedFormatError,
@@ -130,6 +134,7 @@ __all__ = [
     "ObjectExistsError",
     "ObjectForbiddenError",
     "ObjectGoneError",
+    "ObjectKeptOutError",
     "ObjectUnreadableError",
     "PlaceholderError",
     "PlanError",
@@ -138,6 +143,7 @@ __all__ = [
     "PlanStateError",
     "QueryError",
     "ReportError",
+    "ReportRunningError",
     "SettingsError",
     "StoreFullError",
     "TooFewLabelsError",

@@ -15,6 +15,7 @@ __all__ = [
     "ModelUnavailableError",
     "QueryError",
     "ReportError",
+    "ReportRunningError",
     "TooFewLabelsError",
 ]
 
@@ -36,6 +37,22 @@ class ReportError(DeepLensError):
     """A report could not be made; nothing of it was written, and the last good one stands."""
 
     code = "report"
+
+
+class ReportRunningError(ReportError):
+    """A schedule's report is being made already, or was made for that time; nothing was begun.
+
+    Args:
+        message: Which, by whom and since when.
+        schedule: Its name.
+    """
+
+    code = "report_running"
+    exit_code = 5
+
+    def __init__(self, message: str, schedule: str) -> None:
+        self.schedule = schedule
+        super().__init__(message)
 
 
 class TooFewLabelsError(DeepLensError):

@@ -66,6 +66,12 @@ class ObjectChangedError(ObjectError):
     code = "changed_while_read"
 
 
+class ObjectKeptOutError(ObjectError):
+    """A picture was forgotten on request and must not come back."""
+
+    code = "kept_out"
+
+
 class ObjectExistsError(ObjectError):
     """Something has the name already; what has it is as it was."""
 

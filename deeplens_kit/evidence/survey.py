@@ -36,6 +36,7 @@ class Survey:
         proposals: PROPOSALS.
         levels: Thresholds, strictest first.
         strata: Of the candidates.
+        order: int64 (n,), the candidates, the luckiest first.
         rows: int64 (m,), the pairs of the sample, passed-over ones among them.
         verdict: int8 (m,), of these: 0 same, 1 different, 2 unsure or passed over.
         passed_over: `digest_a` and `digest_b` of the pairs that luck drew without a verdict: ask for them first.
@@ -45,6 +46,7 @@ class Survey:
     proposals: pl.DataFrame
     levels: tuple[float, ...]
     strata: Strata
+    order: NDArray[np.int64]
     rows: NDArray[np.int64]
     verdict: NDArray[np.int8]
     passed_over: pl.DataFrame
@@ -77,12 +79,7 @@ class Survey:
             TypeError: A frame does not fit its schema, or a pair has two verdicts.
             UnknownNameError: A verdict is none.
         """
-        candidates, proposals, verdicts = (
-            CANDIDATES.check(candidates),
-            PROPOSALS.check(proposals),
-            VERDICTS.check(verdicts),
-        )
-        _refuse_verdicts(verdicts)
+        candidates, proposals = CANDIDATES.check(candidates), PROPOSALS.check(proposals)
         strata = strata_of(candidates, proposals, levels)
         if tier is not None:
             # Strata are of one tier each, so that those of another are only left out.
@@ -91,10 +88,27 @@ class Survey:
             proposals = proposals.join(places, on="pair", how="inner").with_columns(pair="place").drop("place")
             candidates, proposals = kept.select(CANDIDATES.names), proposals.select(PROPOSALS.names)
             strata = strata_of(candidates, proposals, levels)
+        nobody = np.zeros(0, np.int64), np.zeros(0, np.int8), candidates.select(_KEY).clear()
+        order = lucky_order(candidates, seed)
+        return cls(candidates, proposals, tuple(levels), strata, order, *nobody).told(verdicts, sample)
+
+    def told(self, verdicts: pl.DataFrame, sample: pl.DataFrame) -> Survey:
+        """The survey with other verdicts, or of another sample of the same seed; the candidates stay as they are.
+
+        Args:
+            verdicts: As for `of`.
+            sample: As for `of`.
+
+        Raises:
+            TypeError: As `of`.
+            UnknownNameError: As `of`.
+        """
+        verdicts = VERDICTS.check(verdicts)
+        _refuse_verdicts(verdicts)
+        candidates, strata, order = self.candidates, self.strata, self.order
         known = candidates.select(_KEY).join(_asked(sample, verdicts), on=_KEY, how="left", maintain_order="left")
         codes = known["verdict"].replace_strict(_VERDICTS, [0, 1, 2], default=-1, return_dtype=pl.Int8).to_numpy()
         asked = known["asked"].fill_null(False).to_numpy()
-        order = lucky_order(candidates, seed)
         parts = [np.empty(0, np.int64)]
         for stratum in range(len(strata.names)):
             mine = order[strata.number[order] == stratum]
@@ -104,7 +118,7 @@ class Survey:
         rows = np.concatenate(parts)
         verdict = np.where(codes[rows] < 0, np.int8(2), codes[rows])
         passed_over = candidates.select(_KEY)[rows[codes[rows] < 0]]
-        return cls(candidates, proposals, tuple(levels), strata, rows, verdict, passed_over)
+        return replace(self, rows=rows, verdict=verdict, passed_over=passed_over)
 
     def proposed(self, level: int) -> NDArray[np.bool_]:
         """bool (n,): the candidates of which a removal is proposed at a level.

@@ -6,8 +6,9 @@ with the first map or clusters.
 """
 
 from deeplens_kit.explore.clustering import CLUSTERING_VERSION, LEAST_PICTURES, Clustering, cluster
-from deeplens_kit.explore.layout import LANDMARKS, LAYOUT_VERSION, NEIGHBOURS, layout
+from deeplens_kit.explore.layout import LANDMARKS, LAYOUT_VERSION, NEIGHBOURS, Layout, lay_out, layout
 from deeplens_kit.explore.picking import PlacePicker
+from deeplens_kit.explore.placing import place_among
 
 __all__ = [
     "CLUSTERING_VERSION",
@@ -16,7 +17,10 @@ __all__ = [
     "LEAST_PICTURES",
     "NEIGHBOURS",
     "Clustering",
+    "Layout",
     "PlacePicker",
     "cluster",
+    "lay_out",
     "layout",
+    "place_among",
 ]

@@ -9,19 +9,23 @@ evidence.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from deeplens_kit.errors import SettingsError
+from deeplens_kit.explore.nearest import LikeAmong
+from deeplens_kit.explore.placing import among
 from deeplens_kit.explore.umap_engine import embed
 from deeplens_kit.explore.usable_vectors import usable_rows
-from deeplens_kit.matching.neighbours import VectorHits, VectorIndex
+from deeplens_kit.matching.neighbours.brute_force import unit_rows
 
-__all__ = ["LANDMARKS", "LAYOUT_VERSION", "NEIGHBOURS", "layout"]
+__all__ = ["LANDMARKS", "LAYOUT_VERSION", "NEIGHBOURS", "Layout", "lay_out", "layout"]
 
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 """Raised when the same vectors and seed would give other places."""
 
 NEIGHBOURS = 15
@@ -36,18 +40,27 @@ _MOST_SEED = 2**32 - 1
 # Fewer different vectors than this (exclusive) have no neighbourhoods: they are shown by their two principal axes.
 _FEWEST = 5
 _LEAST_NEIGHBOURS = 2
-# Of each vector that is not a landmark, so many nearest landmarks say where it goes.
-_GUIDES = 5
 _BLOCK = 4096
 # The first guess spans as much as umap-learn's own, and is stirred as little.
 _GUESS_SPAN, _GUESS_NOISE = 10.0, 1e-4
 _TINY = 1e-12
-# Of the cosine.
-_FARTHEST = 2.0
 _KEY_BYTES = 16
 
 LayoutProgress = Callable[[int, int], None]
 """Told how many vectors have their place, of how many."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Layout:
+    """Where vectors lie.
+
+    Attributes:
+        places: (n, 2) float32, finite.
+        is_landmark: (n,) bool, those laid out by UMAP itself, of equal ones the first; the others went among these.
+    """
+
+    places: NDArray[np.float32]
+    is_landmark: NDArray[np.bool_]
 
 
 def layout(
@@ -58,6 +71,18 @@ def layout(
     landmarks: int = LANDMARKS,
     progress: LayoutProgress | None = None,
 ) -> NDArray[np.float32]:
+    """The places that `lay_out` gives, (n, 2) float32."""
+    return lay_out(vectors, seed=seed, neighbours=neighbours, landmarks=landmarks, progress=progress).places
+
+
+def lay_out(
+    vectors: NDArray[np.floating],
+    *,
+    seed: int,
+    neighbours: int = NEIGHBOURS,
+    landmarks: int = LANDMARKS,
+    progress: LayoutProgress | None = None,
+) -> Layout:
     """Lay vectors out in two dimensions.
 
     Args:
@@ -69,7 +94,7 @@ def layout(
         progress: Told how many are placed.
 
     Returns:
-        (n, 2) float32, finite. Vectors of no length, or with NaN, lie in the middle of the others.
+        Where they lie. Vectors of no length, or with NaN, lie in the middle of the others.
 
     Raises:
         SettingsError: A value out of range.
@@ -81,28 +106,30 @@ def layout(
     # 1. What can be compared, each vector once.
     usable = usable_rows(vectors)
     rows, twin = _distinct(vectors, usable)
+    is_landmark = np.zeros(len(vectors), bool)
+    if not len(rows):
+        return Layout(np.zeros((len(vectors), 2), np.float32), is_landmark)
     # 2. The landmarks by UMAP, the others among them.
     chosen = _sample(len(rows), landmarks, seed)
+    is_landmark[rows[chosen]] = True
+    like = LikeAmong(vectors[rows[chosen]])
     placed = np.empty((len(rows), 2), np.float32)
-    placed[chosen] = _laid_out(vectors[rows[chosen]], seed, neighbours)
+    placed[chosen] = _laid_out(like, vectors[rows[chosen]], seed, neighbours)
     equals = np.bincount(twin, minlength=len(rows))
     done = int(equals[chosen].sum())
     tell(done, len(vectors))
     others = np.setdiff1d(np.arange(len(rows)), chosen, assume_unique=True)
-    if len(others):
-        index = VectorIndex(vectors[rows[chosen]])
-        for first in range(0, len(others), _BLOCK):
-            block = others[first : first + _BLOCK]
-            placed[block] = _among(index, placed[chosen], vectors[rows[block]])
-            done += int(equals[block].sum())
-            tell(done, len(vectors))
+    for first in range(0, len(others), _BLOCK):
+        block = others[first : first + _BLOCK]
+        placed[block] = among(like, placed[chosen], vectors[rows[block]])
+        done += int(equals[block].sum())
+        tell(done, len(vectors))
     # 3. Every vector to the place of its like.
-    places = np.zeros((len(vectors), 2), np.float32)
+    places = np.empty((len(vectors), 2), np.float32)
     places[usable] = placed[twin]
-    if len(placed):
-        places[~usable] = placed.mean(axis=0)
+    places[~usable] = placed.mean(axis=0)
     tell(len(vectors), len(vectors))
-    return places
+    return Layout(places, is_landmark)
 
 
 def _require(seed: int, neighbours: int, landmarks: int) -> None:
@@ -134,34 +161,18 @@ def _sample(count: int, landmarks: int, seed: int) -> NDArray[np.int64]:
     return np.sort(np.random.default_rng(seed).permutation(count)[:landmarks])
 
 
-def _laid_out(vectors: NDArray[np.floating], seed: int, neighbours: int) -> NDArray[np.float32]:
+def _laid_out(like: LikeAmong, vectors: NDArray[np.floating], seed: int, neighbours: int) -> NDArray[np.float32]:
     """Places of different vectors by UMAP; by principal axes where they are few."""
     axes = _principal(vectors)
     if len(vectors) < _FEWEST:
         return axes
-    wanted = min(neighbours, len(vectors) - 1)
-    hits = VectorIndex(vectors).nearest_of_all(wanted - 1, -1.0)
+    near, cosine = like.nearest_others(min(neighbours, len(vectors) - 1) - 1)
+    itself = np.arange(len(vectors))[:, None]
+    far = np.maximum(1.0 - np.hstack([np.ones_like(itself, np.float32), cosine]), 0.0)
     span = max(float(np.abs(axes).max()), _TINY)
     noise = np.random.default_rng(seed).normal(scale=_GUESS_NOISE, size=axes.shape)
     guess = (axes * (_GUESS_SPAN / span) + noise).astype(np.float32)
-    return embed(*_with_itself(hits, len(vectors), wanted), guess, seed)
-
-
-def _with_itself(hits: VectorHits, count: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Neighbours of each vector, itself first."""
-    near, far = _table(hits, count, width - 1)
-    itself = np.arange(count)[:, None]
-    return np.hstack([itself, near]), np.hstack([np.zeros((count, 1), np.float32), far])
-
-
-def _table(hits: VectorHits, count: int, width: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """Hits as rows of equal width, nearest first; -1 at the greatest distance where there are fewer."""
-    near = np.full((count, width), -1, np.int64)
-    far = np.full((count, width), _FARTHEST, np.float32)
-    column = np.arange(len(hits)) - np.searchsorted(hits.query, hits.query)
-    near[hits.query, column] = hits.item
-    far[hits.query, column] = np.maximum(1.0 - hits.cosine, 0.0)
-    return near, far
+    return embed(np.hstack([itself, near]), far, guess, seed)
 
 
 def _principal(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -170,28 +181,18 @@ def _principal(vectors: NDArray[np.floating]) -> NDArray[np.float32]:
         return np.zeros((len(vectors), 2), np.float32)
     size = vectors.shape[1]
     total, products = np.zeros(size), np.zeros((size, size))
-    for first in range(0, len(vectors), _BLOCK):
-        block = _unit(vectors[first : first + _BLOCK])
-        total += block.sum(axis=0)
-        products += block.T @ block
-    mean = total / len(vectors)
-    axes = np.linalg.eigh(products / len(vectors) - np.outer(mean, mean))[1][:, :-3:-1]
-    # The sign of an axis is arbitrary: its greatest component is made positive.
-    axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
-    placed = np.zeros((len(vectors), 2), np.float32)
-    for first in range(0, len(vectors), _BLOCK):
-        block = (_unit(vectors[first : first + _BLOCK]) - mean) @ axes
-        placed[first : first + _BLOCK, : axes.shape[1]] = block
+    # One thread: the same axes whatever the number of cores.
+    with threadpool_limits(1, user_api="blas"):
+        for first in range(0, len(vectors), _BLOCK):
+            block = unit_rows(vectors[first : first + _BLOCK])
+            total += block.sum(axis=0, dtype=np.float64)
+            products += block.T @ block
+        mean = total / len(vectors)
+        axes = np.linalg.eigh(products / len(vectors) - np.outer(mean, mean))[1][:, :-3:-1]
+        # The sign of an axis is arbitrary: its greatest component is made positive.
+        axes = axes * np.sign(axes[np.abs(axes).argmax(axis=0), np.arange(axes.shape[1])])
+        placed = np.zeros((len(vectors), 2), np.float32)
+        for first in range(0, len(vectors), _BLOCK):
+            block = unit_rows(vectors[first : first + _BLOCK]).astype(np.float64)
+            placed[first : first + _BLOCK, : axes.shape[1]] = (block - mean) @ axes
     return placed
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    rows = vectors.astype(np.float64)
-    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
-
-
-def _among(index: VectorIndex, places: NDArray[np.float32], vectors: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Each vector at the mean of its nearest landmarks, weighted by the inverse square of their distance (Shepard)."""
-    near, far = _table(index.nearest(vectors, _GUIDES, -1.0), len(vectors), _GUIDES)
-    weights = np.where(near < 0, 0.0, (np.maximum(far[:, :1], _TINY) / np.maximum(far, _TINY)) ** 2)
-    return np.asarray((places[near] * (weights / weights.sum(axis=1, keepdims=True))[:, :, None]).sum(axis=1))

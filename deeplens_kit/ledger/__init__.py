@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from deeplens_kit.ledger.lease import Lease
     from deeplens_kit.ledger.ledger import Ledger
     from deeplens_kit.ledger.locations import refuse_secrets
+    from deeplens_kit.ledger.report_values import ReportRun, ReportRunState
     from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION
     from deeplens_kit.ledger.traces import Trace
     from deeplens_kit.ledger.values import (
@@ -80,6 +81,8 @@ __all__ = [
     "PlanState",
     "QuarantineState",
     "QuarantinedFile",
+    "ReportRun",
+    "ReportRunState",
     "Run",
     "RunState",
     "SavedRule",
@@ -121,6 +124,8 @@ _HOMES = {
     "PlanState": "act_values",
     "QuarantineState": "act_values",
     "QuarantinedFile": "act_values",
+    "ReportRun": "report_values",
+    "ReportRunState": "report_values",
     "Run": "values",
     "RunState": "values",
     "SavedRule": "values",

@@ -38,11 +38,23 @@ class ActRecords(PlanRecords, ApplicationRecords, HoldRecords, WorkflowRecords):
             How many rows of each kind: labels, label_sample_items, decisions, notes, searches, events, quarantine.
 
         Raises:
-            SettingsError: It is no digest, under a hold, or a file in quarantine is it or stands by it; nothing is
-                forgotten.
+            SettingsError: It is no digest, or as `require_forgettable`; nothing is forgotten.
         """
         with self._writing() as (session, now):
             return forgetting.forget(session, digest, current_person(), now, why)
+
+    def require_forgettable(self, digest: str) -> None:
+        """Refuse as `forget_digest` would, and change nothing.
+
+        Args:
+            digest: SHA-256 of its bytes.
+
+        Raises:
+            SettingsError: It is under a hold of its own; a file in quarantine, or one that is missing there, is it or
+                stands by it; or an operation on it began and has no end.
+        """
+        with self._reading() as session:
+            forgetting.require_forgettable(session, digest)
 
     def traces(self, digest: str) -> Sequence[Trace]:
         """Where the ledger still names a picture, column by column.

@@ -103,6 +103,7 @@ class PlanRecord:
         steps: How many.
         replaces: The plan that it was refreshed or trimmed from; empty for none.
         approvals: Every yes and no, the oldest first.
+        replaced_by: Of one that is superseded, the plan that stands in its place now; else empty.
     """
 
     plan_id: str
@@ -115,6 +116,7 @@ class PlanRecord:
     steps: int
     replaces: str = ""
     approvals: tuple[PlanApproval, ...] = ()
+    replaced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from deeplens_kit.ledger import applications as application_rows
 from deeplens_kit.ledger import journal as journal_rows
 from deeplens_kit.ledger import locations as location_rows
 from deeplens_kit.ledger import quarantine as quarantine_rows
+from deeplens_kit.ledger import saved_sums
 from deeplens_kit.ledger.act_values import (
     Application,
     ApplicationState,
@@ -25,6 +26,7 @@ from deeplens_kit.ledger.act_values import (
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.gathering import GatheredWrites
 from deeplens_kit.ledger.holder import current_person
+from deeplens_kit.ledger.saved_sums import SavedSums
 from deeplens_kit.ledger.transactions import Transactions
 from deeplens_kit.ledger.values import Location
 
@@ -120,6 +122,7 @@ class ApplicationRecords(Transactions):
 
         Raises:
             UnknownNameError: There is no such application, or no such file in quarantine; nothing is written.
+            PlanStateError: A step would begin in an application that is finished or undone, or is being undone.
         """
 
         def act(session: Session, now: datetime) -> list[JournalEntry]:
@@ -198,6 +201,21 @@ class ApplicationRecords(Transactions):
         """The file in quarantine of an id, whatever became of it; UnknownNameError where there is none."""
         with self._reading() as session:
             return quarantine_rows.find(session, item_id)
+
+    def saved_between(self, since: datetime | None = None, until: datetime | None = None) -> SavedSums:
+        """What applied plans did within a time; added up by the database.
+
+        Args:
+            since: Exclusive, aware; None for from the beginning.
+            until: Inclusive, aware; None for up to now.
+        """
+        with self._reading() as session:
+            return saved_sums.added_up(session, since, until)
+
+    def moved_away_since(self, since: datetime) -> list[tuple[str, str]]:
+        """Location id and path of each file that went to quarantine after a time (aware) and did not come back."""
+        with self._reading() as session:
+            return saved_sums.moved_away(session, since)
 
 
 # `append_journal` has an argument of that name.

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import CursorResult, Delete, Text, Update, cast, delete, or_, select, update
+from sqlalchemy import CursorResult, Delete, Text, Update, cast, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.ledger.act_models import HoldRow, QuarantineRow
-from deeplens_kit.ledger.act_values import QuarantineState
+from deeplens_kit.ledger.act_models import HoldRow, JournalRow, QuarantineRow
+from deeplens_kit.ledger.act_values import JournalPhase, QuarantineState
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.digests import DIGEST
 from deeplens_kit.ledger.models import (
@@ -27,7 +27,7 @@ from deeplens_kit.ledger.models import (
     SearchRecordRow,
 )
 
-__all__ = ["BLANK", "forget"]
+__all__ = ["BLANK", "forget", "require_forgettable"]
 
 BLANK = "0" * 64
 """Stands in the place of a forgotten picture in decisions."""
@@ -37,7 +37,7 @@ def forget(session: Session, digest: str, who: str, now: datetime, why: str = ""
     """Take a picture out; see `Forgetting.forget_digest`."""
     if DIGEST.fullmatch(digest) is None or digest == BLANK:
         raise SettingsError(f"digest is {digest!r}; a digest has 64 hexadecimal digits, in lower case.")
-    _refuse_held(session, digest)
+    require_forgettable(session, digest)
     counts = {
         "labels": _done(session, delete(LabelRow).where(or_(LabelRow.digest_a == digest, LabelRow.digest_b == digest))),
         "label_sample_items": _done(
@@ -56,7 +56,8 @@ def forget(session: Session, digest: str, who: str, now: datetime, why: str = ""
     return counts
 
 
-def _refuse_held(session: Session, digest: str) -> None:
+def require_forgettable(session: Session, digest: str) -> None:
+    """Refuse where the ledger has to know where a picture is; see `ActRecords.require_forgettable`."""
     held = (QuarantineRow.digest == digest) | (QuarantineRow.keeper_digest == digest)
     # What is missing may lie on a disk that is not plugged in.
     there = QuarantineRow.state.in_([QuarantineState.HELD.value, QuarantineState.MISSING.value])
@@ -66,9 +67,31 @@ def _refuse_held(session: Session, digest: str) -> None:
             "empty that first, and connect its disk or share where it is missing, so that the ledger knows where it is "
             "until then."
         )
+    if begun := _at_work(session, digest):
+        raise SettingsError(
+            f"Application {begun} was moving or removing picture {digest[:12]}… when it broke off, so nobody knows "
+            f"where it is; go on with it by `deeplens apply --resume {begun}` or `deeplens undo {begun}` first, or "
+            "empty its quarantine again."
+        )
     holds = select(HoldRow.hold_id).where(HoldRow.digest == digest, HoldRow.released_at.is_(None))
     if found := sorted(session.scalars(holds)):
         raise SettingsError(f"Picture {digest[:12]}… is under hold {found[0]}; release that first, if you may.")
+
+
+def _at_work(session: Session, digest: str) -> str | None:
+    """An application with an operation on the picture that began and has no end; None where there is none."""
+    begun = JournalRow.phase == JournalPhase.BEGUN.value
+    found = session.execute(
+        select(JournalRow.application_id, JournalRow.step, JournalRow.operation, func.max(JournalRow.sequence))
+        .where(begun & cast(JournalRow.facts, Text).contains(digest))
+        .group_by(JournalRow.application_id, JournalRow.step, JournalRow.operation)
+    )
+    for application_id, step, operation, sequence in found:
+        same = (JournalRow.application_id == application_id) & (JournalRow.step == step)
+        later = same & (JournalRow.operation == operation) & (JournalRow.sequence > sequence)
+        if session.scalar(select(JournalRow.sequence).where(later).limit(1)) is None:
+            return str(application_id)
+    return None
 
 
 def _blank_decisions(session: Session, digest: str, now: datetime) -> int:

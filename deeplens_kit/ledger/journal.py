@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Row, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from deeplens_kit.errors import UnknownNameError
+from deeplens_kit.errors import PlanStateError, UnknownNameError
 from deeplens_kit.ledger.act_models import ApplicationRow, JournalRow
-from deeplens_kit.ledger.act_values import JournalEntry, JournalPhase
+from deeplens_kit.ledger.act_values import ApplicationState, JournalEntry, JournalPhase
 from deeplens_kit.ledger.chain import instant, line_digest, plain
 from deeplens_kit.ledger.lines import in_order
 from deeplens_kit.telemetry import redact
@@ -35,6 +35,10 @@ _COLUMNS = (
     JournalRow.digest,
 )
 _PAGE = 1_000
+_OVER = frozenset(
+    state.value for state in (ApplicationState.FINISHED, ApplicationState.UNDOING, ApplicationState.UNDONE)
+)
+_UNDO, _EMPTY, _BY_HAND = "undo.", "empty", "by_hand"
 
 
 def append(session: Session, application_id: str, entries: Sequence[JournalEntry], now: datetime) -> list[JournalEntry]:
@@ -42,17 +46,24 @@ def append(session: Session, application_id: str, entries: Sequence[JournalEntry
 
     Raises:
         UnknownNameError: There is no such application.
+        PlanStateError: A step would begin in one that is finished or undone, or is being undone.
     """
     # Core statements: this is on the way of every single file that is acted on.
     mine = ApplicationRow.application_id == application_id
-    head = select(ApplicationRow.journal_lines, ApplicationRow.journal_digest).where(mine).with_for_update()
+    columns = (ApplicationRow.journal_lines, ApplicationRow.journal_digest, ApplicationRow.state)
+    head = select(*columns).where(mine).with_for_update()
     found = session.execute(head).one_or_none()
     if found is None:
         known = session.scalars(select(ApplicationRow.application_id))
         raise UnknownNameError("application", application_id, known)
     if not entries:
         return []
-    lines, digest = found
+    lines, digest, state = found
+    if state in _OVER and any(_acts(item) for item in entries):
+        raise PlanStateError(
+            f"Application {application_id} is {state}, so no step of it begins any more: another process went on with "
+            "it meanwhile. Nothing was touched."
+        )
     rows, given = [], []
     for item in entries:
         done = replace(item, message=redact(item.message), facts=plain(item.facts), sequence=lines, at=now)
@@ -63,6 +74,12 @@ def append(session: Session, application_id: str, entries: Sequence[JournalEntry
     session.execute(insert(JournalRow), rows)
     session.execute(update(ApplicationRow).where(mine).values(journal_lines=lines, journal_digest=digest))
     return given
+
+
+def _acts(line: JournalEntry) -> bool:
+    """Whether a line begins something that applying does: a step, or its taking back where the rest cannot be done."""
+    by_hand = line.operation.startswith(_UNDO) and bool(line.facts.get(_BY_HAND))
+    return line.phase is JournalPhase.BEGUN and not by_hand and line.operation != _EMPTY
 
 
 def content(application_id: str, line: JournalEntry) -> dict[str, object]:

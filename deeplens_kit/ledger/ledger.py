@@ -31,6 +31,7 @@ from deeplens_kit.ledger.faults import translated
 from deeplens_kit.ledger.holder import current_holder, current_person
 from deeplens_kit.ledger.label_records import LabelRecords
 from deeplens_kit.ledger.lease import Lease, take
+from deeplens_kit.ledger.report_records import ReportRunRecords
 from deeplens_kit.ledger.rule_records import RuleRecords
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
 from deeplens_kit.ledger.search_records import SearchRecords
@@ -56,6 +57,7 @@ class Ledger(
     LabelRecords,
     DecisionRecords,
     ActRecords,
+    ReportRunRecords,
     AuditRecords,
     Copies,
 ):

@@ -104,8 +104,8 @@ def find(session: Session, plan_id: str, *, lock: bool = False) -> PlanRow:
 def listed(session: Session) -> list[PlanRecord]:
     """Plans, the latest first."""
     rows = session.scalars(select(PlanRow).order_by(PlanRow.created_at.desc(), PlanRow.plan_id))
-    said = _approvals(session, None)
-    return [_record(row, said.get(row.plan_id, ())) for row in rows]
+    said, newer = _approvals(session, None), _successors(session)
+    return [_record(row, said.get(row.plan_id, ()), newer) for row in rows]
 
 
 def parts(session: Session, plan_id: str) -> int:
@@ -130,7 +130,7 @@ def approve(
     row = find(session, plan_id, lock=True)
     check_change(NoteChange(description=note))
     if row.state not in (PlanState.DRAFT, PlanState.APPROVED):
-        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be approved; {_anew(row)}.")
+        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be approved; {_anew(session, row)}.")
     if row.steps_digest != steps_digest:
         raise PlanStaleError(
             f"Plan {row.plan_id} has other steps ({row.steps_digest[:12]}…) than those that were looked at "
@@ -153,7 +153,7 @@ def refuse(session: Session, plan_id: str, why: str, who: str, now: datetime) ->
     row = find(session, plan_id, lock=True)
     check_change(NoteChange(description=why))
     if row.state not in (PlanState.DRAFT, PlanState.APPROVED):
-        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be refused; {_anew(row)}.")
+        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be refused; {_anew(session, row)}.")
     _say(session, row, False, why, who, now)
     row.state = PlanState.REFUSED.value
     details = {"plan_id": row.plan_id, "steps_digest": row.steps_digest, "why": why}
@@ -175,7 +175,7 @@ def require_approved(session: Session, row: PlanRow, steps_digest: str, *, other
             f"and approve it with `deeplens plan approve {row.plan_id}`, or make it anew."
         )
     if row.state != PlanState.APPROVED:
-        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be applied; {_anew(row)}.")
+        raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be applied; {_anew(session, row)}.")
     said = _approvals(session, row.plan_id).get(row.plan_id, ())
     yes = [item for item in said if item.approved and item.steps_digest == steps_digest == row.steps_digest]
     if not yes:
@@ -193,7 +193,8 @@ def require_approved(session: Session, row: PlanRow, steps_digest: str, *, other
 def frozen(session: Session, row: PlanRow) -> PlanRecord:
     """A row without its session."""
     session.flush()
-    return _record(row, _approvals(session, row.plan_id).get(row.plan_id, ()))
+    said = _approvals(session, row.plan_id).get(row.plan_id, ())
+    return _record(row, said, _successors(session) if row.state == PlanState.SUPERSEDED else {})
 
 
 def _say(session: Session, row: PlanRow, approved: bool, note: str, who: str, now: datetime) -> None:
@@ -215,7 +216,23 @@ def _approvals(session: Session, plan_id: str | None) -> dict[str, tuple[PlanApp
     return found
 
 
-def _record(row: PlanRow, approvals: tuple[PlanApproval, ...]) -> PlanRecord:
+def _successors(session: Session) -> dict[str, str]:
+    """Of each plan in the place of which another was made, that other one; of several the latest."""
+    query = select(PlanRow.replaces, PlanRow.plan_id).where(PlanRow.replaces != "")
+    rows = session.execute(query.order_by(PlanRow.created_at, PlanRow.plan_id))
+    return {row.replaces: row.plan_id for row in rows}
+
+
+def _last_of(newer: Mapping[str, str], plan_id: str) -> str:
+    """The plan that stands in the place of one, after however many; empty for none."""
+    last = ""
+    # No plan is made in the place of a later one, so this ends.
+    while plan_id in newer:
+        plan_id = last = newer[plan_id]
+    return last
+
+
+def _record(row: PlanRow, approvals: tuple[PlanApproval, ...], newer: Mapping[str, str]) -> PlanRecord:
     return PlanRecord(
         plan_id=row.plan_id,
         kind=row.kind,
@@ -227,12 +244,14 @@ def _record(row: PlanRow, approvals: tuple[PlanApproval, ...]) -> PlanRecord:
         steps=row.steps,
         replaces=row.replaces,
         approvals=approvals,
+        replaced_by=_last_of(newer, row.plan_id) if row.state == PlanState.SUPERSEDED else "",
     )
 
 
-def _anew(row: PlanRow) -> str:
+def _anew(session: Session, row: PlanRow) -> str:
     if row.state == PlanState.APPLYING:
         return "finish it with `deeplens apply --resume`, or undo it"
     if row.state == PlanState.SUPERSEDED:
-        return "another took its place: `deeplens plan list` has it"
+        last = _last_of(_successors(session), row.plan_id)
+        return f"plan {last} took its place: look at it with `deeplens plan show {last}`"
     return f"make it anew with `deeplens plan refresh {row.plan_id}`"

@@ -111,17 +111,18 @@ def count_pairs(regrouper: Regrouper, rule: Rule) -> pl.DataFrame:
     evidence, situation = regrouper.evidence(rule), regrouper.situations(rule)
     likelihood = evidence[:, EVIDENCE_COLUMNS.index("likelihood")].astype(np.float64)
     # Rounded before it is cut, so that .9 stored as .8999999 stays in its bin.
-    bins = np.minimum(np.floor(np.round(likelihood * LIKELIHOOD_BINS, 4)), LIKELIHOOD_BINS - 1) / LIKELIHOOD_BINS
+    bins = np.minimum(np.floor(np.round(likelihood * LIKELIHOOD_BINS, 4)), LIKELIHOOD_BINS - 1)
     bits = evidence[:, EVIDENCE_COLUMNS.index("pdq_distance")].astype(np.float64)
-    signals = {"likelihood": bins, "other_shots": np.where(regrouper.other_shots, bits, np.nan)}
+    signals = {"likelihood": (bins, LIKELIHOOD_BINS), "other_shots": (np.where(regrouper.other_shots, bits, np.nan), 1)}
     parts = [HISTOGRAM.empty()]
-    for signal, values in signals.items():
+    for signal, (values, steps) in signals.items():
         for number in _LOOKED_AT:
-            found, pairs = np.unique(values[(situation == number) & ~np.isnan(values)], return_counts=True)
+            counts = np.bincount(values[(situation == number) & ~np.isnan(values)].astype(np.int64))
+            found = np.flatnonzero(counts)
             parts.append(
                 pl.DataFrame(
-                    {"signal": [signal] * len(found), "value": found, "situation": [SITUATIONS[number]] * len(found),
-                     "pairs": pairs.astype(np.int64)},
+                    {"signal": [signal] * len(found), "value": found / steps,
+                     "situation": [SITUATIONS[number]] * len(found), "pairs": counts[found].astype(np.int64)},
                     schema=HISTOGRAM.polars,
                 )
             )  # fmt: skip

@@ -9,7 +9,7 @@ family) stays or goes together: a picture with companions is proposed only where
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,13 +21,14 @@ from deeplens_kit.matching.decisions import Decisions, decided_codes
 from deeplens_kit.matching.equal_samples import mark_sources
 from deeplens_kit.matching.family_copies import FamilyStanding, family_standing, with_standing
 from deeplens_kit.matching.hubs import CROWD_PICTURES, crowded_members
+from deeplens_kit.matching.judged_copies import judged_copies
 from deeplens_kit.matching.keep_order import KEEP_FACTS, is_protected, keeper_order
 from deeplens_kit.matching.keep_policy import DEFAULT_POLICY, KeepPolicy
 from deeplens_kit.matching.keeper_words import keeper_reasons, losses
 from deeplens_kit.matching.policy import Withhold, withhold_codes
 from deeplens_kit.matching.related import related_copies
 from deeplens_kit.matching.relations import allowed_relations, mark_foreign, mark_tilted, relation_codes, same_view
-from deeplens_kit.matching.rules import CONTEXT_COLUMNS, Rule, tiers_of, with_context
+from deeplens_kit.matching.rules import Rule
 from deeplens_kit.matching.sentences import member_sentences
 from deeplens_kit.matching.traits import picture_traits
 from deeplens_kit.matching.upscales import mark_outdone, oriented, with_resolution
@@ -39,10 +40,11 @@ __all__ = ["OBJECT_COLUMNS", "Grouping", "freed_bytes", "group", "held_objects",
 
 OBJECT_COLUMNS = (
     *("object_id", "location_id", "path", "digest", "size_bytes", "modified_at", "link_id", "link_count", "location"),
-    *KEEP_FACTS,
+    *("kind", *KEEP_FACTS),
 )
-"""Columns of objects that are looked at once it is known which of them are families."""
+"""Columns of objects that are looked at once it is known which of them are families; `kind` for `KindSums` alone."""
 
+_ENDS = ["digest_a", "digest_b"]
 _ID_BYTES = 8
 _SAME = "byte for byte the same as the keeper"
 _SAME_SAMPLES = "every sample is the same as the keeper's; the files differ in container or metadata"
@@ -94,7 +96,7 @@ class _Stars:
 def group(
     objects: pl.DataFrame,
     pictures: pl.DataFrame,
-    pairs: pl.DataFrame,
+    pairs: pl.DataFrame | Callable[[], pl.DataFrame],
     rule: Rule,
     tiers: Collection[Tier | str] | None = None,
     *,
@@ -110,8 +112,9 @@ def group(
             `location` (the name) orders before the path; `place` is as for `find_families`, and those of `KEEP_FACTS`
             that there are are for the policy.
         pictures: `digest` and what there is of `policy.POLICY_COLUMNS` and `rules.CONTEXT_COLUMNS`.
-        pairs: PAIRS; judged by `rule`, not by the tier they were stored with, unless that is `pixels`: equal samples
-            are proof, whatever the bounds.
+        pairs: PAIRS, or what reads them: then they are given back once it is known which of them are copies. Judged
+            by `rule`, not by the tier they were stored with, unless that is `pixels`: equal samples are proof, whatever
+            the bounds.
         rule: The bounds.
         tiers: Tiers to propose from: `bytes`, `pixels` and `copy`; None for those of the rule. `scene` is never
             proposed.
@@ -128,10 +131,13 @@ def group(
     allowed, decided = allowed_relations(include), Decisions.of(decisions)
     chosen = {Tier(tier) for tier in (rule.tiers if tiers is None else tiers)}
     # 1. The objects in keeper order; a picture is represented by its best object.
-    stored, pairs = pairs.select("digest_a", "digest_b"), decided.on_pairs(pairs)
-    pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(pairs)), pairs, allowed)
-    pictures = mark_tilted(mark_sources(pictures, pairs), pairs)
-    copies = _copies(objects, pictures, pairs, rule, chosen)
+    known = pairs if isinstance(pairs, pl.DataFrame) else pairs()
+    stored = known.select(_ENDS).join(decided.pairs, on=_ENDS, how="semi")
+    known = decided.on_pairs(known)
+    pictures = mark_foreign(with_resolution(with_sizes(pictures, objects), same_view(known)), known, allowed)
+    pictures = mark_tilted(mark_sources(pictures, known), known)
+    copies = judged_copies(objects, pictures, known, rule, chosen)
+    del known, pairs
     families = family_standing(objects, pictures["digest"], decided.staying)
     held = keeper_order(held_objects(objects, mark_outdone(pictures, same_view(copies)), families), policy)
     held = decided.on_pictures(held)
@@ -213,31 +219,6 @@ def _stars(ranked: pl.DataFrame, copies: pl.DataFrame, allowed: frozenset[str], 
 def _by_link(said: NDArray[np.bool_], link: NDArray[np.int64]) -> NDArray[np.bool_]:
     """What is said of the edge by which each picture was taken; False where none was."""
     return np.append(said, False)[link]
-
-
-def _copies(
-    objects: pl.DataFrame, pictures: pl.DataFrame, pairs: pl.DataFrame, rule: Rule, tiers: set[Tier]
-) -> pl.DataFrame:
-    """Pairs of pictures that objects hold, of the tiers wanted: `tier` is `pixels` as stored, `copy` by the rule."""
-    wanted = [str(tier) for tier in (Tier.PIXELS, Tier.COPY) if tier in tiers]
-    held = objects.select("digest")
-    related = pairs if wanted else pairs.clear()
-    for end in ("digest_a", "digest_b"):
-        related = related.join(held, left_on=end, right_on="digest", how="semi")
-    known = [name for name in CONTEXT_COLUMNS if name in pictures.columns]
-    judged = with_context(related, pictures.select("digest", *known), rule)
-    same = pl.col("tier") == Tier.PIXELS
-    by_rule = tiers_of(judged, rule)
-    approved = pl.col("approved_a") | pl.col("approved_b")
-    judged = judged.with_columns(
-        tier=pl.when(same)
-        .then(pl.lit(str(Tier.PIXELS)))
-        .when(approved)
-        .then(pl.lit(str(Tier.COPY)))
-        .otherwise(by_rule),
-        ruled=same | (by_rule == Tier.COPY),
-    )
-    return judged.filter(pl.col("tier").is_in(wanted))
 
 
 def _edges(ranked: pl.DataFrame, copies: pl.DataFrame) -> pl.DataFrame:

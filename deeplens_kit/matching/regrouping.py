@@ -25,7 +25,7 @@ from deeplens_kit.matching.keep_policy import DEFAULT_POLICY, KeepPolicy
 from deeplens_kit.matching.likelihood import LIKELIHOOD
 from deeplens_kit.matching.numbered_pairs import DigestNumbers, numbered_pairs, pair_parts
 from deeplens_kit.matching.regroup_edges import EVIDENCE_COLUMNS, PairEdges, PictureFacts, pair_edges
-from deeplens_kit.matching.regroup_sums import SUMMED_COLUMNS, CompanionSums, sum_pictures
+from deeplens_kit.matching.regroup_sums import SUMMED_COLUMNS, CompanionSums, kinds_frame, sum_pictures
 from deeplens_kit.matching.relations import (
     allowed_relations,
     mark_foreign,
@@ -57,11 +57,13 @@ class Regrouping:
             tier that was asked for: `bytes`, `pixels`, `copy`.
         largest_group: Objects of the largest group with its keeper; 0 where there is no group.
         withheld: Pairs of a keeper and a copy that is not proposed.
+        by_kind: Columns tier, kind, frees_bytes, what is realised of each `kind` of objects; None where they have none.
     """
 
     by_tier: pl.DataFrame
     largest_group: int
     withheld: int
+    by_kind: pl.DataFrame | None = None
 
 
 class Regrouper:
@@ -73,6 +75,7 @@ class Regrouper:
 
     Args:
         objects: As for `group`, or what reads them: then no more of them than is needed stays in memory meanwhile.
+            With a column `kind`, whole numbers from 0, what is freed is told by kind as well.
         pictures: As for `group`, or what reads them.
         pairs: PAIRS, or parts of it, which are then in memory one after the other; of its columns `PAIR_COLUMNS`.
         include: As for `group`.
@@ -96,7 +99,11 @@ class Regrouper:
         # 1. Families by digests, all else by the numbers of these: a million pictures have five million pairs.
         files, seen = _read(objects), _read(pictures)
         families = family_standing(files, seen["digest"], decided.staying)
-        self._companions = CompanionSums.of(companion_groups(families))
+        others = companion_groups(families)
+        self._companions = CompanionSums.of(others)
+        going = None
+        if "kind" in files.columns:
+            going = others.filter(~pl.col("is_keeper")).join(files.select("object_id", "kind"), on="object_id")
         numbers = DigestNumbers(seen["digest"])
         named = ["location_id"] if "location" in files.columns else []
         kept = [name for name in OBJECT_COLUMNS if name in files.columns and name not in named]
@@ -110,11 +117,11 @@ class Regrouper:
         held = decided.on_pictures(keeper_order(held, policy))
         # That of the pictures where all that thresholds change is equal: within every class of `PictureFacts`.
         best = held.unique("digest", keep="first", maintain_order=True)
-        held = held.select(SUMMED_COLUMNS)
+        held = held.select(*SUMMED_COLUMNS, *([] if going is None else ["kind"]))
         best = numbered_order(best, policy)
         places = np.full(len(numbers.digests), -1, np.int32)
         places[best["digest"].to_numpy()] = np.arange(best.height)
-        self._sums = sum_pictures(held, places)
+        self._sums = sum_pictures(held, places, going)
         del held
         # 3. What is kept of the pictures.
         facts = PictureFacts(seen, best, policy)
@@ -143,6 +150,7 @@ class Regrouper:
         self._situations: dict[tuple[float, int], tuple[NDArray[np.uint8], NDArray[np.float32]]] = {}
         # Of the last rule: who asks for totals asks for borderline pairs next.
         self._last: tuple[Rule, NDArray[np.float32]] | None = None
+        self._last_stars: tuple[Rule, set[Tier], tuple[NDArray[np.int32], NDArray[np.int32], int]] | None = None
 
     @property
     def pictures(self) -> int:
@@ -236,6 +244,7 @@ class Regrouper:
         taken, sums = keeper >= 0, self._sums
         same = taken & np.append(self._edges.same, False)[link]
         rows: list[tuple[str, int, int, int, int]] = []
+        kinds: dict[Tier, NDArray[np.int64]] = {}
         largest = 0
         if Tier.BYTES in chosen:
             again, others = ~taken & (sums.again > 0), self._companions
@@ -245,13 +254,18 @@ class Regrouper:
             counts = len(objects) + others.groups, int(objects.sum()) + others.objects
             rows.append((str(Tier.BYTES), *counts, gross + others.gross_bytes, freed + others.realisable_bytes))
             withheld += sums.withheld
+            if sums.by_kind is not None:
+                kinds[Tier.BYTES] = sums.by_kind.of_again(again) + sums.by_kind.companions
         for tier, members in ((Tier.PIXELS, same), (Tier.COPY, taken & ~same)):
             if tier in chosen:
                 stars, most = largest_star(np.where(members, keeper, np.int32(-1)), sums.objects)
                 largest = max(largest, most + 1 if stars else 0)
                 gross, freed = int(sums.bytes[members].sum()), int(sums.freed[members].sum())
                 rows.append((str(tier), stars, int(sums.objects[members].sum()), gross, freed))
-        return Regrouping(pl.DataFrame(rows, schema=_BY_TIER, orient="row"), largest, withheld)
+                if sums.by_kind is not None:
+                    kinds[tier] = sums.by_kind.of_members(members)
+        by_kind = None if sums.by_kind is None else kinds_frame(kinds)
+        return Regrouping(pl.DataFrame(rows, schema=_BY_TIER, orient="row"), largest, withheld, by_kind)
 
     @property
     def objects(self) -> NDArray[np.int64]:
@@ -268,10 +282,19 @@ class Regrouper:
         int32 (n,), -1 for none."""
         keeper, link, _ = self._stars(rule, set(rule.tiers))
         aside = self._aside(keeper, link)
-        keeper[aside], link[aside] = -1, -1
-        return keeper, link
+        none = np.int32(-1)
+        return np.where(aside, none, keeper), np.where(aside, none, link)
 
     def _stars(self, rule: Rule, tiers: set[Tier]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
+        with self._lock:
+            if self._last_stars is not None and self._last_stars[:2] == (rule, tiers):
+                return self._last_stars[2]
+        found = self._found_stars(rule, tiers)
+        with self._lock:
+            self._last_stars = rule, tiers, found
+        return found
+
+    def _found_stars(self, rule: Rule, tiers: set[Tier]) -> tuple[NDArray[np.int32], NDArray[np.int32], int]:
         from deeplens_kit.matching.regroup_kernels import keepers_of
 
         edges = self._edges

@@ -25,7 +25,7 @@ upscale: what it has more, that copy has too."""
 _ADDS_NOTHING, _RESOLVES_LESS, _ONE = np.float32(ADDS_NOTHING), np.float32(RESOLVES_LESS), np.float32(1)
 # As matching measures: both sides of a pair of copies whose areas differ by more than this.
 _MEASURED_AREA = (1.0 - SIDE_TOLERANCE) ** 2
-_ROWS = 1 << 18
+_ROWS = 1 << 20
 
 
 def with_resolution(pictures: pl.DataFrame, pairs: pl.DataFrame) -> pl.DataFrame:

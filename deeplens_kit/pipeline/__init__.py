@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         read_policy,
         use_policy,
     )
+    from deeplens_kit.pipeline.lab_evidence import LabEstimate, LabEvidence
     from deeplens_kit.pipeline.label_export import Manifest, label_rows, manifest_of
     from deeplens_kit.pipeline.label_import import LabelImport, import_benchmark, import_labels
     from deeplens_kit.pipeline.label_sampling import DrawnSample, SampleKind, draw_sample
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.new_duplicates import NewDuplicate, NewDuplicates
     from deeplens_kit.pipeline.notify import Delivery, Notifier
     from deeplens_kit.pipeline.noting import NotedFile, annotate_file, note_of_file
+    from deeplens_kit.pipeline.pair_pictures import PairLooks, pair_looks
     from deeplens_kit.pipeline.picture_list import list_pictures
     from deeplens_kit.pipeline.plan_editing import (
         approve_plan,
@@ -80,13 +82,15 @@ if TYPE_CHECKING:
     )
     from deeplens_kit.pipeline.plan_exports import PLAN_ENDINGS, VerifiedManifest, export_plan, verify_manifest
     from deeplens_kit.pipeline.plan_freshness import require_fresh
-    from deeplens_kit.pipeline.planning import draft_plan, load_steps, make_plan, plan_choice, refresh_plan
+    from deeplens_kit.pipeline.plan_refreshing import refresh_plan
+    from deeplens_kit.pipeline.planning import draft_plan, load_steps, make_plan, plan_choice
     from deeplens_kit.pipeline.preparing import prepare_search
     from deeplens_kit.pipeline.previews import thumbnail
     from deeplens_kit.pipeline.price_check import PriceCheck, check_prices
     from deeplens_kit.pipeline.price_file import PRICES_FILE, read_price_book, workspace_prices
     from deeplens_kit.pipeline.priced_savings import savings_of_groups
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
+    from deeplens_kit.pipeline.proposal_record import keep_proposals
     from deeplens_kit.pipeline.query_previews import query_preview
     from deeplens_kit.pipeline.redirects import redirects_of
     from deeplens_kit.pipeline.references import REFERENCE_GLOBS, ReferencePlan, plan_references
@@ -138,6 +142,8 @@ __all__ = [
     "IngestReport",
     "IngestRow",
     "IngestState",
+    "LabEstimate",
+    "LabEvidence",
     "LabelImport",
     "LabelProgress",
     "Labelled",
@@ -148,6 +154,7 @@ __all__ = [
     "NewDuplicates",
     "NotedFile",
     "Notifier",
+    "PairLooks",
     "PairToLabel",
     "PictureClusters",
     "PictureMap",
@@ -208,6 +215,7 @@ __all__ = [
     "index",
     "ingest",
     "is_current",
+    "keep_proposals",
     "known_policies",
     "label_pair",
     "label_progress",
@@ -233,6 +241,7 @@ __all__ = [
     "next_pair",
     "note_of_file",
     "of_active_locations",
+    "pair_looks",
     "plan_before",
     "plan_choice",
     "plan_references",
@@ -291,6 +300,7 @@ _NAMES = {
     "ingest_one": "IngestOptions IngestRow IngestState",
     "ingesting": "IngestReport ingest",
     "keep_policies": "check_policy check_policy_file chosen_policy known_policies read_policy use_policy",
+    "lab_evidence": "LabEstimate LabEvidence",
     "label_export": "Manifest label_rows manifest_of",
     "label_import": "LabelImport import_benchmark import_labels",
     "label_sampling": "DrawnSample SampleKind draw_sample",
@@ -300,17 +310,20 @@ _NAMES = {
     "new_duplicates": "NewDuplicate NewDuplicates",
     "notify": "Delivery Notifier",
     "noting": "NotedFile annotate_file note_of_file",
+    "pair_pictures": "PairLooks pair_looks",
     "picture_list": "list_pictures",
     "plan_editing": "approve_plan diff_plans list_plans plan_before refuse_plan trim_plan",
     "plan_exports": "PLAN_ENDINGS VerifiedManifest export_plan verify_manifest",
     "plan_freshness": "require_fresh",
-    "planning": "draft_plan load_steps make_plan plan_choice refresh_plan",
+    "plan_refreshing": "refresh_plan",
+    "planning": "draft_plan load_steps make_plan plan_choice",
     "preparing": "prepare_search",
     "previews": "thumbnail",
     "price_check": "PriceCheck check_prices",
     "price_file": "PRICES_FILE read_price_book workspace_prices",
     "priced_savings": "savings_of_groups",
     "progress": "ProgressListener ProgressSnapshot",
+    "proposal_record": "keep_proposals",
     "query_previews": "query_preview",
     "redirects": "redirects_of",
     "references": "REFERENCE_GLOBS ReferencePlan plan_references",

@@ -15,7 +15,7 @@ import polars as pl
 
 from deeplens_kit.actions import StepHistory
 from deeplens_kit.errors import LocationError, ObjectError
-from deeplens_kit.ledger import Application, QuarantinedFile, QuarantineState
+from deeplens_kit.ledger import Application, JournalEntry, QuarantinedFile, QuarantineState
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import ActionKind
 from deeplens_kit.storage import LocationKind
@@ -27,6 +27,9 @@ ROOTS = "roots"
 
 _LOOKED_FOR = 100
 """Files that are looked for on a root that is not told apart otherwise."""
+
+_MOVING = ("quarantine", "undo.quarantine")
+"""Operations whose file has one of two names at any moment."""
 
 
 def roots_of(kinds: Mapping[str, LocationKind]) -> dict[str, str]:
@@ -48,8 +51,9 @@ def roots_away(
 ) -> dict[str, str]:
     """Locations whose root is not the one that an application acted on, by id, each with a sentence.
 
-    A root is the same where it is told to be, or where a file that the application put there, or else one of its plan,
-    is found there: a share that is mounted anew may have another name.
+    A root is the same where it is told to be, or where a file that the application put there, one that it was at work
+    on when its process ended, or else one of its plan, is found there: a share that is mounted anew may have another
+    name, and a server tells none.
 
     Args:
         workspace: An open workspace.
@@ -59,7 +63,9 @@ def roots_away(
         histories: What stands of it; what it made is looked for too.
     """
     known = application.settings.get(ROOTS, {})
-    items = workspace.ledger.quarantined(application_id=application.application_id, states=None)
+    name = application.application_id
+    items = workspace.ledger.quarantined(application_id=name, states=None)
+    opened = workspace.ledger.open_operations(name)
     away = {}
     for location_id, kind in kinds.items():
         mine = [item for item in items if item.location_id == location_id]
@@ -68,14 +74,15 @@ def roots_away(
             if now is not None and now == then:
                 continue
             another = now is not None and then is not None
-            sought = _sought(location_id, steps, mine, histories or {}, another=another)
-            if _finds(kind, sought) or not (another or sought):
+            here = [line for line in opened if line.facts.get("location_id") == location_id]
+            sought = _sought(location_id, steps, mine, here, histories or {}, another=another)
+            if _finds(kind, [*_worked_on(here), *sought]) or not (another or sought):
                 continue
         except LocationError as error:
             away[location_id] = str(error)
             continue
         away[location_id] = (
-            f"Location {kind.name!r} is not the one that application {application.application_id} acted on, or is "
+            f"Location {kind.name!r} is not the one that application {name} acted on, or is "
             "empty: another disk or share stands there, or none; connect the right one and do it again. Nothing was "
             "touched there."
         )
@@ -98,19 +105,29 @@ def _finds(kind: LocationKind, paths: Collection[str]) -> bool:
     return False
 
 
+def _worked_on(opened: Collection[JournalEntry]) -> list[str]:
+    """Where the files of operations that have no end are, if they are anywhere."""
+    names = ("path", "quarantine_path")
+    return [str(line.facts[name]) for line in opened for name in names if name in line.facts][:_LOOKED_FOR]
+
+
 def _sought(
     location_id: str,
     steps: pl.DataFrame,
     items: Collection[QuarantinedFile],
+    opened: Collection[JournalEntry],
     histories: Mapping[int, StepHistory],
     *,
     another: bool,
 ) -> list[str]:
     """Paths of which one at least is there where the root is the right one; empty where nothing can be told."""
-    held = [item.quarantine_path for item in items if item.state is QuarantineState.HELD]
-    if held:
-        return held[:_LOOKED_FOR]
-    over = [item.step for item in items if item.state is QuarantineState.EMPTIED]
+    # What was being removed for good may be gone, on the right root too.
+    ending = {line.step for line in opened if line.operation == "empty"}
+    held = [item.quarantine_path for item in items if item.state is QuarantineState.HELD and item.step not in ending]
+    moving = [line for line in opened if line.operation in _MOVING]
+    if held or moving:
+        return [*_worked_on(moving), *held[:_LOOKED_FOR]]
+    over = [item.step for item in items if item.state is QuarantineState.EMPTIED or item.step in ending]
     return list(
         islice(_of_plan(location_id, steps.filter(~pl.col("step").is_in(over)), histories, another), _LOOKED_FOR)
     )

@@ -350,6 +350,11 @@ def _protection(workspace: Workspace, record: PlanRecord, frame: pl.DataFrame) -
 
 
 def _require_open_plan(record: PlanRecord) -> None:
+    if record.replaced_by:
+        raise PlanStateError(
+            f"Plan {record.plan_id} is {record.state}, so it cannot be applied; plan {record.replaced_by} took its "
+            f"place: look at it with `deeplens plan show {record.replaced_by}`."
+        )
     if record.state in (PlanState.APPLYING, PlanState.APPLIED, PlanState.UNDONE, PlanState.SUPERSEDED):
         raise PlanStateError(
             f"Plan {record.plan_id} is {record.state}, so it cannot be applied; `deeplens plan list` shows the plans, "

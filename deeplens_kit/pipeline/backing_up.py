@@ -18,10 +18,13 @@ from pathlib import Path
 
 import polars as pl
 
+from deeplens_kit.errors import BackupError
 from deeplens_kit.ledger.holder import current_person
 from deeplens_kit.pipeline.backup_manifest import CATALOG, LEDGER, BackupFile, BackupManifest
 from deeplens_kit.pipeline.backup_store import BackupStore
 from deeplens_kit.pipeline.keep_policies import POLICIES_FOLDER
+from deeplens_kit.pipeline.kept_out import KEPT_OUT_FILE
+from deeplens_kit.pipeline.owners import OWNERS_FILE
 from deeplens_kit.pipeline.price_file import PRICES_FILE
 from deeplens_kit.pipeline.retention_rules import RETENTION_FOLDER
 from deeplens_kit.pipeline.workspace import Workspace
@@ -51,7 +54,7 @@ class BackupReport:
 
 
 def back_up(workspace: Workspace, url: str, options: Mapping[str, object] | None = None) -> BackupReport:
-    """Back up ledger, catalog, settings, price book, policies and retention rules.
+    """Back up ledger, catalog, settings, price book, policies, retention rules and what is kept out.
 
     Args:
         workspace: Open; others may work on it meanwhile.
@@ -86,6 +89,12 @@ def back_up(workspace: Workspace, url: str, options: Mapping[str, object] | None
             files=files,
         )
         store.keep(manifest)
+        # Another process may have removed older backups meanwhile, and pieces of theirs that this one did not send.
+        if missing := store.missing_of(manifest):
+            raise BackupError(
+                f"Backup {name} is not whole: {len(missing):,} pieces of it were removed at {store.url!r} while it was "
+                "made. Make another one."
+            )
         report = _report(manifest, store)
     details = {"backup": name, "url": report.url, "files": len(files), "size_bytes": report.size_bytes}
     workspace.ledger.record_audit("workspace.backed_up", details)
@@ -136,7 +145,7 @@ def _found(folder: Path, directory: Path) -> Iterator[tuple[Path, str]]:
     for file in sorted(folder.rglob("*")):
         if file.is_file():
             yield file, file.relative_to(folder).as_posix()
-    for name in (WORKSPACE_FILE, PRICES_FILE):
+    for name in (WORKSPACE_FILE, PRICES_FILE, OWNERS_FILE, KEPT_OUT_FILE):
         if (directory / name).is_file():
             yield directory / name, name
     for name in (POLICIES_FOLDER, RETENTION_FOLDER):

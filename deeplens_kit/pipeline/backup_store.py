@@ -1,6 +1,7 @@
 """Where backups lie: pieces of files named by their SHA-256, and a manifest for each backup.
 
-Takes a place that any kind of location can open, gives and keeps bytes; must not change or remove what lies there.
+Takes a place that any kind of location can open, gives and keeps bytes; must not change what lies there, and removes
+of it only what it is told to.
 A piece that is there already is not sent again, so that a backup costs what changed since the last. What was sent is
 read back before a manifest speaks of it.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -40,16 +41,21 @@ class BackupStore:
         url: A folder, or a URL as locations have it.
         options: Of its kind of storage, credentials as references.
         create: Whether a backup is to be made there; a local folder is made where missing.
+        remove: Whether backups are to be removed there.
 
     Raises:
         SettingsError: The URL or an option is not allowed, or a credential stands in clear.
         LocationUnavailableError: It cannot be reached.
     """
 
-    def __init__(self, url: str, options: Mapping[str, object] | None = None, *, create: bool = False) -> None:
+    def __init__(
+        self, url: str, options: Mapping[str, object] | None = None, *, create: bool = False, remove: bool = False
+    ) -> None:
         given = dict(options or {})
         refuse_secrets(_NAME, url if "://" in url else "", given)
-        if create:
+        if remove:
+            given["permissions"] = Permission.CHANGE.value
+        elif create:
             # Whoever asks for a backup opens the place for new files by that.
             given.setdefault("permissions", Permission.CREATE.value)
         self._kind = open_location("", _NAME, url, given)
@@ -132,6 +138,34 @@ class BackupStore:
             yield content
         if whole.hexdigest() != file.sha256 or size != file.size_bytes:
             raise BackupError(f"{file.path} is not whole in the backup at {self.url!r}; use another backup.")
+
+    def missing_of(self, manifest: BackupManifest) -> list[str]:
+        """Pieces of a backup that are not there now."""
+        there = set(self._kind.list().frame["path"])
+        return sorted({piece for file in manifest.files for piece in file.pieces if _place(piece) not in there})
+
+    def remove(self, manifest: BackupManifest, kept: Collection[str]) -> int:
+        """Remove a backup, its manifest last: ended in between, it can be removed again.
+
+        Args:
+            manifest: Of the backup.
+            kept: Pieces that others need.
+
+        Returns:
+            Bytes that were removed.
+        """
+        freed = 0
+        for piece in sorted({piece for file in manifest.files for piece in file.pieces} - set(kept)):
+            freed += self._gone(_place(piece))
+        return freed + self._gone(f"{_MANIFESTS}/{manifest.name}{_ENDING}")
+
+    def _gone(self, path: str) -> int:
+        try:
+            state = self._kind.stat(path)
+            self._kind.remove(path, expected=state)
+        except ObjectGoneError:
+            return 0
+        return state.size_bytes
 
     def _piece(self, content: bytes) -> str:
         digest = hashlib.sha256(content).hexdigest()

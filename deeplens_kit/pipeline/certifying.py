@@ -5,7 +5,7 @@ Takes an open workspace and the id of an application, gives frozen values and fr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import polars as pl
 
 from deeplens_kit.actions.certificate import certified_files, emptied_files, redirect_map, skipped_steps
-from deeplens_kit.ledger import Application, PlanRecord, QuarantineState
+from deeplens_kit.ledger import Application, JournalEntry, PlanRecord, QuarantineState
 from deeplens_kit.pipeline.planning import load_steps
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import ActionKind
@@ -24,9 +24,10 @@ CERTIFICATE_VERSION = 1
 
 _MOVED = (
     "A file that was moved to another location has its bytes there, and its time where the storage can set it. "
-    "Permissions, extended attributes, tags, metadata and content type stayed with what is in quarantine, and end when "
-    "that is emptied."
+    "Permissions and extended attributes go along from a folder of this machine to another where its file system takes "
+    "them; else they, tags, metadata and content type stayed with what is in quarantine, and end when that is emptied."
 )
+_TOLD = 20
 _WITHOUT_ACL = (
     "On S3 and Google Cloud Storage an object that is moved gets the access that its bucket gives to new objects: "
     "access lists (ACLs) of its own do not come back by undoing."
@@ -152,12 +153,18 @@ def certificate(workspace: Workspace, application_id: str) -> Certificate:
         journal_head=journal_head,
         audit_lines=audit_lines,
         audit_head=audit_head,
-        notes=_notes(files, {item.location_id: item.url for item in ledger.locations(inactive=True)}),
+        notes=_notes(files, lines, {item.location_id: item.url for item in ledger.locations(inactive=True)}),
     )
 
 
-def _notes(files: pl.DataFrame, urls: Mapping[str, str]) -> tuple[str, ...]:
+def _notes(files: pl.DataFrame, lines: Sequence[JournalEntry], urls: Mapping[str, str]) -> tuple[str, ...]:
     notes = []
+    standing = set(files["step"])
+    left = {line.step: line.facts["left"] for line in lines if line.facts.get("left") and line.step in standing}
+    if left:
+        what = " and ".join(sorted({name for names in left.values() for name in names}))
+        steps = ", ".join(map(str, sorted(left)[:_TOLD])) + (" ..." if len(left) > _TOLD else "")
+        notes.append(f"Of {len(left):,} moved files {what} did not go along (steps {steps}).")
     if not files.filter(pl.col("action") == ActionKind.MOVE).is_empty():
         notes.append(_MOVED)
     moved = files.filter(pl.col("quarantine_path").is_not_null())["location_id"].unique()

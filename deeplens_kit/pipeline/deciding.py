@@ -25,7 +25,15 @@ from deeplens_kit.pipeline.subjects import named
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import APPROVALS, DECISIONS, DecisionKind, Relation
 
-__all__ = ["EXPORTED", "Decided", "decide", "import_decisions", "list_decisions", "withdraw_decisions"]
+__all__ = [
+    "EXPORTED",
+    "Decided",
+    "decide",
+    "import_decisions",
+    "list_decisions",
+    "pairs_of_group",
+    "withdraw_decisions",
+]
 
 EXPORTED = ("kind", "keeper_digest", "member_digest", "who", "at", "why")
 """Columns of DECISIONS that mean the same in another workspace."""
@@ -105,7 +113,7 @@ def decide(
         subject = named(what, view.groups["group_id"], files, workspace)
         if subject.group_id is not None:
             group_id = subject.group_id
-            rows = _of_group(view.groups.filter(group_id=group_id), chosen)
+            rows = pairs_of_group(view.groups.filter(group_id=group_id), chosen)
         elif not alone:
             raise SettingsError(f"{what!r} is one file; name the other one of the pair too, or the id of a group.")
         else:
@@ -181,8 +189,16 @@ def import_decisions(workspace: Workspace, decisions: pl.DataFrame) -> DecisionA
     return workspace.ledger.record_decisions(decisions.select(name for name in EXPORTED if name in decisions.columns))
 
 
-def _of_group(group: pl.DataFrame, kind: DecisionKind) -> list[tuple[str | None, str]]:
-    """What a decision on a group comes to, pair by pair."""
+def pairs_of_group(group: pl.DataFrame, kind: DecisionKind) -> list[tuple[str | None, str]]:
+    """What a decision on a group comes to, pair by pair: keeper (None for never_propose) and member.
+
+    Args:
+        group: Rows of GROUPS of one group.
+        kind: What is decided.
+
+    Raises:
+        SettingsError: It has more pictures than are kept each beside each.
+    """
     keeper = group.filter("is_keeper")["digest"][0]
     going = group.filter(~pl.col("is_keeper"))["digest"]
     members = going.unique(maintain_order=True).to_list()

@@ -18,6 +18,7 @@ from deeplens_kit.pipeline.label_frames import SampleFrame, frame_of
 from deeplens_kit.pipeline.label_population import Population, population_of
 from deeplens_kit.pipeline.label_sampling import drawn_pairs, sample_ladder, sample_seed
 from deeplens_kit.pipeline.rule_in_use import chosen_rule
+from deeplens_kit.pipeline.thresholds import ThresholdLab
 from deeplens_kit.pipeline.verdicts import settled
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
@@ -25,7 +26,15 @@ from deeplens_kit.schemas import Tier
 if TYPE_CHECKING:
     from deeplens_kit.evidence import Calibration, Interval, Recommendation, RemovalCurve, Survey
 
-__all__ = ["Evaluation", "LabelledPopulation", "RecommendedThreshold", "evaluate", "labelled_population", "recommend"]
+__all__ = [
+    "Evaluation",
+    "LabelledPopulation",
+    "RecommendedThreshold",
+    "evaluate",
+    "labelled_population",
+    "labelled_sample",
+    "recommend",
+]
 
 _PAIR = ["digest_a", "digest_b"]
 _FACTS = (str(Tier.BYTES), str(Tier.PIXELS))
@@ -112,19 +121,12 @@ class RecommendedThreshold:
     objects: int
 
 
-def labelled_population(workspace: Workspace, rule: Rule | None = None) -> LabelledPopulation:
-    """The candidates of a workspace with what people said of them.
-
-    Args:
-        workspace: An open workspace.
-        rule: Whose level is wanted; None for the steps of the ladder alone.
+def labelled_sample(workspace: Workspace) -> tuple[int, pl.DataFrame, pl.DataFrame]:
+    """The samples for estimates and what was said of pairs: their seed, what they drew, and every settled verdict.
 
     Raises:
         TooFewLabelsError: No sample for estimates was drawn, or none of its pairs has a label.
     """
-    from deeplens_kit import evidence
-
-    # 1. What was drawn and said.
     seed = sample_seed(workspace)
     if seed is None:
         raise TooFewLabelsError(
@@ -132,14 +134,34 @@ def labelled_population(workspace: Workspace, rule: Rule | None = None) -> Label
             "asks for its labels."
         )
     drawn, verdicts = drawn_pairs(workspace), settled(workspace.ledger.labels())
-    labelled = drawn.join(verdicts, on=_PAIR, how="semi")
-    if not labelled.height:
+    if not drawn.join(verdicts, on=_PAIR, how="semi").height:
         raise TooFewLabelsError(
             f"None of the {drawn.height:,} pairs of the sample has a label yet; `deeplens label next` asks for the "
             "first, `deeplens label import` takes them from a file."
         )
+    return seed, drawn, verdicts
+
+
+def labelled_population(
+    workspace: Workspace, rule: Rule | None = None, *, lab: ThresholdLab | None = None
+) -> LabelledPopulation:
+    """The candidates of a workspace with what people said of them.
+
+    Args:
+        workspace: An open workspace.
+        rule: Whose level is wanted; None for the steps of the ladder alone.
+        lab: Of this workspace as it is, without decisions or where nothing was decided; None for a new one.
+
+    Raises:
+        TooFewLabelsError: No sample for estimates was drawn, or none of its pairs has a label.
+    """
+    from deeplens_kit import evidence
+
+    # 1. What was drawn and said.
+    seed, drawn, verdicts = labelled_sample(workspace)
+    labelled = drawn.join(verdicts, on=_PAIR, how="semi")
     # 2. What it speaks of.
-    population, level = population_of(workspace, rule, sample_ladder(workspace))
+    population, level = population_of(lab or workspace, rule, sample_ladder(workspace))
     survey = evidence.Survey.of(
         population.candidates,
         population.proposals,

@@ -5,12 +5,13 @@ Takes an open workspace, gives frames with the names of locations; must not writ
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
 
+from deeplens_kit.catalog.freed_memory import give_back
 from deeplens_kit.matching import (
     CONTEXT_COLUMNS,
     POLICY_COLUMNS,
@@ -22,7 +23,7 @@ from deeplens_kit.matching import (
     compare_groupings,
     group,
 )
-from deeplens_kit.pipeline.file_listing import active_files, indexed_files
+from deeplens_kit.pipeline.file_listing import active_files, indexed_files, placed_files
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.keep_facts import with_keep_facts
 from deeplens_kit.pipeline.keep_policies import chosen_policy
@@ -60,6 +61,9 @@ GROUP_OBJECT_COLUMNS = [
 ]
 """Columns of `objects` that grouping and keep policies look at."""
 
+# What grouping does not look at: a third of what a pair takes.
+_NOT_GROUPED_BY = ("transform", "sscd_normalised", "sscd_region", "found_by", "run_id")
+_PAIR_COLUMNS = [name for name in PAIRS.names if name not in _NOT_GROUPED_BY]
 _PRIVATE_COLUMNS = ["gps_latitude", "gps_longitude"]
 _NO_EVIDENCE = ("digest_a", "digest_b", "tier", "relation", "score", "run_id")
 _EVIDENCE = [name for name in PAIRS.names if name not in _NO_EVIDENCE]
@@ -209,10 +213,17 @@ def list_groups(
     rule = chosen_rule(workspace, rule)
     floor_of(workspace).refuse_looser(rule)
     keep = chosen_policy(workspace, policy)
-    files = active_files(workspace)
+    files = placed_files(workspace, GROUP_OBJECT_COLUMNS)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = {Tier(tier) for tier in tiers} if tiers is not None else None
-    pairs = workspace.catalog.pairs()
+
+    def pairs() -> pl.DataFrame:
+        # Of a million pictures they are a gigabyte: what reading took besides is given back before they are used.
+        give_back()
+        read = workspace.catalog.pairs(_PAIR_COLUMNS)
+        give_back()
+        return read
+
     grouping = group_files(workspace, files, pictures, pairs, rule, tiers=chosen, include=include, policy=keep)
     return GroupsView(
         groups=grouping.groups.join(workspace.location_names(), on="location_id", how="left"),
@@ -227,7 +238,7 @@ def group_files(
     workspace: Workspace,
     files: pl.DataFrame,
     pictures: pl.DataFrame,
-    pairs: pl.DataFrame,
+    pairs: pl.DataFrame | Callable[[], pl.DataFrame],
     rule: Rule,
     *,
     policy: KeepPolicy,
@@ -241,7 +252,7 @@ def group_files(
         workspace: An open workspace.
         files: As `active_files` gives them.
         pictures: As for `matching.group`.
-        pairs: PAIRS.
+        pairs: As for `matching.group`.
         rule: The bounds.
         policy: As for `matching.group`.
         tiers: As for `matching.group`.
@@ -299,7 +310,7 @@ def compare_policies(
     """
     rule = chosen_rule(workspace, rule)
     floor_of(workspace).refuse_looser(rule)
-    files, pairs = active_files(workspace), workspace.catalog.pairs()
+    files, pairs = active_files(workspace), workspace.catalog.pairs(_PAIR_COLUMNS)
     pictures = workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS)
     chosen = [chosen_policy(workspace, one) for one in (against, policy)]
     before, after = (group_files(workspace, files, pictures, pairs, rule, policy=keep) for keep in chosen)

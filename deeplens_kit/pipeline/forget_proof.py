@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from deeplens_kit.ledger import Trace
+from deeplens_kit.pipeline.kept_out import KEPT_OUT_FILE, load_kept_out
 from deeplens_kit.pipeline.trace_scan import FoundIn, scan_files
 from deeplens_kit.pipeline.workspace import Workspace
 
@@ -35,7 +36,7 @@ class Stays:
     """Something that is left by design.
 
     Attributes:
-        where: "ledger", "backups" or "answers".
+        where: "ledger", "workspace", "catalog", "backups" or "answers".
         what: The table, plan or place.
         count: Rows or files; None where nobody knows.
         why: The reason, and what can be done.
@@ -96,6 +97,9 @@ def left_behind(workspace: Workspace, digest: str, plans: Sequence[str]) -> tupl
     found = [Stays("ledger", table, count, _REASONS.get(table, "")) for table, count in rows.items()]
     if plans:
         found.append(Stays("ledger", f"plans {', '.join(plans[:5])}", len(plans), _REASONS["plans"]))
+    if load_kept_out(workspace.directory).covers(digest):
+        why = "a keyed hash of its digest, by which later runs leave it out; it tells nothing to whom lacks the picture"
+        found.append(Stays("workspace", KEPT_OUT_FILE, 1, why))
     kept = workspace.directory / _BACKUPS
     if kept.is_dir() and any(kept.iterdir()):
         why = "copies made before an upgrade hold what was known then; remove them when nobody needs them"

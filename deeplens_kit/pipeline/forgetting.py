@@ -17,16 +17,18 @@ import polars as pl
 
 from deeplens_kit.actions import covered_by_holds, steps_from_parts
 from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError
-from deeplens_kit.ledger import QuarantineState
+from deeplens_kit.ledger.holder import current_person
 from deeplens_kit.pipeline.act_ground import leased
 from deeplens_kit.pipeline.answer_cache import AnswerCache
 from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.forget_caches import clear_caches
 from deeplens_kit.pipeline.forget_proof import Proved, Stays, left_behind, prove_forgotten
+from deeplens_kit.pipeline.kept_out import KeptOutEntry, add_kept_out, load_kept_out, remove_kept_out
+from deeplens_kit.pipeline.proposal_record import PROPOSALS_FOLDER, forget_proposals
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.workspace import Workspace
 
-__all__ = ["Forgotten", "digest_named", "forget"]
+__all__ = ["Forgotten", "digest_named", "forget", "kept_out_entries", "withdraw_kept_out"]
 
 _DIGITS = 64
 _HEX = frozenset("0123456789abcdef")
@@ -43,6 +45,7 @@ class Forgotten:
         stays: What is left, and why.
         files: Columns location, path, outcome: the files that held it, as the catalog had them; they are not touched.
         proof: What was looked at afterwards; None where nothing was done.
+        kept_out: Whether later runs leave the picture out.
     """
 
     digest: str
@@ -51,6 +54,7 @@ class Forgotten:
     stays: tuple[Stays, ...]
     files: pl.DataFrame
     proof: Proved | None
+    kept_out: bool = False
 
     @property
     def clean(self) -> bool:
@@ -95,7 +99,7 @@ def digest_named(workspace: Workspace, what: str) -> str:
     )
 
 
-def forget(workspace: Workspace, what: str, why: str, *, really: bool = False) -> Forgotten:
+def forget(workspace: Workspace, what: str, why: str, *, really: bool = False, keep_out: bool = False) -> Forgotten:
     """Remove every trace of a picture from the workspace, or say what would go.
 
     Args:
@@ -103,6 +107,7 @@ def forget(workspace: Workspace, what: str, why: str, *, really: bool = False) -
         what: As for `digest_named`.
         why: The reason, for the audit trail.
         really: Do it; else nothing is changed.
+        keep_out: Have later runs leave it out: of its digest a keyed hash is kept.
 
     Raises:
         SettingsError: There is no reason, a legal hold covers the picture, or a file of quarantine is it or stands by
@@ -118,12 +123,17 @@ def forget(workspace: Workspace, what: str, why: str, *, really: bool = False) -
     with leased(workspace, "forget", everywhere) if really else nullcontext():
         objects = workspace.catalog.objects_of([digest])
         require_forgettable(workspace, digest, objects)
+        if really and keep_out:
+            # First: ended in between, it does not come back before somebody goes on.
+            entry = add_kept_out(workspace.directory, digest, current_person())
+            workspace.ledger.record_audit("picture.kept_out", {"entry_id": entry.entry_id})
         removed = [("catalog", name, count) for name, count in workspace.catalog.rows_of_picture(digest).items()]
         if really:
             workspace.catalog.forget_picture(digest)
         with _cache_errors(workspace):
             caches = clear_caches(Path(workspace.settings.cache_dir), digest, really=really)
-        removed += [("caches", name, count) for name, count in caches]
+            reports = forget_proposals(workspace.directory, really=really)
+        removed += [*(("caches", name, count) for name, count in caches), ("reports", PROPOSALS_FOLDER, reports)]
         removed += _forget_in_ledger(workspace, digest, why.strip()) if really else _in_ledger(workspace, digest)
         if really:
             with closing(AnswerCache(workspace)) as answers:
@@ -135,7 +145,35 @@ def forget(workspace: Workspace, what: str, why: str, *, really: bool = False) -
     files = objects.join(names, on="location_id", how="left").select("location", "path", "outcome")
     schema = {"where": pl.String, "what": pl.String, "count": pl.Int64}
     frame = pl.DataFrame([row for row in removed if row[2]], schema=schema, orient="row")
-    return Forgotten(digest, really, frame, stays, files.sort("location", "path"), proof)
+    out = keep_out or load_kept_out(workspace.directory).covers(digest)
+    return Forgotten(digest, really, frame, stays, files.sort("location", "path"), proof, out)
+
+
+def kept_out_entries(workspace: Workspace) -> tuple[KeptOutEntry, ...]:
+    """The pictures that are kept out, as far as anybody can know: since when, and who asked for it."""
+    return load_kept_out(workspace.directory).entries
+
+
+def withdraw_kept_out(workspace: Workspace, what: str) -> KeptOutEntry:
+    """Let a picture in again; the next index run takes it up where it still lies.
+
+    Args:
+        workspace: An open workspace.
+        what: The id of the entry, the digest of the picture, or a file with its content.
+
+    Raises:
+        UnknownNameError: Nothing is known by this name, or it is not kept out.
+    """
+    kept = load_kept_out(workspace.directory)
+    found = [entry for entry in kept.entries if entry.entry_id == what.strip().lower()]
+    if not found:
+        mark = kept.mark(digest_named(workspace, what))
+        found = [entry for entry in kept.entries if entry.mark == mark]
+    if not found:
+        raise UnknownNameError("picture that is kept out", what, [entry.entry_id for entry in kept.entries])
+    remove_kept_out(workspace.directory, found[0])
+    workspace.ledger.record_audit("picture.let_in", {"entry_id": found[0].entry_id})
+    return found[0]
 
 
 def require_forgettable(workspace: Workspace, digest: str, objects: pl.DataFrame) -> None:
@@ -152,12 +190,8 @@ def require_forgettable(workspace: Workspace, digest: str, objects: pl.DataFrame
                 f"Picture {digest[:12]}… is under hold {hold.hold_id}; nothing was forgotten. `deeplens holds list` "
                 f"says why, `deeplens holds release {hold.hold_id}` releases it, if you may."
             )
-    held = ledger.quarantined(states=(QuarantineState.HELD,))
-    if mine := sorted(item.item_id for item in held if digest in (item.digest, item.keeper_digest)):
-        raise SettingsError(
-            f"Picture {digest[:12]}… is in quarantine, or stands for what is, as {', '.join(mine[:5])}; restore or "
-            "empty that first, so that it is known where it is until then."
-        )
+    # Before anything goes: what the ledger refuses later would leave the catalog without it.
+    ledger.require_forgettable(digest)
 
 
 def _in_ledger(workspace: Workspace, digest: str) -> list[tuple[str, str, int]]:

@@ -14,11 +14,9 @@ from dataclasses import replace
 import polars as pl
 
 from deeplens_kit.pipeline.reading import ObjectRead, ReadTask
+from deeplens_kit.storage.values import ANNOUNCED
 
-__all__ = ["ANNOUNCED", "KnownContents", "promising_first"]
-
-ANNOUNCED = "sha256:?"
-"""The checksum of an object of which the storage keeps a SHA-256 that costs a request to ask for."""
+__all__ = ["KnownContents", "promising_first"]
 
 _MD5, _SHA256 = "md5:", "sha256:"
 

@@ -27,6 +27,7 @@ from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
 from deeplens_kit.pipeline.ingest_known import KnownPlaces, PlaceFound
 from deeplens_kit.pipeline.ingest_names import TEMPLATE, PathFacts, PathTemplate, is_left_out, numbered
 from deeplens_kit.pipeline.ingest_sources import Given, GivenBytes, read_given, said_of
+from deeplens_kit.pipeline.kept_out import kept_out_error, load_kept_out
 from deeplens_kit.pipeline.reading import Content, ObjectRead, ReadTask
 from deeplens_kit.pipeline.scanner import Scanner
 from deeplens_kit.pipeline.workspace import Workspace
@@ -45,7 +46,17 @@ _LONGEST_SOURCE = 2_000  # letters of a link; it is shown on one line
 _STORED_ONLY = "It was stored, and then the work was broken off; the next `deeplens index` takes it up."
 # A judgement on the content or the link; all else is a failure, and may go well another time.
 _REFUSALS = frozenset(
-    {"link_refused", "not_a_picture", "unsupported", "corrupt", "too_large", "empty", "infected", "not_scanned"}
+    {
+        "kept_out",
+        "link_refused",
+        "not_a_picture",
+        "unsupported",
+        "corrupt",
+        "too_large",
+        "empty",
+        "infected",
+        "not_scanned",
+    }
 )
 
 
@@ -156,7 +167,7 @@ class Ingestor:
         self._workspace, self._options, self._toolbox, self._writer = workspace, options, toolbox, writer
         self._location, self._storage = target.location, target.storage
         self._template, self._scanner = target.template, target.scanner
-        self._places = KnownPlaces(workspace)
+        self._places, self._kept_out = KnownPlaces(workspace), load_kept_out(workspace.directory)
         # What is in the catalog, and what came in this batch and may not be there yet.
         self._whole, self._formats = known, dict[str, str]()
         self._new: dict[str, PlaceFound] = {}
@@ -185,6 +196,8 @@ class Ingestor:
     def _taken(self, came: GivenBytes, content: Content, row: IngestRow) -> IngestRow:
         digest = content.digests.sha256
         # 1. What is there already.
+        if self._kept_out.covers(digest):
+            raise kept_out_error()
         known = self._new.get(digest) or self._places.first(digest)
         if known is not None and not self._options.even_if_known:
             return _already(row, known)

@@ -88,11 +88,15 @@ def ingest(
     options, stop = options or IngestOptions(), stop or threading.Event()
     location = workspace.ledger.location(to)
     storage = workspace.kind_of(location)
+    if not storage.takes_writing:
+        raise LocationReadOnlyError(
+            location.name, f"Location {location.name!r} is of a kind that can only be read and takes no new files."
+        )
     if not storage.may_create:
         raise LocationReadOnlyError(
             location.name,
-            f"Location {location.name!r} takes no new files: it is opened to read only, or its kind can only be read. "
-            f"Open it with `deeplens locations set {location.name} --option permissions=create`.",
+            f"Location {location.name!r} takes no new files: it is opened to read only. Open it "
+            f"with `deeplens locations set {location.name} --option permissions=create`.",
         )
     workspace.ledger.check_note(options.note)
     scanner = workspace.settings.ingest.scanner

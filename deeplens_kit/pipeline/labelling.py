@@ -29,6 +29,7 @@ __all__ = [
     "label_progress",
     "list_labels",
     "next_pair",
+    "record_label",
     "withdraw_label",
 ]
 
@@ -143,14 +144,31 @@ def label_pair(workspace: Workspace, first: str, second: str, verdict: Verdict |
     if str(verdict) not in names:
         raise UnknownNameError("verdict", str(verdict), names)
     pair = _pair_named(workspace, first, second)
+    counts, sample_id = record_label(workspace, pair, Verdict(str(verdict)), note)
+    return Labelled(pair, counts, "" if sample_id is not None else _unasked(workspace, pair))
+
+
+def record_label(
+    workspace: Workspace, pair: tuple[str, str], verdict: Verdict, note: str = ""
+) -> tuple[LabelCounts, str | None]:
+    """Record a verdict on two digests, for the sample that asked for the pair; no name is looked up.
+
+    Args:
+        workspace: An open workspace.
+        pair: The two digests, the smaller first.
+        verdict: Of this person.
+        note: In their words.
+
+    Returns:
+        What is new, and the sample; None where none holds the pair.
+    """
     asked = {
         sample.sample_id: workspace.ledger.label_items(sample.sample_id) for sample in workspace.ledger.label_samples()
     }
     sample_id = next((name for name, items in asked.items() if _holds(items, pair)), None)
     row = {"digest_a": pair[0], "digest_b": pair[1], "verdict": str(verdict), "note": note, "sample_id": sample_id}
     schema = dict.fromkeys(row, pl.String)
-    counts = workspace.ledger.record_labels(pl.DataFrame([row], schema=schema))
-    return Labelled(pair, counts, "" if sample_id is not None else _unasked(workspace, pair))
+    return workspace.ledger.record_labels(pl.DataFrame([row], schema=schema)), sample_id
 
 
 def withdraw_label(workspace: Workspace, first: str, second: str, who: str | None = None) -> pl.DataFrame:

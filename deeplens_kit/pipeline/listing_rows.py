@@ -13,7 +13,7 @@ from deeplens_kit.catalog import CatalogBatch
 from deeplens_kit.ledger import Location
 from deeplens_kit.pipeline.scan import TOLD_COLUMNS, ScanResult
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES
+from deeplens_kit.schemas import FAILURES, OBJECTS, PICTURES, Outcome
 
 __all__ = ["record_problems", "relink"]
 
@@ -24,7 +24,8 @@ def relink(workspace: Workspace, location: Location, found: ScanResult, run_id: 
         return
     told = found.relinked.select("path", *TOLD_COLUMNS)
     rows = workspace.catalog.objects(location.location_id).drop(TOLD_COLUMNS).join(told, on="path")
-    objects = OBJECTS.check(rows.with_columns(run_id=pl.lit(run_id)))
+    shown = pl.when(pl.col("outcome") != Outcome.KEPT_OUT).then(pl.col("checksum"))
+    objects = OBJECTS.check(rows.with_columns(run_id=pl.lit(run_id), checksum=shown).select(OBJECTS.names))
     workspace.catalog.write_batch(CatalogBatch(objects, PICTURES.empty(), FAILURES.empty(), [], {}))
 
 

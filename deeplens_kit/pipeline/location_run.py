@@ -23,6 +23,7 @@ from deeplens_kit.pipeline.execution import Flow, run_flow
 from deeplens_kit.pipeline.graph import GRAPH_INPUTS
 from deeplens_kit.pipeline.identifying import KnownContents, promising_first
 from deeplens_kit.pipeline.index_report import IndexReport, RunOptions
+from deeplens_kit.pipeline.kept_out import load_kept_out
 from deeplens_kit.pipeline.known_failures import known_failures
 from deeplens_kit.pipeline.listing_rows import record_problems, relink
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
@@ -115,6 +116,7 @@ class _Run:
         self._options, self._progress, self._stop = options, progress, stop
         self._storage = storage
         self._began = time.monotonic()
+        self._kept_out = load_kept_out(workspace.directory)
         self._found: ScanResult | None = None
         self._writer: BatchWriter | None = None
         self._missing: Mapping[str, str] = {}
@@ -148,6 +150,7 @@ class _Run:
             workspace.settings.decode,
             self._options.retry,
             lacking=complete.len() < pictures.height,
+            kept_out=self._kept_out.version,
         )
         # A re-scan that reads nothing need not make a hundred thousand Python texts.
         known = frozenset(complete) if tasks else frozenset()
@@ -297,6 +300,7 @@ class _Run:
             toolbox.decode.max_bytes,
             allowed=allowed,
             without_reading=without_reading,
+            kept_out=self._kept_out,
         )
         flow: Flow[ReadTask, Content, FlowResult] = Flow(
             read=reader.read,

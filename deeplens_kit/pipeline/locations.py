@@ -92,7 +92,7 @@ def change_location(
 
 
 def _refuse_writing(kind: LocationKind, name: str, options: Mapping[str, object]) -> None:
-    if options.get("permissions", Permission.READ) != Permission.READ and not kind.may_create:
+    if options.get("permissions", Permission.READ) != Permission.READ and not kind.takes_writing:
         raise SettingsError(
             f"Location {name!r} is of a kind that can only be read; leave its option 'permissions' at read."
         )

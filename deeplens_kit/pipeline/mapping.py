@@ -7,29 +7,27 @@ else. Groups come from pairs by a rule: nothing here or in the map decides on a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.errors import UnknownNameError
-from deeplens_kit.explore import NEIGHBOURS, layout
+from deeplens_kit.explore import NEIGHBOURS
 from deeplens_kit.features import vector_names
 from deeplens_kit.matching import Rule
-from deeplens_kit.pipeline.file_listing import indexed_files
+from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.findings import list_groups
-from deeplens_kit.pipeline.map_cache import LayoutKey, MapCache
+from deeplens_kit.pipeline.map_cache import LayoutKey
+from deeplens_kit.pipeline.map_places import PlaceFinder
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.workspace import Workspace
-from deeplens_kit.schemas import MAP_POINTS, FeatureSpec, Tier
-from deeplens_kit.telemetry import span
+from deeplens_kit.schemas import MAP_POINTS, FeatureSpec, Outcome, Tier
 
 __all__ = ["PictureMap", "best_places", "has_feature", "map_pictures", "spec_of"]
 
-_PICTURE_COLUMNS = ["digest", "size_bytes", "width_px", "height_px", "format", "features"]
+_PICTURE_COLUMNS = ["digest", "size_bytes", "width_px", "height_px", "format", "dated_at", "features"]
 _STRENGTH = {str(tier): number for number, tier in enumerate(Tier)}
 
 
@@ -44,6 +42,8 @@ class PictureMap:
         without_vector: Those that have no vector of the feature and are not on the map.
         seconds: What making it took.
         cached: The places were computed before.
+        placed_later: Pictures that came after the map was laid out and were put among those that are most like them.
+        unread: Files that could not be analysed, so that nothing of them is on the map.
     """
 
     points: pl.DataFrame
@@ -52,6 +52,8 @@ class PictureMap:
     without_vector: int
     seconds: float
     cached: bool
+    placed_later: int = 0
+    unread: int = 0
 
 
 def map_pictures(
@@ -61,9 +63,13 @@ def map_pictures(
     seed: int = 0,
     neighbours: int = NEIGHBOURS,
     rule: Rule | None = None,
+    refit: bool = False,
     progress: ProgressListener | None = None,
 ) -> PictureMap:
     """Lay out the pictures of a workspace by one of its vector features.
+
+    A map stays as people know it while its pictures nearly stay (`REUSED_SHARE`): those that went leave it, and new
+    ones are put among those that are most like them. The same map and the same new pictures give the same places.
 
     Args:
         workspace: An open workspace.
@@ -72,6 +78,7 @@ def map_pictures(
         seed: 0..2^32 - 1; the same seed gives the same map.
         neighbours: Neighbours that each picture is held to, at least 2.
         rule: For the groups that the points tell of; the places do not depend on it. None for the rule in use.
+        refit: Lay all pictures out together, also where a few came or went since the last time.
         progress: Told how many pictures have their place.
 
     Raises:
@@ -81,33 +88,28 @@ def map_pictures(
     """
     began = time.perf_counter()
     # 1. The pictures that files hold now, and those of them that have the feature.
-    files = indexed_files(workspace)
+    listed = active_files(workspace).drop("place").filter(pl.col("outcome") != Outcome.GONE)
+    files = listed.filter(pl.col("outcome") == Outcome.INDEXED)
     pictures = workspace.catalog.pictures(columns=_PICTURE_COLUMNS).join(files, on="digest", how="semi").sort("digest")
     spec = spec_of(workspace, feature, pictures)
     having = pictures.filter(has_feature(spec))["digest"].to_list() if spec else []
     # 2. Their places, from the cache or made.
     meter = ProgressMeter(progress, "", "map", len(having))
     key = LayoutKey.of(having, spec.key if spec else "", seed, neighbours)
-    cache = MapCache(Path(workspace.settings.cache_dir))
-    places = cache.get(key)
-    cached = places is not None
-    if places is None:
-        with span("map"):
-            places = _made(workspace, spec, key, lambda done, _: meter.advance(done - meter.done))
-        # A map that lacks what the catalog says it has is not kept: the next run may bring the vector back.
-        if len(having) and np.isfinite(places).all():
-            cache.put(key, places)
+    placed = PlaceFinder(workspace, spec, key, lambda done: meter.advance(done - meter.done)).found(refit=refit)
     meter.advance(len(having) - meter.done)
     meter.finish()
     # 3. What is known of each.
-    points = _points(having, places, pictures, files, list_groups(workspace, rule=rule).groups)
+    points = _points(having, placed.places, pictures, files, list_groups(workspace, rule=rule).groups)
     return PictureMap(
         points=points,
         feature=feature,
         pictures=pictures.height,
         without_vector=pictures.height - points.height,
         seconds=time.perf_counter() - began,
-        cached=cached,
+        cached=placed.cached,
+        placed_later=placed.later,
+        unread=listed.height - files.height,
     )
 
 
@@ -128,18 +130,6 @@ def has_feature(spec: FeatureSpec) -> pl.Expr:
     return pl.col("features").str.split(",").list.contains(spec.key)
 
 
-def _made(
-    workspace: Workspace, spec: FeatureSpec | None, key: LayoutKey, progress: Callable[[int, int], None]
-) -> NDArray[np.float32]:
-    """Places in the order of the key; NaN where the vector of a picture is lost after all."""
-    places = np.full((len(key.digests), 2), np.nan, np.float32)
-    digests, vectors = workspace.catalog.vectors(spec, key.digests) if spec else ([], np.empty((0, 1), np.float16))
-    made = layout(vectors, seed=key.seed, neighbours=key.neighbours, landmarks=key.landmarks, progress=progress)
-    row_of = {digest: row for row, digest in enumerate(key.digests)}
-    places[[row_of[digest] for digest in digests]] = made
-    return places
-
-
 def _points(
     digests: list[str], places: NDArray[np.float32], pictures: pl.DataFrame, files: pl.DataFrame, groups: pl.DataFrame
 ) -> pl.DataFrame:
@@ -154,13 +144,20 @@ def _points(
         points.join(pictures.drop("features"), on="digest", how="left")
         .join(best_places(files, groups), on="digest", how="left")
         .join(_standing(groups), on="digest", how="left")
+        .join(_oldest(files), on="digest", how="left")
         .with_columns(
+            pl.col("dated_at").fill_null(pl.col("written_at")),
             pl.col("tier", "group_id").fill_null(""),
             pl.col("is_keeper").fill_null(False),
             pl.col("reclaimable_bytes").fill_null(0),
         )
     )
     return MAP_POINTS.check(joined.select(MAP_POINTS.names).sort("digest"))
+
+
+def _oldest(files: pl.DataFrame) -> pl.DataFrame:
+    """By digest: when the oldest of its files was written, UTC without saying so."""
+    return files.group_by("digest").agg(written_at=pl.col("modified_at").min().dt.replace_time_zone(None))
 
 
 def best_places(files: pl.DataFrame, groups: pl.DataFrame) -> pl.DataFrame:

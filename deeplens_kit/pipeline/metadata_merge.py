@@ -135,6 +135,8 @@ def metadata_content(
         with lock:
             if not told:
                 told.update(_told(workspace, list(besides.values())))
+        if beside.digest not in told:
+            return None  # what the keeper tells is not known any more
         try:
             sidecar = _sidecar(kinds[beside.location_id], beside, told)
         except ValueError:

@@ -105,9 +105,8 @@ def trim_plan(
     """
     record = workspace.ledger.plan(plan_id)
     if record.state not in _TRIMMED:
-        raise PlanStateError(
-            f"Plan {record.plan_id} is {record.state}, so no step can be taken out of it; make a new one."
-        )
+        then = f"plan {record.replaced_by} took its place" if record.replaced_by else "make a new one"
+        raise PlanStateError(f"Plan {record.plan_id} is {record.state}, so no step can be taken out of it; {then}.")
     steps = load_steps(workspace, record)
     if from_csv is not None:
         named = set(steps_of_rows(steps, rows_of_csv(from_csv)))

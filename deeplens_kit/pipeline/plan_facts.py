@@ -43,6 +43,7 @@ def _place(workspace: Workspace, location: Location, links: bool) -> PlanPlace:
         return PlanPlace(
             location.location_id,
             location.name,
+            takes_writing=kind.takes_writing,
             may_change=kind.may_change,
             may_create=kind.may_create,
             immutable=bool(location.options.get("immutable", False)),

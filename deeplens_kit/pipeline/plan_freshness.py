@@ -85,6 +85,10 @@ def _require_open(workspace: Workspace, record: PlanRecord, steps: pl.DataFrame)
     for location_id in changing:
         name = names.get(location_id, location_id)
         place = places.get(location_id)
+        if place is not None and not place.takes_writing:
+            raise LocationReadOnlyError(
+                name, f"Location {name!r} is of a kind that can only be read, so the plan cannot be applied."
+            )
         if place is None or not place.may_change:
             raise LocationReadOnlyError(
                 name,

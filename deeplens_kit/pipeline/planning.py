@@ -7,7 +7,7 @@ file is touched or read: what a plan says is asked again at the moment when a st
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +16,10 @@ import polars as pl
 from deeplens_kit.actions import (
     LINK_ACTIONS,
     PLAN_ACTIONS,
+    LeftOut,
     PlanDraft,
     PlanPlace,
     PlanRequest,
-    diff_steps,
     plan_steps,
     steps_digest,
     steps_from_parts,
@@ -40,6 +40,7 @@ from deeplens_kit.pipeline.plan_choices import PlanChoice
 from deeplens_kit.pipeline.plan_evidence import copy_evidence, evidence_sentence
 from deeplens_kit.pipeline.plan_facts import location_names, plan_places, plan_prices, with_objections
 from deeplens_kit.pipeline.plan_left_out import left_out_lines
+from deeplens_kit.pipeline.plan_proposal import PlanProposal, unsaved_plan
 from deeplens_kit.pipeline.plan_summary import totals_of
 from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.pipeline.standing import caveats
@@ -52,11 +53,13 @@ __all__ = [
     "PLAN_TIERS",
     "check_choice",
     "draft_plan",
+    "goal_of_move",
     "load_steps",
     "make_plan",
+    "plan_anew",
     "plan_choice",
     "plan_of_choice",
-    "refresh_plan",
+    "propose_plan",
     "save_steps",
 ]
 
@@ -167,6 +170,26 @@ def draft_plan(workspace: Workspace, choice: PlanChoice) -> PlanDraft:
     return _made(workspace, choice, empty=True).draft
 
 
+def propose_plan(workspace: Workspace, choice: PlanChoice) -> PlanProposal:
+    """Make a plan and save it as a draft; or, where nothing can be acted on, tell what it would be.
+
+    Args:
+        workspace: An open workspace.
+        choice: What is wanted, as `plan_choice` gives it.
+
+    Raises:
+        SettingsError: Something of it does not go together, or the workspace does not allow it.
+    """
+    made = _made(workspace, choice, empty=True)
+    if made.draft.steps.height:
+        record = save_steps(workspace, made.draft.steps, {**made.document, "made_by": "make"})
+        return PlanProposal(record, made.draft.steps)
+    closed = tuple(line["location"] for line in made.document["left_out"] if line["code"] == LeftOut.CLOSED)
+    if closed:
+        made = _made(workspace, choice, empty=True, opened=True)
+    return PlanProposal(unsaved_plan(made.document, made.draft.steps), made.draft.steps, closed)
+
+
 def load_steps(workspace: Workspace, record: PlanRecord) -> pl.DataFrame:
     """The steps of a plan: PLAN_STEPS.
 
@@ -182,22 +205,20 @@ def load_steps(workspace: Workspace, record: PlanRecord) -> pl.DataFrame:
     return steps
 
 
-def refresh_plan(workspace: Workspace, plan_id: str) -> tuple[PlanRecord, pl.DataFrame]:
-    """Make a plan anew from what it was made from, in its place; what was dropped by hand stays dropped.
+def plan_anew(workspace: Workspace, old: PlanRecord, dropped: pl.Series) -> PlanRecord:
+    """Make a plan from what another was made from, in its place.
 
-    Returns:
-        The new plan, a draft, and PLAN_DIFF from the old to the new.
+    Args:
+        workspace: An open workspace.
+        old: The other plan, of kind `DUPLICATES`.
+        dropped: Ids of objects that stay out.
 
     Raises:
-        PlanError: Nothing is left to do, or it is no plan that can be made anew.
-        PlanStateError: It is being applied.
+        PlanError: Nothing is left to do.
+        PlanStateError: The other one is being applied.
     """
-    old = workspace.ledger.plan(plan_id)
-    if old.kind != DUPLICATES or "choice" not in old.document:
-        raise PlanError(f"Plan {old.plan_id} is of kind {old.kind}, which is not made from groups; make a new one.")
-    made = _made(workspace, PlanChoice.of(old.document["choice"]), dropped=_dropped(workspace, old))
-    new = save_steps(workspace, made.draft.steps, {**made.document, "made_by": "refresh"}, replaces=old.plan_id)
-    return new, diff_steps(load_steps(workspace, old), made.draft.steps)
+    made = _made(workspace, PlanChoice.of(old.document["choice"]), dropped=dropped)
+    return save_steps(workspace, made.draft.steps, {**made.document, "made_by": "refresh"}, replaces=old.plan_id)
 
 
 def save_steps(
@@ -262,10 +283,22 @@ def plan_choice(
     return PlanChoice(acts, ordered, judged, policed, named, limit, to, storage_class, merge_metadata)
 
 
-def _made(workspace: Workspace, choice: PlanChoice, *, dropped: pl.Series | None = None, empty: bool = False) -> _Made:
-    """Make a plan without saving it; see `make_plan`."""
+def _made(
+    workspace: Workspace,
+    choice: PlanChoice,
+    *,
+    dropped: pl.Series | None = None,
+    empty: bool = False,
+    opened: bool = False,
+) -> _Made:
+    """Make a plan without saving it; see `make_plan`. `opened`: as if every location were opened for changes."""
     # 1. What is asked, and what the locations can do.
     places = plan_places(workspace, links=choice.action in LINK_ACTIONS)
+    if opened:
+        places = {
+            key: replace(place, may_change=place.takes_writing, may_create=place.takes_writing)
+            for key, place in places.items()
+        }
     prices = plan_prices(workspace)
     request = _request(workspace, choice, places)
     # 2. Groups, and what speaks against acting on their members.
@@ -314,13 +347,7 @@ def _request(workspace: Workspace, choice: PlanChoice, places: Mapping[str, Plan
             f"The workspace acts on {', '.join(permitted) or 'no tier'} ([actions] tiers in workspace.toml), not on "
             f"{refused[0]}."
         )
-    name, _, folder = choice.to.partition("/")
-    target_id = workspace.ledger.location(name).location_id if choice.to else None
-    if target_id is not None and (target_id not in places or not places[target_id].may_create):
-        raise SettingsError(
-            f"Files cannot be moved to {name!r}: it takes no new files; `deeplens locations set {name} --option "
-            "permissions=create` opens it where its kind can."
-        )
+    target_id, folder = goal_of_move(workspace, choice.to, places)
     if choice.storage_class and choice.action != ActionKind.STORAGE_CLASS:
         raise SettingsError("--storage-class goes with the action storage_class alone.")
     return PlanRequest(
@@ -329,23 +356,27 @@ def _request(workspace: Workspace, choice: PlanChoice, places: Mapping[str, Plan
         f"{choice.rule.name}@{choice.rule.version}",
         choice.limit,
         target_id,
-        choice.storage_class or encode_path(folder.strip("/")),
+        choice.storage_class or folder,
         workspace.settings.actions.proof,
     )
 
 
-def _dropped(workspace: Workspace, record: PlanRecord) -> pl.Series:
-    """Ids of the objects that were dropped by hand from a plan, or from one that it was made from."""
-    found: list[pl.DataFrame] = []
-    while record.replaces:
-        older = workspace.ledger.plan(record.replaces)
-        if record.document.get("made_by") == "trim":
-            file = ["victim_location_id", "victim_path"]
-            found.append(load_steps(workspace, older).join(load_steps(workspace, record), on=file, how="anti"))
-        record = older
-    empty = pl.Series([], dtype=pl.String)
-    name = pl.concat_str("victim_location_id", pl.lit("/"), "victim_path")
-    return pl.concat([empty, *(steps.select(name).to_series() for steps in found)])
+def goal_of_move(workspace: Workspace, to: str, places: Mapping[str, PlanPlace]) -> tuple[str | None, str]:
+    """The id of a location and a folder there, encoded, from "LOCATION/folder"; None where that is empty.
+
+    Raises:
+        SettingsError: No new files can be made there, UnknownNameError where there is no such location.
+    """
+    name, _, folder = to.partition("/")
+    target_id = workspace.ledger.location(name).location_id if to else None
+    if target_id is not None and target_id in places and not places[target_id].takes_writing:
+        raise SettingsError(f"Files cannot be moved to {name!r}: it is of a kind that can only be read.")
+    if target_id is not None and (target_id not in places or not places[target_id].may_create):
+        raise SettingsError(
+            f"Files cannot be moved to {name!r}: it takes no new files; `deeplens locations set {name} --option "
+            "permissions=create` opens it."
+        )
+    return target_id, encode_path(folder.strip("/"))
 
 
 def _nothing(left: Sequence[Mapping[str, Any]], no_groups: bool) -> str:

@@ -32,6 +32,12 @@ __all__ = [
     "vector_schema",
 ]
 
+_WHO = Column("who", TEXT, "as user@host")
+_AT = Column("at", TIME, "UTC")
+_STATE = Column("state", TEXT, "how it stands")
+_SPAN = (Column("started_at", TIME, "UTC"), Column("finished_at", TIME, "UTC; null while it runs", nullable=True))
+_ENDED = Column("message", TEXT, "why it ended early; may be empty")
+
 PORTABLE_NOTES = TableSchema(
     "notes",
     (
@@ -55,11 +61,10 @@ PORTABLE_RUNS = TableSchema(
         Column("location_id", TEXT, "where", nullable=True),
         Column("state", TEXT, "how it ended"),
         Column("holder", TEXT, "the process that ran it"),
-        Column("started_at", TIME, "UTC"),
-        Column("finished_at", TIME, "UTC; null while it runs", nullable=True),
+        *_SPAN,
         Column("settings", TEXT, "JSON"),
         Column("figures", TEXT, "JSON: counts and coverage"),
-        Column("message", TEXT, "why it ended early; may be empty"),
+        _ENDED,
     ),
 )
 PORTABLE_PLANS = TableSchema(
@@ -67,7 +72,7 @@ PORTABLE_PLANS = TableSchema(
     (
         Column("plan_id", TEXT, "random"),
         Column("kind", TEXT, "duplicates, retention ..."),
-        Column("state", TEXT, "how it stands"),
+        _STATE,
         Column("author", TEXT, "as user@host"),
         Column("created_at", TIME, "UTC"),
         Column("document", TEXT, "JSON: what it was made from, and what it comes to"),
@@ -83,12 +88,11 @@ PORTABLE_APPLICATIONS = TableSchema(
     (
         Column("application_id", TEXT, "random"),
         Column("plan_id", TEXT, "the plan"),
-        Column("state", TEXT, "how it stands"),
-        Column("who", TEXT, "as user@host"),
-        Column("started_at", TIME, "UTC"),
-        Column("finished_at", TIME, "UTC; null while it runs", nullable=True),
+        _STATE,
+        _WHO,
+        *_SPAN,
         Column("figures", TEXT, "JSON: counts and bytes"),
-        Column("message", TEXT, "why it ended early; may be empty"),
+        _ENDED,
         Column("settings", TEXT, "JSON: how it was applied"),
     ),
 )
@@ -137,8 +141,8 @@ PORTABLE_HOLDS = TableSchema(
         Column("digest", TEXT, "one picture; empty for any"),
         Column("collection", TEXT, "a collection; empty for any"),
         Column("why", TEXT, "the reason"),
-        Column("who", TEXT, "as user@host"),
-        Column("at", TIME, "UTC"),
+        _WHO,
+        _AT,
         Column("released_at", TIME, "UTC; null while it holds", nullable=True),
         Column("released_by", TEXT, "who; null while it holds", nullable=True),
     ),
@@ -146,8 +150,8 @@ PORTABLE_HOLDS = TableSchema(
 PORTABLE_AUDIT = TableSchema(
     "audit",
     (
-        Column("at", TIME, "UTC"),
-        Column("who", TEXT, "as user@host"),
+        _AT,
+        _WHO,
         Column("action", TEXT, "what was done"),
         Column("details", TEXT, "JSON"),
         Column("sequence", INT, "place in the whole trail, from 1"),

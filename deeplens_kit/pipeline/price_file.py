@@ -18,7 +18,7 @@ from deeplens_kit.savings import PriceBook, parse_price_book
 if TYPE_CHECKING:
     from deeplens_kit.pipeline.workspace import Workspace
 
-__all__ = ["PRICES_FILE", "read_price_book", "workspace_prices"]
+__all__ = ["PRICES_FILE", "plain_yaml", "read_price_book", "workspace_prices"]
 
 PRICES_FILE = "prices.yaml"
 """What a workspace's price book is called; it lies beside `workspace.toml`."""
@@ -68,7 +68,7 @@ def read_price_book(path: Path) -> PriceBook:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
         raise SettingsError(f"Cannot read the price book {str(path)!r}: {reason}.") from error
-    values = _values(text, path)
+    values = plain_yaml(text, path)
     try:
         return parse_price_book(values)
     except UnknownNameError as error:
@@ -77,8 +77,16 @@ def read_price_book(path: Path) -> PriceBook:
         raise SettingsError(f"In {str(path)!r}: {error}") from error
 
 
-def _values(text: str, path: Path) -> object:
-    """What the YAML says, in mappings, lists, texts, truth values and Decimals."""
+def plain_yaml(text: str, path: Path) -> object:
+    """What YAML says, in mappings, lists, texts, truth values and Decimals.
+
+    Args:
+        text: The YAML.
+        path: Where it was read, for errors.
+
+    Raises:
+        SettingsError: It is no YAML, or a key stands twice.
+    """
     # Imported here: only who has prices waits for it.
     import yaml
 

@@ -15,9 +15,11 @@ import polars as pl
 
 from deeplens_kit.actions import (
     Emptied,
+    FileAt,
     Ground,
     JournalUnwritable,
     UndoReport,
+    UndoTrouble,
     Unsettled,
     empty_items,
     history_of,
@@ -36,7 +38,7 @@ from deeplens_kit.pipeline.act_ground import (
     options_of,
     tidy_quarantine,
 )
-from deeplens_kit.pipeline.act_roots import roots_away
+from deeplens_kit.pipeline.act_roots import locations_of_act, roots_away
 from deeplens_kit.pipeline.applying import locations_of
 from deeplens_kit.pipeline.missing_files import look_for_missing
 from deeplens_kit.pipeline.planning import load_steps
@@ -45,7 +47,7 @@ from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.storage import LocationKind
 from deeplens_kit.telemetry import redact
 
-__all__ = ["EmptyReport", "chosen_items", "empty_quarantine", "list_quarantine", "restore_quarantined"]
+__all__ = ["EmptyReport", "Restored", "chosen_items", "empty_quarantine", "list_quarantine", "restore_quarantined"]
 
 _LISTED = pl.Schema(
     {
@@ -93,6 +95,26 @@ class EmptyReport:
     def promised_bytes(self) -> int:
         """Bytes of the files that were removed."""
         return sum(item.item.size_bytes for item in self.items if item.done)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """What came of moving files back.
+
+    Attributes:
+        undone: Files that are as they were.
+        troubles: What is not.
+        left_to_index: Files that came back and that the catalog knows only after the next index run.
+    """
+
+    undone: tuple[FileAt, ...]
+    troubles: tuple[UndoTrouble, ...]
+    left_to_index: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is as it was before, but for times that a storage cannot set."""
+        return all(trouble.code == "times_kept" for trouble in self.troubles)
 
 
 def list_quarantine(
@@ -211,7 +233,7 @@ def empty_quarantine(
 
         try:
             for ground in grounds.values():
-                settle_open(ground)
+                settle_open(ground, _elsewhere(ground))
             for item in empty_items(grounds.__getitem__, items, protection.held, ends=ends):
                 came.append(item)
                 meter.advance(skipped=not item.done, bytes_read=item.item.size_bytes)
@@ -234,7 +256,7 @@ def restore_quarantined(
     *,
     progress: ProgressListener | None = None,
     boundary: Callable[[str], None] = no_boundary,
-) -> UndoReport:
+) -> Restored:
     """Undo the steps that put some files in quarantine, and those that are done together with them.
 
     Args:
@@ -256,7 +278,8 @@ def restore_quarantined(
     items = [workspace.ledger.quarantined_file(item_id) for item_id in item_ids]
     _require_quiet(workspace, items)
     meter = ProgressMeter(progress, "", "undo", len(items))
-    reports = []
+    reports: list[UndoReport] = []
+    left = 0
     locations = {
         name for item in {item.application_id: item for item in items}.values() for name in _places(workspace, item)
     }
@@ -264,22 +287,22 @@ def restore_quarantined(
         grounds = _grounds(workspace, items, kinds, boundary, leases.check)
         try:
             for application_id, ground in grounds.items():
-                settle_open(ground)
+                settle_open(ground, _elsewhere(ground))
                 mine = [item for item in items if item.application_id == application_id]
                 steps = _with_their_like(workspace, application_id, {item.step for item in mine})
                 histories = history_of(workspace.ledger.journal(application_id))
                 wanted = {number: history for number, history in histories.items() if number in steps}
                 report = undo_steps(ground, wanted, told=lambda _step: meter.advance())
                 reports.append(report)
-                know_again(workspace, report, leases.run_id)
+                left += len(report.back) - know_again(workspace, report, leases.run_id)
                 tidy_quarantine(kinds, application_id)
         except Unsettled as error:
             raise _halted("Restoring from quarantine", str(error.cause)) from error.cause
         except JournalUnwritable as error:
             raise error.cause from error
     meter.finish()
-    undone = {number: file for report in reports for number, file in report.undone.items()}
-    return UndoReport(undone, tuple(trouble for report in reports for trouble in report.troubles))
+    undone = tuple(file for report in reports for file in report.undone.values())
+    return Restored(undone, tuple(trouble for report in reports for trouble in report.troubles), left)
 
 
 def _grounds(
@@ -301,6 +324,12 @@ def _grounds(
             workspace, application_id, there, options, boundary=boundary, may_go_on=may_go_on
         )
     return grounds
+
+
+def _elsewhere(ground: Ground) -> set[str]:
+    """Locations of operations without an end that are away, or not asked for: they wait, and nothing else for them."""
+    opened = ground.ledger.open_operations(ground.application_id)
+    return set().union(*(locations_of_act(line.facts) for line in opened)) - ground.kinds.keys()
 
 
 def _places(workspace: Workspace, item: QuarantinedFile) -> set[str]:

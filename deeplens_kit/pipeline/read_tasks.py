@@ -38,6 +38,7 @@ def read_tasks(
     retry: frozenset[str] | None,
     *,
     lacking: bool,
+    kept_out: str = "",
 ) -> list[ReadTask]:
     """What to read: new and changed objects, one object of each picture that lacks a feature, and failures to retry.
 
@@ -48,6 +49,7 @@ def read_tasks(
         decode: The limits that hold now.
         retry: Codes of failures that somebody asked for; None for all.
         lacking: Whether any picture lacks a feature.
+        kept_out: Which pictures are kept out now: `KeptOut.version`.
     """
     tasks = _of(found.new) + _of(found.changed)
     if lacking:
@@ -56,7 +58,7 @@ def read_tasks(
         )
         once = incomplete.sort("path").unique("digest", keep="first", maintain_order=True)
         tasks += _of(once, indexed=True)
-    return tasks + _retries(found, complete, failures, decode, retry)
+    return tasks + _retries(found, complete, failures, decode, retry, kept_out)
 
 
 def _retries(
@@ -65,18 +67,21 @@ def _retries(
     failures: pl.DataFrame,
     decode: DecodeSettings,
     retry: frozenset[str] | None,
+    kept_out: str,
 ) -> list[ReadTask]:
     """Unchanged files whose failure may have passed, and those that somebody asked for.
 
     What passes are lost connections, permissions that were mended, formats that an earlier version did not read,
-    limits that were raised, and failures of bytes that were read elsewhere since.
+    limits that were raised, and failures of bytes that were read elsewhere since. What was kept out is read again where
+    another set of pictures is kept out now.
     """
     stage, code = pl.col("stage"), pl.col("code")
     if retry is not None:
         passing = (stage == "read") & code.is_in(_PASSING_CODES)
         depends = ((stage == "decode") | (code == "too_large")) & ~settled(failures, decode)
         read_since = pl.col("digest").is_in(complete.implode())
-        failures = failures.filter(passing | depends | read_since | code.is_in(list(retry)))
+        let_in = (code == Outcome.KEPT_OUT) & (pl.col("decode_spec").ne_missing(kept_out))
+        failures = failures.filter(passing | depends | read_since | let_in | code.is_in(list(retry)))
     again = found.unchanged.join(failures.select("path"), on="path", how="semi").sort("path")
     return _of(again.filter(pl.col("outcome") != Outcome.INDEXED))
 

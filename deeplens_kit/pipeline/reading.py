@@ -10,7 +10,8 @@ import threading
 from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 
-from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectError
+from deeplens_kit.errors import LimitExceededError, ObjectChangedError, ObjectError, ObjectKeptOutError
+from deeplens_kit.pipeline.kept_out import KeptOut, kept_out_error
 from deeplens_kit.storage import ContentDigests, LocationKind, ObjectStat, digest_content
 from deeplens_kit.telemetry import redact, span
 
@@ -58,6 +59,8 @@ class ReadFailure:
     task: ReadTask
     code: str
     message: str
+    depends: str | None = None
+    """What it depends on besides the file, as `failures.decode_spec` keeps it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +118,7 @@ class ObjectReader:
         max_bytes: Largest object that is read, inclusive.
         allowed: Asked with the state of each object before it is read.
         without_reading: Asked first whether it need not be read at all.
+        kept_out: What must not come back.
     """
 
     def __init__(
@@ -125,8 +129,10 @@ class ObjectReader:
         *,
         allowed: Callable[[ObjectStat], bool] = lambda state: True,
         without_reading: Callable[[ReadTask], ObjectRead | None] = lambda task: None,
+        kept_out: KeptOut | None = None,
     ) -> None:
         self._location, self._claims, self._max_bytes = location, claims, max_bytes
+        self._kept_out = kept_out or KeptOut()
         self._allowed, self._without_reading = allowed, without_reading
 
     def read(self, task: ReadTask) -> tuple[Sequence[ObjectRead | ReadFailure | LeftForLater], Content | None]:
@@ -148,6 +154,10 @@ class ObjectReader:
             return [_empty(task)], None
         with span("digest"):
             digests = digest_content(data)
+        if self._kept_out.covers(digests.sha256):
+            # Its digest is not passed on: it would be a trace of the picture.
+            why = str(kept_out_error())
+            return [ReadFailure(task, ObjectKeptOutError.code, why, self._kept_out.version)], None
         content = Content(data, digests) if self._claims.claim(digests.sha256) else None
         return [ObjectRead(task, digests.sha256, digests.md5)], content
 

@@ -7,6 +7,7 @@ a location.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import closing
 from itertools import product
 from pathlib import Path
 from urllib.parse import unquote
@@ -15,21 +16,22 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from deeplens_kit.actions import Redirect
-from deeplens_kit.errors import SettingsError
+from deeplens_kit.errors import ObjectError, ObjectGoneError, SettingsError
 from deeplens_kit.pipeline.certifying import certificate
 from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.schemas import Outcome
 from deeplens_kit.storage import LocationKind
 from deeplens_kit.storage.paths import decode_path
 
-__all__ = ["addresses_of", "redirects_of"]
+__all__ = ["addresses_of", "redirects_of", "standing_redirects"]
 
 _FILE = "file://"
-_NAMED = ("location", "path", "location_now", "path_now")
+_NAMED = ["location", "path", "location_now", "path_now"]
 _ADDRESSES = ("old", "new")
 
 
 def redirects_of(workspace: Workspace, source: str | Path) -> list[Redirect]:
-    """Redirects by address; a place that several addresses lead to has one for each.
+    """Redirects by address to files that are there; a place that several addresses lead to has one for each.
 
     Args:
         workspace: An open workspace.
@@ -39,20 +41,32 @@ def redirects_of(workspace: Workspace, source: str | Path) -> list[Redirect]:
     Raises:
         UnknownNameError: There is no such application or location.
         SettingsError: The file cannot be read, or has other columns.
+        LocationUnavailableError: A file that the catalog does not know cannot be looked for.
+    """
+    return standing_redirects(workspace, source)[0]
+
+
+def standing_redirects(workspace: Workspace, source: str | Path) -> tuple[list[Redirect], pl.DataFrame]:
+    """Redirects as `redirects_of`, and those that lead to files that went since.
+
+    These have the columns location, path, location_now and path_now. Of addresses that a person gave without locations
+    nothing is looked at. Arguments and errors as `redirects_of`.
     """
     if Path(source).suffix.lower() == ".csv":
         rows = _read(Path(source))
     else:
         rows = certificate(workspace, str(source)).redirects
     if set(_NAMED) <= set(rows.columns):
-        return list(_by_place(workspace, rows))
+        gone = _gone(workspace, rows.select(_NAMED).drop_nulls())
+        there = rows.select(_NAMED).drop_nulls().join(gone, on=_NAMED, how="anti", maintain_order="left")
+        return list(_by_place(workspace, there)), gone
     found = []
     for old, new in rows.select(_ADDRESSES).drop_nulls().iter_rows():
         for address in (old, new):
             if not address.startswith("/") and "://" not in address:
                 raise SettingsError(f"{address!r} in {str(source)!r} is neither an absolute path nor a URL.")
         found.append(Redirect(_bare(old), _bare(new)))
-    return found
+    return found, pl.DataFrame(schema=dict.fromkeys(_NAMED, pl.String))
 
 
 def addresses_of(kind: LocationKind, path: str) -> list[str]:
@@ -60,6 +74,31 @@ def addresses_of(kind: LocationKind, path: str) -> list[str]:
     native = decode_path(path)
     roots = [decode_path(kind.place), f"{_bare(kind.url).rstrip('/')}/"]
     return [root + native for root in dict.fromkeys(roots) if root.startswith("/") or "://" in root]
+
+
+def _gone(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:
+    """Those that lead to no file any more: what the catalog does not know is asked of its storage."""
+    objects = workspace.catalog.objects(columns=["location_id", "path", "outcome"])
+    known = objects.filter(pl.col("outcome") != Outcome.GONE).join(workspace.location_names(), on="location_id")
+    unknown = rows.join(
+        known.select(location_now="location", path_now="path"), on=["location_now", "path_now"], how="anti"
+    )
+    gone = []
+    for (name,), places in unknown.select("location_now", "path_now").unique().group_by("location_now"):
+        with closing(workspace.kind_of(workspace.ledger.location(str(name)))) as kind:
+            gone += [(name, path) for path in places["path_now"] if not _is_there(kind, path)]
+    schema = {"location_now": pl.String, "path_now": pl.String}
+    return unknown.join(pl.DataFrame(gone, schema=schema, orient="row"), on=list(schema), how="semi")
+
+
+def _is_there(kind: LocationKind, path: str) -> bool:
+    try:
+        kind.stat(path)
+    except ObjectGoneError:
+        return False
+    except ObjectError:
+        return True  # whatever keeps it from being looked at has its name
+    return True
 
 
 def _by_place(workspace: Workspace, rows: pl.DataFrame) -> Iterable[Redirect]:

@@ -33,7 +33,7 @@ from deeplens_kit.ledger import Location, PlanRecord
 from deeplens_kit.pipeline.plan_facts import location_names, plan_places, plan_prices
 from deeplens_kit.pipeline.plan_summary import totals_of
 from deeplens_kit.pipeline.planning import save_steps
-from deeplens_kit.pipeline.redirects import addresses_of, redirects_of
+from deeplens_kit.pipeline.redirects import addresses_of, standing_redirects
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import ActionKind
 from deeplens_kit.storage import LocationKind, ObjectStat
@@ -97,12 +97,18 @@ def plan_references(
     if not locations:
         raise SettingsError("Say where references are: --in LOCATION, which may come again.")
     chosen = [workspace.ledger.location(name) for name in dict.fromkeys(locations)]
-    redirects = redirects_of(workspace, source)
+    redirects, gone = standing_redirects(workspace, source)
     if not redirects:
-        raise SettingsError(f"Nothing went by {str(source)!r}, so there is nothing to look for.")
+        why = ": what stood for it went too" if gone.height else ""
+        raise SettingsError(
+            f"Nothing went by {str(source)!r} that is elsewhere now{why}, so there is nothing to look for."
+        )
     files: list[ReferringFile] = []
     links: list[ReferringLink] = []
-    left: list[tuple[object, ...]] = []
+    left: list[tuple[object, ...]] = [
+        (now, path_now, 0, "", f"{name}:{path}", "it stood for this file and is not there any more; its names are left")
+        for name, path, now, path_now in gone.iter_rows()
+    ]
     rewriter, count = TextRewriter(redirects), 0
     for location in chosen:
         # Files that no picture is are left out of a listing of pictures.

@@ -26,14 +26,20 @@ from deeplens_kit.pipeline.keep_policies import chosen_policy
 from deeplens_kit.pipeline.plan_facts import location_names, plan_places, plan_prices, with_objections
 from deeplens_kit.pipeline.plan_left_out import left_out_lines
 from deeplens_kit.pipeline.plan_summary import totals_of
-from deeplens_kit.pipeline.planning import save_steps
+from deeplens_kit.pipeline.planning import goal_of_move, save_steps
 from deeplens_kit.pipeline.retention_rules import RetentionRule, known_rules, remove_rule, rule_of_name, save_rule
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import ActionKind, Outcome, Tier
 from deeplens_kit.search.path_globs import matches_of
-from deeplens_kit.storage.paths import encode_path
 
-__all__ = ["RETENTION", "add_retention", "known_retention", "plan_retention", "remove_retention"]
+__all__ = [
+    "RETENTION",
+    "add_retention",
+    "known_retention",
+    "plan_retention",
+    "remove_retention",
+    "retention_anew",
+]
 
 RETENTION = "retention"
 """The kind of the plans that are made here."""
@@ -83,16 +89,38 @@ def plan_retention(workspace: Workspace, name: str, *, now: datetime | None = No
         UnknownNameError: There is no such rule.
         PlanError: Nothing has to go, or all of it is left out.
     """
-    rule = rule_of_name(workspace.directory, name)
+    return _planned(workspace, rule_of_name(workspace.directory, name), now=now)
+
+
+def retention_anew(
+    workspace: Workspace, old: PlanRecord, dropped: pl.Series, *, now: datetime | None = None
+) -> PlanRecord:
+    """Make a plan by the rule that another was made by, as the rule was then, in the place of that plan.
+
+    Args:
+        workspace: An open workspace.
+        old: The other plan, of kind `RETENTION`.
+        dropped: Ids of objects that stay out.
+        now: From which ages count, UTC.
+
+    Raises:
+        PlanError: Nothing has to go, or all of it is left out.
+        PlanStateError: The other one is being applied.
+    """
+    return _planned(workspace, RetentionRule.of(old.document["retention"]), now=now, replaced=old, dropped=dropped)
+
+
+def _planned(
+    workspace: Workspace,
+    rule: RetentionRule,
+    *,
+    now: datetime | None,
+    replaced: PlanRecord | None = None,
+    dropped: pl.Series | None = None,
+) -> PlanRecord:
     files = active_files(workspace)
     named = files.filter(pl.col("outcome") == Outcome.INDEXED).filter(_named_by(workspace, rule, files, now))
     reason = _reason(rule)
-    return _saved(workspace, rule, files, named, reason)
-
-
-def _saved(
-    workspace: Workspace, rule: RetentionRule, files: pl.DataFrame, named: pl.DataFrame, reason: str
-) -> PlanRecord:
     if named.is_empty():
         raise PlanError("There is nothing to plan: no picture at an active location answers to it.")
     places, prices, names = plan_places(workspace), plan_prices(workspace), location_names(workspace)
@@ -106,6 +134,7 @@ def _saved(
         keepers=_in_order_of_staying(workspace, files.filter(pl.col("digest").is_in(named["digest"].implode()))),
         decisions=workspace.ledger.decisions(),
         prices=prices,
+        dropped=dropped,
     )
     left = left_out_lines(draft.left_out, names)
     if draft.steps.is_empty():
@@ -115,6 +144,9 @@ def _saved(
             f"{most['location']!r} because {most['message']}."
         )
     notes = [f"By the retention rule {rule.name!r}, whatever groups say."]
+    if (kept := known_rules(workspace.directory).get(rule.name)) != rule:
+        was = "taken away" if kept is None else "changed"
+        notes.append(f"The rule was {was} since; this plan goes by it as it was.")
     if rule.action == ActionKind.REMOVE:
         notes.append("Of each file that goes an equal one stays; a last copy is left out.")
     document: dict[str, Any] = {
@@ -126,26 +158,21 @@ def _saved(
         "totals": totals_of(draft.steps, places, names, prices, request.proof),
         "left_out": left,
         "notes": notes,
-        "made_by": "make",
+        "made_by": "make" if replaced is None else "refresh",
     }
-    return save_steps(workspace, draft.steps, document, kind=RETENTION)
+    replaces = "" if replaced is None else replaced.plan_id
+    return save_steps(workspace, draft.steps, document, kind=RETENTION, replaces=replaces)
 
 
 def _request(workspace: Workspace, rule: RetentionRule, places: Mapping[str, Any]) -> PlanRequest:
-    name, _, folder = rule.to.partition("/")
-    target_id = workspace.ledger.location(name).location_id if rule.to else None
-    if target_id is not None and (target_id not in places or not places[target_id].may_create):
-        raise SettingsError(
-            f"Files cannot be moved to {name!r}: it takes no new files; `deeplens locations set {name} --option "
-            "permissions=create` opens it where its kind can."
-        )
+    target_id, folder = goal_of_move(workspace, rule.to, places)
     return PlanRequest(
         rule.action,
         tuple(map(Tier, workspace.settings.actions.tiers)) if rule.action == ActionKind.REMOVE else (Tier.BYTES,),
         f"retention:{rule.name}",
         None,
         target_id,
-        rule.storage_class or encode_path(folder.strip("/")),
+        rule.storage_class or folder,
         workspace.settings.actions.proof,
     )
 

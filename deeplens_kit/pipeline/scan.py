@@ -26,6 +26,7 @@ TOLD_COLUMNS = ("link_id", "link_count", "checksum", "storage_class")
 ROW_COLUMNS = ("object_id", "path", "size_bytes", "change_token", *TOLD_COLUMNS, "outcome")
 """The columns of `objects` that a scan looks at; without those of `TOLD_COLUMNS` it cannot tell that these changed."""
 
+_KEPT_OUT = pl.col("outcome") == Outcome.KEPT_OUT
 _NEEDED = ("object_id", "path", "change_token", "outcome")
 
 
@@ -188,8 +189,10 @@ def _bytes_of(ids: Sequence[str], rows: pl.DataFrame) -> int:
 
 
 def _relinked(unchanged: pl.DataFrame) -> pl.DataFrame:
+    # Of what is kept out no checksum is held: it may be the very digest.
+    held = [name for name in TOLD_COLUMNS if f"held_{name}" in unchanged.columns]
     differs = [
-        pl.col(f"held_{name}").ne_missing(pl.col(name)) for name in TOLD_COLUMNS if f"held_{name}" in unchanged.columns
+        pl.col(f"held_{name}").ne_missing(pl.col(name)) & (pl.lit(name != "checksum") | ~_KEPT_OUT) for name in held
     ]
     return unchanged.filter(pl.any_horizontal(differs)) if differs else unchanged.clear()
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +33,7 @@ from deeplens_kit.pipeline.findings import GROUP_OBJECT_COLUMNS, GROUP_PICTURE_C
 from deeplens_kit.pipeline.graph import floor_of, is_current
 from deeplens_kit.pipeline.keep_facts import policy_state, with_keep_facts
 from deeplens_kit.pipeline.keep_policies import chosen_policy
+from deeplens_kit.pipeline.kind_prices import KindPrices, prices_state
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Tier
 from deeplens_kit.settings import MatchSettings
@@ -57,6 +57,7 @@ class ThresholdOutcome:
         withheld: Pairs of a keeper and a copy that is not proposed.
         by_tier: Columns tier, groups, objects, gross_bytes, realisable_bytes: one row for each tier asked for.
         seconds: How long it took.
+        money: MONEY with `location`, as `summarise_savings` has it; None where the workspace has no price book.
     """
 
     groups: int
@@ -67,6 +68,7 @@ class ThresholdOutcome:
     withheld: int
     by_tier: pl.DataFrame
     seconds: float
+    money: pl.DataFrame | None = None
 
 
 class ThresholdLab:
@@ -84,6 +86,7 @@ class ThresholdLab:
 
     floor: GraphFloor
     current: bool
+    _prices: KindPrices | None
 
     def __init__(
         self, workspace: Workspace, policy: KeepPolicy | str | Path | None = None, *, decided: bool = True
@@ -93,7 +96,7 @@ class ThresholdLab:
         # Before anything is read: what changes meanwhile is then noticed.
         self._state = _state_of(workspace, keep)
         regrouper = Regrouper(
-            lambda: with_keep_facts(workspace, placed_files(workspace, GROUP_OBJECT_COLUMNS), keep),
+            lambda: self._priced(workspace, keep),
             lambda: workspace.catalog.pictures(columns=GROUP_PICTURE_COLUMNS),
             workspace.catalog.pair_parts(PAIR_COLUMNS),
             policy=keep,
@@ -117,7 +120,7 @@ class ThresholdLab:
             floor: The weakest evidence among the pairs; None for that of the default settings.
         """
         lab = cls.__new__(cls)
-        lab._asked, lab._state = (None, True), ()
+        lab._asked, lab._state, lab._prices = (None, True), (), None
         lab._load(Regrouper(objects, pictures, pairs), floor or graph_floor(MatchSettings(), pictures.height))
         lab.current = True
         return lab
@@ -140,6 +143,13 @@ class ThresholdLab:
     def _load(self, regrouper: Regrouper, floor: GraphFloor) -> None:
         self._regrouper = regrouper
         self.floor = floor
+        self._counted: tuple[tuple[float, int], pl.DataFrame] | None = None
+
+    def _priced(self, workspace: Workspace, keep: KeepPolicy) -> pl.DataFrame:
+        """The files with what the policy asks of them and, where there are prices, their kind."""
+        files = with_keep_facts(workspace, placed_files(workspace, GROUP_OBJECT_COLUMNS), keep)
+        files, self._prices = KindPrices.of(workspace, files)
+        return files
 
     @property
     def regrouper(self) -> Regrouper:
@@ -173,22 +183,22 @@ class ThresholdLab:
         """
         start = time.perf_counter()
         chosen = None if tiers is None else [_tier(name) for name in tiers]
-        rule = thresholds if isinstance(thresholds, Rule) else thresholds.rule()
-        found = self._regrouper.regroup(rule, chosen)
+        found = self._regrouper.regroup(_rule(thresholds), chosen)
         sums = found.by_tier.drop("tier").sum().row(0, named=True)
         return ThresholdOutcome(
             **sums,
             largest_group=found.largest_group,
             withheld=found.withheld,
             by_tier=found.by_tier,
+            money=None if self._prices is None or found.by_kind is None else self._prices.money(found.by_kind),
             seconds=time.perf_counter() - start,
         )
 
-    def borderline(self, thresholds: Thresholds, limit: int = 12) -> pl.DataFrame:
+    def borderline(self, thresholds: Thresholds | Rule, limit: int = 12) -> pl.DataFrame:
         """The pairs nearest to the bounds, half of them just copies and half just not.
 
         Args:
-            thresholds: The bounds.
+            thresholds: The bounds, or a rule.
             limit: The most rows.
 
         Returns:
@@ -197,15 +207,20 @@ class ThresholdLab:
         Raises:
             SettingsError: The limit is below 0.
         """
-        return borderline_pairs(self._regrouper, thresholds.rule(), limit)
+        return borderline_pairs(self._regrouper, _rule(thresholds), limit)
 
-    def histogram(self) -> pl.DataFrame:
-        """How many pairs there are at each likelihood, and at each distance of other shots: HISTOGRAM."""
-        return self._histogram
+    def histogram(self, thresholds: Thresholds | Rule = STRICT) -> pl.DataFrame:
+        """How many pairs there are at each likelihood, and at each distance of other shots: HISTOGRAM.
 
-    @cached_property
-    def _histogram(self) -> pl.DataFrame:
-        return count_pairs(self._regrouper, STRICT)
+        Args:
+            thresholds: The bounds, or a rule: what they call a page, and too little to tell, moves bars; nothing else.
+        """
+        rule = _rule(thresholds)
+        key = (rule.page_tone_min, rule.pdq_quality_min)
+        counted = self._counted
+        if counted is None or counted[0] != key:
+            counted = self._counted = key, count_pairs(self._regrouper, rule)
+        return counted[1]
 
 
 def _state_of(workspace: Workspace, policy: KeepPolicy) -> tuple[object, ...]:
@@ -215,8 +230,12 @@ def _state_of(workspace: Workspace, policy: KeepPolicy) -> tuple[object, ...]:
     settings = workspace.settings.match, workspace.settings.group
     return (
         *(catalog.versions(), catalog.pairs_version(), ledger.decisions_version()),
-        *(policy_state(workspace, policy), places, settings),
+        *(policy_state(workspace, policy), prices_state(workspace), places, settings),
     )
+
+
+def _rule(thresholds: Thresholds | Rule) -> Rule:
+    return thresholds if isinstance(thresholds, Rule) else thresholds.rule()
 
 
 def _tier(name: Tier | str) -> Tier:

@@ -99,6 +99,8 @@ def location_amiss(workspace: Workspace, locations: Sequence[Location], *, named
         try:
             with closing(workspace.kind_of(location)) as kind:
                 kind.check()
+                if named and not kind.takes_writing:
+                    return Anomaly("closed", f"Location {location.name!r} is of a kind that can only be read.")
                 if named and not kind.may_change:
                     return Anomaly(
                         "closed",

@@ -34,6 +34,7 @@ from deeplens_kit.pipeline.act_report import ApplyReport
 from deeplens_kit.pipeline.applying import apply
 from deeplens_kit.pipeline.certifying import certificate
 from deeplens_kit.pipeline.indexing import index
+from deeplens_kit.pipeline.notice_outbox import NoticeSent
 from deeplens_kit.pipeline.plan_freshness import require_fresh
 from deeplens_kit.pipeline.planning import load_steps, plan_of_choice
 from deeplens_kit.pipeline.progress import ProgressListener
@@ -47,7 +48,7 @@ from deeplens_kit.pipeline.workflow_checks import (
     shrunk,
     unfinished,
 )
-from deeplens_kit.pipeline.workflow_notices import NoticeSent, deliver_notices, events_of, notice_of_run
+from deeplens_kit.pipeline.workflow_notices import deliver_notices, events_of, notice_of_run
 from deeplens_kit.pipeline.workflow_settings import WorkflowSettings
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.telemetry import get_logger, redact

@@ -24,7 +24,10 @@ from deeplens_kit.decode import IsolatedDecoder, ThumbnailCache
 from deeplens_kit.errors import CredentialMissingError, LocationError, WorkspaceError, WorkspaceMissingError
 from deeplens_kit.ledger import Ledger, Location
 from deeplens_kit.pipeline.keep_policies import POLICIES_FOLDER
+from deeplens_kit.pipeline.kept_out import KEPT_OUT_FILE
+from deeplens_kit.pipeline.owners import OWNERS_FILE
 from deeplens_kit.pipeline.price_file import PRICES_FILE
+from deeplens_kit.pipeline.proposal_record import PROPOSALS_FOLDER
 from deeplens_kit.pipeline.retention_rules import RETENTION_FOLDER
 from deeplens_kit.pipeline.spending import Spending
 from deeplens_kit.settings import (
@@ -170,8 +173,9 @@ class Workspace:
 
         The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
         """
-        files = (WORKSPACE_FILE, PRICES_FILE, POLICIES_FOLDER, RETENTION_FOLDER, SIGNING_KEY_FILE, _BACKUPS)
-        paths = [*(self.directory / name for name in files), Path(self.settings.cache_dir)]
+        files = (WORKSPACE_FILE, PRICES_FILE, OWNERS_FILE, KEPT_OUT_FILE, SIGNING_KEY_FILE)
+        folders = (POLICIES_FOLDER, RETENTION_FOLDER, PROPOSALS_FOLDER, _BACKUPS)
+        paths = [*(self.directory / name for name in (*files, *folders)), Path(self.settings.cache_dir)]
         if "://" not in self.settings.catalog_url:
             paths.append(Path(self.settings.catalog_url))
         ledger = self.settings.ledger_url

@@ -89,7 +89,7 @@ class BatchWriter:
         """Take a result; returns how many objects are settled by it. Commits when it is time."""
         before = self.indexed + self.failures
         if isinstance(result, ReadFailure):
-            self._fail(result.task, None, "read", result.code, result.message)
+            self._fail(result.task, None, "read", result.code, result.message, result.depends)
         elif isinstance(result, LeftForLater):
             self.left += 1
             self.left_bytes += result.task.stat.size_bytes
@@ -168,7 +168,9 @@ class BatchWriter:
         else:
             self._waiting[digest].append(task)
 
-    def _fail(self, task: ReadTask, digest: str | None, stage: str, code: str, message: str) -> None:
+    def _fail(
+        self, task: ReadTask, digest: str | None, stage: str, code: str, message: str, depends: str | None = None
+    ) -> None:
         self.failures += 1
         if task.indexed:
             _log.warning("not analysed again", path=task.path, code=code, reason=message)
@@ -179,7 +181,7 @@ class BatchWriter:
             {
                 **{name: row[name] for name in ("object_id", "location_id", "path", "size_bytes", "digest", "run_id")},
                 "stage": stage,
-                "decode_spec": dependence(stage, code, self._limits),
+                "decode_spec": depends or dependence(stage, code, self._limits),
                 "code": code,
                 "message": message,
                 "failed_at": datetime.now(UTC),
@@ -197,7 +199,8 @@ class BatchWriter:
             "modified_at": stat.modified_at,
             "link_id": stat.link_id,
             "link_count": stat.link_count,
-            "checksum": stat.checksum,
+            # What a storage lists may be the very digest.
+            "checksum": None if outcome is Outcome.KEPT_OUT else stat.checksum,
             "storage_class": stat.storage_class,
             "digest": digest,
             "identity_basis": None if digest is None else task.identity_basis,

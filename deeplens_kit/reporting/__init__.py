@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from deeplens_kit.reporting.duplicates_view import DuplicatesFrames, DuplicatesView, describe_duplicates
     from deeplens_kit.reporting.files import write_atomically
     from deeplens_kit.reporting.notebook_render import RenderedReport, render_notebook
+    from deeplens_kit.reporting.report_figures import kpi_of
     from deeplens_kit.reporting.savings_files import save_numbers
     from deeplens_kit.reporting.savings_frames import report_savings
     from deeplens_kit.reporting.savings_report import SavingsFrames, SavingsReport, describe_savings
@@ -25,6 +26,7 @@ __all__ = [
     "SavingsReport",
     "describe_duplicates",
     "describe_savings",
+    "kpi_of",
     "render_duplicates_page",
     "render_notebook",
     "report_savings",
@@ -40,6 +42,7 @@ _HOMES = {
     "SavingsReport": "savings_report",
     "describe_duplicates": "duplicates_view",
     "describe_savings": "savings_report",
+    "kpi_of": "report_figures",
     "render_duplicates_page": "duplicates_page",
     "render_notebook": "notebook_render",
     "report_savings": "savings_frames",

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from deeplens_kit.errors import ExtraMissingError, SettingsError
 
-__all__ = ["CronTimes", "next_runs", "parse_cron"]
+__all__ = ["CronTimes", "last_run", "next_runs", "parse_cron"]
 
 _MACROS = {
     "@hourly": "0 * * * *",
@@ -27,6 +27,9 @@ _MACROS = {
 }
 _MONTHS = {name: at for at, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), start=1)}
 _WEEKDAYS = {name: at for at, name in enumerate("sun mon tue wed thu fri sat".split())}
+# How far back the last time may lie: few times lie within the first span that holds one. A 29th of February can be
+# eight years away, and one on a given weekday forty.
+_LOOKS_BACK = tuple(timedelta(days=days) for days in (1 / 24, 1, 32, 366, 3000, 18300))
 _SPOKEN_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
 
 
@@ -150,7 +153,29 @@ def next_runs(times: CronTimes, after: datetime, count: int) -> list[datetime]:
         after: Exclusive; its zone is that of the times.
         count: How many.
     """
-    return list(islice(_runs(times, after), count))
+    # In the hour that comes twice, the library begins with what was due in its first pass.
+    later = (run for run in _runs(times, after) if run.astimezone(UTC) > after.astimezone(UTC))
+    return list(islice(later, count))
+
+
+def last_run(times: CronTimes, until: datetime) -> datetime | None:
+    """The last time at which it was due; None where that is more than fifty years ago.
+
+    Args:
+        times: When.
+        until: Inclusive; its zone is that of the times.
+    """
+    end = until.astimezone(UTC)
+    for span in _LOOKS_BACK:
+        found = None
+        # Forwards, as all else: the two directions need not agree on a day that is an hour shorter or longer.
+        for run in _runs(times, (end - span).astimezone(until.tzinfo)):
+            if run.astimezone(UTC) > end:
+                break
+            found = run
+        if found is not None:
+            return found
+    return None
 
 
 def _runs(times: CronTimes, after: datetime) -> Iterator[datetime]:

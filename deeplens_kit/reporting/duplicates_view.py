@@ -29,6 +29,7 @@ from deeplens_kit.storage.paths import display_path
 
 __all__ = [
     "MAX_GROUPS",
+    "MAX_PICTURES",
     "CoverageLine",
     "DuplicatesFrames",
     "DuplicatesView",
@@ -39,11 +40,12 @@ __all__ = [
     "SavingLine",
     "WithheldView",
     "describe_duplicates",
+    "ranked_groups",
 ]
 
 # A page of 200 groups is about 5 MB with its thumbnails and opens at once; all groups are in the CSV.
 MAX_GROUPS = 200
-_MAX_PICTURES_PER_GROUP = 12
+MAX_PICTURES = 12
 _MAX_MEMBERS_PER_PICTURE = 25
 _MAX_WITHHELD = 50
 
@@ -183,6 +185,7 @@ def describe_duplicates(
     version: str,
     notes: Sequence[str] = (),
     max_groups: int = MAX_GROUPS,
+    max_pictures: int = MAX_PICTURES,
 ) -> DuplicatesView:
     """Describe an answer for the page.
 
@@ -193,8 +196,9 @@ def describe_duplicates(
         version: Of DeepLens.
         notes: Sentences on what the answer does not cover, for example locations that could not be indexed.
         max_groups: Groups that the page shows; those that free most come first.
+        max_pictures: Pictures of a group that the page shows, the keeper's first.
     """
-    ranked = _ranked_groups(frames.groups)
+    ranked = ranked_groups(frames.groups)
     shown = ranked.head(max_groups)
     return DuplicatesView(
         workspace=workspace,
@@ -206,7 +210,7 @@ def describe_duplicates(
         outcomes=describe_outcomes(frames.coverage),
         reasons=describe_reasons(frames.coverage, frames.failures),
         savings=_savings(frames.groups),
-        groups=_groups(frames, shown),
+        groups=_groups(frames, shown, max_pictures),
         groups_in_all=ranked.height,
         withheld=_withheld(frames),
         withheld_in_all=frames.withheld.height,
@@ -215,7 +219,8 @@ def describe_duplicates(
     )
 
 
-def _ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
+def ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
+    """Groups in the order in which they are shown: group_id, frees, gross, removable; what frees most comes first."""
     return (
         groups.group_by("group_id")
         .agg(
@@ -227,7 +232,7 @@ def _ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _groups(frames: DuplicatesFrames, shown: pl.DataFrame) -> tuple[GroupView, ...]:
+def _groups(frames: DuplicatesFrames, shown: pl.DataFrame, max_pictures: int) -> tuple[GroupView, ...]:
     rows = frames.groups.join(shown.select("group_id"), on="group_id", how="semi")
     order = ["is_keeper", "score", "location", "path"]
     by_group = {
@@ -238,7 +243,9 @@ def _groups(frames: DuplicatesFrames, shown: pl.DataFrame) -> tuple[GroupView, .
     near = frames.pairs.filter(pl.col("digest_a").is_in(digests) & pl.col("digest_b").is_in(digests))
     pairs = {(row["digest_a"], row["digest_b"]): row for row in with_view_words(near).iter_rows(named=True)}
     facts = {row["digest"]: row for row in frames.pictures.iter_rows(named=True)}
-    return tuple(_group(total, by_group[total["group_id"]], pairs, facts) for total in shown.iter_rows(named=True))
+    return tuple(
+        _group(total, by_group[total["group_id"]], pairs, facts, max_pictures) for total in shown.iter_rows(named=True)
+    )
 
 
 def _group(
@@ -246,12 +253,13 @@ def _group(
     rows: Sequence[Mapping[str, Any]],
     pairs: Mapping[tuple[str, str], Mapping[str, Any]],
     facts: Mapping[str, Mapping[str, Any]],
+    max_pictures: int,
 ) -> GroupView:
     keeper = rows[0]
     by_digest: dict[str, list[Mapping[str, Any]]] = {}
     for row in rows:
         by_digest.setdefault(row["digest"], []).append(row)
-    shown = list(by_digest.values())[:_MAX_PICTURES_PER_GROUP]
+    shown = list(by_digest.values())[:max_pictures]
     others = [members[0] for members in shown if members[0]["digest"] != keeper["digest"]]
     pictures = [_picture(keeper, members, others, pairs, facts) for members in shown]
     return GroupView(

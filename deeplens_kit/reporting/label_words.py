@@ -145,5 +145,5 @@ def _interval(interval: Interval) -> str:
     return (
         f"{estimate}, {sure} interval {format_share(interval.low)} to {format_share(interval.high)}, at least "
         f"{format_share(interval.lower)}; {interval.labelled:,} of {plural(interval.pairs, 'pair')} labelled, "
-        f"{interval.wrong:,} wrong, {interval.unsure:,} unsure"
+        f"{interval.wrong:,} different, {interval.unsure:,} unsure"
     )

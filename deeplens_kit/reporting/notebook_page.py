@@ -6,6 +6,7 @@ run a cell or change what it showed.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ __all__ = ["notebook_page"]
 
 _TEMPLATES = Path(__file__).parent / "templates" / "nbconvert"
 _STYLES = ("duplicates.css", "savings.css")
+_HEADING = re.compile(r'<h2 id="([a-z-]+)">(.*?)</h2>', re.DOTALL)
+# A page of fewer parts is seen as a whole.
+_MIN_CONTENTS = 4
 
 
 def notebook_page(notebook: Any) -> str:
@@ -42,6 +46,20 @@ def notebook_page(notebook: Any) -> str:
     page = {
         "style": "\n".join(environment.get_template(name).render() for name in _STYLES),
         "title": f"{notebook.metadata.get('title', 'Report')}: DeepLens",
+        "contents": _contents(notebook),
     }
     text, _ = exporter.from_notebook_node(notebook, resources={"page": page})
     return str(text)
+
+
+def _contents(notebook: Any) -> list[tuple[str, str]]:
+    """The parts of the page as (address within the page, heading); none where they are few."""
+    shown = [
+        output.data["text/html"]
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if output.output_type in ("display_data", "execute_result") and "text/html" in output.data
+    ]
+    found = [match for html in shown for match in _HEADING.findall(html)]
+    return found if len(found) >= _MIN_CONTENTS else []

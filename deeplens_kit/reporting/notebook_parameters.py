@@ -11,7 +11,7 @@ import io
 import json
 import math
 import tokenize
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,12 +81,15 @@ def report_parameters(notebook: Path) -> Mapping[str, Parameter]:
     return declared
 
 
-def checked_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str, object]:
+def checked_parameters(
+    notebook: Path, values: Mapping[str, object], allowed: Collection[str] | None = None
+) -> dict[str, object]:
     """Values as the notebook declares them.
 
     Args:
         notebook: The notebook.
         values: By name; texts are converted, as they come from a command line.
+        allowed: The parameters that may be given; None for all.
 
     Raises:
         UnknownNameError: The notebook has no parameter of that name; the nearest is suggested.
@@ -94,10 +97,11 @@ def checked_parameters(notebook: Path, values: Mapping[str, object]) -> dict[str
         ReportError: As for `report_parameters`.
     """
     declared = report_parameters(notebook)
-    refuse_replaced("report parameter", values, declared)
+    known = declared if allowed is None else {name: declared[name] for name in declared if name in allowed}
+    refuse_replaced("report parameter", values, known)
     for name in values:
-        if name not in declared:
-            raise UnknownNameError("report parameter", name, declared)
+        if name not in known:
+            raise UnknownNameError("report parameter", name, known)
     return {name: _converted(declared[name], value) for name, value in values.items()}
 
 

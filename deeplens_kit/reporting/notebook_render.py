@@ -1,4 +1,4 @@
-"""A report: a notebook run with parameters, made a page, and put in place with its numbers all at once.
+"""A report: a notebook run with parameters, made a page, and put in place with all that goes beside it at once.
 
 Takes a notebook, values for its parameters and where the page goes; gives the files that it wrote. Must not leave
 anything half written: the notebook runs in a folder of its own, and what was there before stays until all of the new is
@@ -12,26 +12,48 @@ import signal
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from types import FrameType
+from types import FrameType, MappingProxyType
 from typing import Any
 
 from deeplens_kit import errors
 from deeplens_kit.errors import ExtraMissingError, ReportError
+from deeplens_kit.reporting.chromium import find_chromium, print_page
 from deeplens_kit.reporting.files import PAGE_ENDINGS, check_target, write_atomically, write_together
+from deeplens_kit.reporting.notebook_executed import executed_notebook
 from deeplens_kit.reporting.notebook_kernel import KERNEL_LOG, kernel_manager_in
 from deeplens_kit.reporting.notebook_page import notebook_page
 from deeplens_kit.reporting.notebook_parameters import checked_parameters, report_parameters
+from deeplens_kit.reporting.report_mail import ReportMail, mail_file
+from deeplens_kit.reporting.report_notes import NOTES_FILE, read_notes
 from deeplens_kit.telemetry.redaction import redact
 
-__all__ = ["FAILED_ENDING", "NUMBERS", "RenderedReport", "render_notebook"]
+__all__ = [
+    "EXECUTED_ENDING",
+    "FAILED_ENDING",
+    "MAIL_ENDING",
+    "NUMBERS",
+    "PDF_ENDING",
+    "RUN",
+    "RenderedReport",
+    "render_notebook",
+]
 
 NUMBERS = "numbers"
 """The parameter by which a notebook is told the folder for its numbers."""
 
+RUN = "run"
+"""The parameter by which a notebook is told the run of the report in the ledger."""
+
+EXECUTED_ENDING = ".executed.ipynb"
+"""What the notebook as it ran is called, after the name of the page."""
+
 FAILED_ENDING = ".failed.ipynb"
 """What a notebook that failed is called, after the name of the page."""
+
+PDF_ENDING = ".pdf"
+MAIL_ENDING = ".eml"
 
 # A kernel of a busy machine imports for a while before it answers.
 _START_SECONDS = 120
@@ -43,11 +65,29 @@ class RenderedReport:
 
     Attributes:
         html: The page.
-        numbers: The files beside it.
+        numbers: The files with its numbers, beside it.
+        notebook: The notebook as it ran, with what its cells showed.
+        pdf: The page as PDF; None where none was asked for.
+        mail: The report as a mail that can be opened and sent; None where none was asked for.
+        headline: The result in one line; empty where the notebook told none.
+        figures: Exact numbers for the history of reports, as JSON can hold them.
+        message: What a mail about it says; None where the notebook told none.
     """
 
     html: Path
     numbers: tuple[Path, ...]
+    notebook: Path
+    pdf: Path | None = None
+    mail: Path | None = None
+    headline: str = ""
+    figures: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    message: ReportMail | None = None
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All of them, the page first."""
+        more = [path for path in (self.pdf, self.mail) if path is not None]
+        return (self.html, *self.numbers, self.notebook, *more)
 
 
 def render_notebook(
@@ -56,41 +96,72 @@ def render_notebook(
     out: Path,
     *,
     progress: Callable[[int, int], None] | None = None,
+    pdf: bool = False,
+    mail: bool = False,
+    run: str = "",
+    keep_failed: Callable[[Path, bytes], str] | None = None,
 ) -> RenderedReport:
-    """Run a notebook and put the page and the files that it wrote in place.
+    """Run a notebook and put the page and the files that belong to it in place.
 
     Files that the notebook writes into the folder of its parameter `numbers` come to lie beside the page and are called
     after it: of `savings.ipynb`, rendered to `monday.html`, `savings.json` becomes `monday.json` and
-    `savings-groups.parquet` becomes `monday-groups.parquet`.
+    `savings-groups.parquet` becomes `monday-groups.parquet`; the notebook as it ran becomes `monday.executed.ipynb`.
 
     Args:
         notebook: With a cell tagged `parameters`.
         parameters: Values by name.
         out: The page, replaced when it is whole.
         progress: Told (cells that are done, cells in all).
+        pdf: Print the page too.
+        mail: Make a mail of it too, where the notebook tells one.
+        run: The report's run in the ledger, told to a notebook with a parameter `run`.
+        keep_failed: Given the name for a notebook that failed and its bytes, keeps it and gives where it is, empty
+            where it cannot; None keeps it beside the page.
 
     Raises:
         UnknownNameError: There is no parameter of that name.
-        SettingsError: A value is not of the declared type, or the page cannot be written there.
-        ReportError: A cell failed; the last good report stands.
+        SettingsError: A value is not of the declared type, the page cannot be written there, or a PDF is asked for and
+            no browser is installed that prints.
+        ReportError: A cell failed, or the browser did not print; the last good report stands.
         ExtraMissingError: papermill is not installed.
         KeyboardInterrupt: The user stopped it; nothing was written.
     """
     check_target(out, PAGE_ENDINGS)
-    values = checked_parameters(notebook, parameters)
+    values, declared = checked_parameters(notebook, parameters), report_parameters(notebook)
+    if pdf:
+        find_chromium()
     with tempfile.TemporaryDirectory(prefix="deeplens-report-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary)
         (folder / NUMBERS).mkdir()
-        if NUMBERS in report_parameters(notebook):
-            values[NUMBERS] = str(folder / NUMBERS)
-        executed = _executed(notebook, values, folder, out, progress)
+        own = {NUMBERS: str(folder / NUMBERS), RUN: run}
+        values |= {name: value for name, value in own.items() if name in declared}
+        executed = _executed(notebook, values, folder, out, progress, keep_failed or _write_failed)
         page = notebook_page(executed).encode("utf-8", "backslashreplace")
-        written = sorted((folder / NUMBERS).iterdir())
-        numbers = [(_beside(out, notebook, file), [file.read_bytes()]) for file in written]
+        notes = read_notes(folder / NUMBERS)
+        written = sorted(file for file in (folder / NUMBERS).iterdir() if file.name != NOTES_FILE)
+        numbers = {_beside(out, notebook, file): file.read_bytes() for file in written}
+        kept = out.with_name(out.stem + EXECUTED_ENDING)
+        parts = {**numbers, kept: executed_notebook(executed, {NUMBERS: "", RUN: ""})}
+        printed = out.with_name(out.stem + PDF_ENDING) if pdf else None
+        if printed is not None:
+            parts[printed] = _printed(page, folder)
+        letter = out.with_name(out.stem + MAIL_ENDING) if mail and notes.mail is not None else None
+        if letter is not None and notes.mail is not None:
+            parts[letter] = mail_file(notes.mail, page, out.name)
         # The page last: whoever sees the new page finds its numbers.
-        write_together([*numbers, (out, [page])])
+        write_together([*((path, [content]) for path, content in parts.items()), (out, [page])])
     _failed_file(out).unlink(missing_ok=True)
-    return RenderedReport(out, tuple(path for path, _ in numbers))
+    return RenderedReport(out, tuple(numbers), kept, printed, letter, notes.headline, notes.figures, notes.mail)
+
+
+def _printed(page: bytes, folder: Path) -> bytes:
+    """The page as PDF, with Ctrl-C and SIGTERM ending the browser."""
+    place = folder / "print"
+    place.mkdir()
+    file = place / "page.html"
+    file.write_bytes(page)
+    with _terminated_as_interrupted():
+        return print_page(file, place)
 
 
 def _beside(out: Path, notebook: Path, file: Path) -> Path:
@@ -108,6 +179,7 @@ def _executed(
     folder: Path,
     out: Path,
     progress: Callable[[int, int], None] | None,
+    keep_failed: Callable[[Path, bytes], str],
 ) -> Any:
     try:
         import nbformat
@@ -149,7 +221,7 @@ def _executed(
                 shutdown_kernel="immediate",
             )
     except PapermillExecutionError as error:
-        beside = _keep_failed(folder / "executed.ipynb", out)
+        beside = _kept(folder / "executed.ipynb", out, keep_failed)
         raise ReportError(f"The report was not made: {_reason(error)} {beside}") from error
     except (DeadKernelError, NoSuchKernel, RuntimeError, TimeoutError) as error:
         said = _last_words(folder) or f"{type(error).__name__}: {error}".rstrip(".")
@@ -179,15 +251,23 @@ def _reason(error: Any) -> str:
     return f"cell {error.exec_count} failed with {error.ename}{f': {said}' if said else ''}".rstrip(".") + "."
 
 
-def _keep_failed(executed: Path, out: Path) -> str:
-    """Keep the notebook as far as it got, beside the page; say where, and what became of the page."""
+def _kept(executed: Path, out: Path, keep_failed: Callable[[Path, bytes], str]) -> str:
+    """Keep the notebook as far as it got; say where, and what became of the page."""
     stands = "The last good report stands. " if out.exists() else ""
-    target = _failed_file(out)
     try:
-        write_atomically(target, [redact(executed.read_text(encoding="utf-8")).encode()])
-    except (OSError, errors.SettingsError):
-        return stands.strip()
-    return f"{stands}Look into {str(target)!r}: the notebook as far as it got."
+        place = keep_failed(_failed_file(out), redact(executed.read_text(encoding="utf-8")).encode())
+    except OSError:
+        place = ""
+    return f"{stands}Look into {place!r}: the notebook as far as it got." if place else stands.strip()
+
+
+def _write_failed(target: Path, content: bytes) -> str:
+    """Keep a notebook that failed beside the page."""
+    try:
+        write_atomically(target, [content])
+    except errors.SettingsError:
+        return ""
+    return str(target)
 
 
 @contextlib.contextmanager

@@ -27,6 +27,7 @@ __all__ = ["MAX_PLAN_STEPS", "FileView", "PlanView", "StepView", "describe_plan"
 MAX_PLAN_STEPS = 200
 """A page of so many steps is about 5 MB with its thumbnails and opens at once; all steps are in the export."""
 
+_UNSAVED = ("This is no plan yet", "it shows what one would be if the locations were opened for changes")
 # How far a plan has come, and what is next.
 _STANDING = {
     "draft": ("Nothing has happened yet", "it takes an approval, and applying asks everything again"),
@@ -162,9 +163,9 @@ def describe_plan(
         workspace=workspace,
         made_at=made_at,
         version=version,
-        plan_id=record.plan_id,
-        state=str(record.state),
-        standing=_STANDING.get(str(record.state), _STANDING["draft"]),
+        plan_id=record.plan_id or "not saved",
+        state=str(record.state) if record.plan_id else "not saved",
+        standing=_STANDING.get(str(record.state), _STANDING["draft"]) if record.plan_id else _UNSAVED,
         author=record.author,
         created_at=record.created_at,
         action_says=action_words(choice.get("action", record.kind)),

@@ -45,6 +45,8 @@ def plan_lines(record: PlanRecord) -> list[str]:
         f"Plan {record.plan_id} ({record.kind}), {record.state}; made by {record.author} at "
         f"{record.created_at:%Y-%m-%d %H:%M} UTC" + (f" in place of {record.replaces}." if record.replaces else "."),
     ]
+    if record.replaced_by:
+        lines.append(f"Plan {record.replaced_by} took its place, and this one is not applied any more.")
     if choice:
         lines.append(
             f"To do: {action_words(choice['action'])}"

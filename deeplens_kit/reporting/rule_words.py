@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from deeplens_kit.matching import STRICT, Clause, Rule
 
-__all__ = ["rule_lines", "rule_notes"]
+__all__ = ["rule_lines", "rule_notes", "rule_title"]
 
 _BOUNDS = {
     "phash_max": "pHash differs in at most {:g} of 64 bits",
@@ -38,6 +38,11 @@ def rule_notes(rule: Rule) -> list[str]:
         f"The bounds are not those of the strict rule, but {rule.name}. Only the strict rule was measured on labelled "
         "pictures; look at what these bounds propose before acting on it."
     ]
+
+
+def rule_title(rule: Rule) -> str:
+    """A rule in a few words: what people named it, which says the bounds where nobody did."""
+    return f"{rule.name} (version {rule.version})" if rule == STRICT or rule.version != STRICT.version else rule.name
 
 
 def _alternatives(clauses: Sequence[Clause]) -> str:

@@ -1,8 +1,9 @@
 """The numbers of the savings report as files: for the program that compares this Monday with the last one.
 
-Takes a described report and a folder, writes three files into it; must not round, and writes nothing else.
-`savings.json` and `savings.parquet` hold the rows of `deeplens savings`, the former with its summary, the coverage and
-the runs as well; `savings-groups.parquet` holds every object of every group, as `deeplens duplicates --csv` does.
+Takes a described report and a folder, writes its files into it; must not round, and writes nothing else.
+`savings.json`, `.parquet` and `.csv` hold the rows of `deeplens savings`, the first with its summary and every other
+table as well; `savings.xlsx` has a sheet for each table, and `savings-groups.parquet` every object of every group, as
+`deeplens duplicates --csv` does.
 """
 
 from __future__ import annotations
@@ -10,32 +11,25 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 
 import polars as pl
 
-from deeplens_kit.reporting.exact_values import json_document, plain_rows
+from deeplens_kit.reporting.exact_values import json_document
+from deeplens_kit.reporting.report_files import file_endings, save_report_files
 from deeplens_kit.reporting.savings_money import MONEY_COLUMNS, add_up_money
 from deeplens_kit.reporting.savings_numbers import SavingsNumbers
 from deeplens_kit.reporting.savings_report import SavingsReport
+from deeplens_kit.reporting.savings_sheets import savings_lists, savings_sheets
 from deeplens_kit.reporting.totals import CoverageTotals
 
-__all__ = ["NUMBERS_ENDINGS", "is_numbers", "read_numbers", "save_numbers"]
-
-NUMBERS_ENDINGS = (".json", ".parquet", "-groups.parquet")
-"""What the files are called after their common name."""
+__all__ = ["NUMBERS_ENDINGS", "read_numbers", "save_numbers"]
 
 _NAME = "savings"
-_BEGINNING = b'{\n"command": "savings",'
 
-
-def is_numbers(file: Path) -> bool:
-    """Whether a file begins as the `savings.json` of a report does."""
-    try:
-        with file.open("rb") as stream:
-            return stream.read(len(_BEGINNING)) == _BEGINNING
-    except OSError:
-        return False
+NUMBERS_ENDINGS = file_endings(_NAME)
+"""What the files are called after their common name."""
 
 
 def save_numbers(report: SavingsReport, folder: Path | str) -> None:
@@ -44,20 +38,18 @@ def save_numbers(report: SavingsReport, folder: Path | str) -> None:
     Args:
         report: The report.
         folder: A folder that exists; an empty text writes nothing.
+
+    Raises:
+        ExtraMissingError: XlsxWriter is not installed.
     """
     if not folder:
         return
-    place = Path(folder)
     document = json_document(
-        "savings",
-        report.numbers.rows,
-        {"coverage": report.coverage_rows, "withheld": _withheld(report)},
-        report.numbers.summary,
-        {"report": _about(report)},
+        _NAME, report.numbers.rows, savings_lists(report), report.numbers.summary, {"report": _about(report)}
     )
-    (place / f"{_NAME}.json").write_text("".join(document), encoding="utf-8", errors="backslashreplace")
-    plain_rows(report.numbers.rows).write_parquet(place / f"{_NAME}.parquet")
-    plain_rows(report.members).write_parquet(place / f"{_NAME}-groups.parquet")
+    more = {"-groups.parquet": report.members}
+    sheets = savings_sheets(report)
+    save_report_files(_NAME, folder, document, report.numbers.rows, sheets, report.made_at, more)
 
 
 def read_numbers(file: Path) -> SavingsNumbers:
@@ -83,11 +75,6 @@ def read_numbers(file: Path) -> SavingsNumbers:
     )
 
 
-def _withheld(report: SavingsReport) -> pl.DataFrame:
-    rows = [(line.tier, line.reason, line.matches) for line in report.withheld]
-    return pl.DataFrame(rows, schema={"tier": pl.String, "reason": pl.String, "matches": pl.Int64}, orient="row")
-
-
 def _about(report: SavingsReport) -> Mapping[str, object]:
     """How the numbers came about: all that may differ between two reports with equal numbers."""
     return {
@@ -98,6 +85,10 @@ def _about(report: SavingsReport) -> Mapping[str, object]:
         "rule": report.rule,
         "features": list(report.features),
         "groups": report.totals.groups,
+        "interval": asdict(report.interval) if report.interval is not None else None,
+        "change": asdict(report.change) if report.change is not None else None,
+        "history": [{"at": point.at, "figures": dict(point.figures)} for point in report.history],
+        "lineage": [asdict(line) for line in report.lineage],
         "runs": [
             {
                 "kind": run.kind,

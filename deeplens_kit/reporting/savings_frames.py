@@ -7,7 +7,7 @@ or write. The sums come from the same functions as those of `deeplens savings`.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,10 @@ import polars as pl
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.matching import KeepPolicy, Rule, Thresholds
+from deeplens_kit.reporting.duplicates_view import ranked_groups
 from deeplens_kit.reporting.policy_words import policy_notes
 from deeplens_kit.reporting.rule_words import rule_notes
+from deeplens_kit.reporting.savings_details import ReportAsked, catalog_versions, with_details
 from deeplens_kit.reporting.savings_report import MAX_GROUPS, SavingsFrames, SavingsReport, describe_savings
 from deeplens_kit.schemas import Tier
 from deeplens_kit.storage.paths import display_path
@@ -47,6 +49,9 @@ def report_savings(
     rule: Rule | Thresholds | str | None = None,
     max_groups: int = MAX_GROUPS,
     policy: KeepPolicy | str | None = None,
+    parameters: Mapping[str, str] | None = None,
+    now: datetime | None = None,
+    report_name: str = "savings",
 ) -> SavingsReport:
     """The savings of a workspace as they are now, described.
 
@@ -56,6 +61,10 @@ def report_savings(
         rule: When a pair is a copy, by itself, by bounds or by its name; None or an empty text for the rule in use.
         max_groups: Groups that are shown with their pictures, 0..1,000.
         policy: Which copy stays, by itself, by its name or a file; None or an empty text for the policy in use.
+        parameters: Those of the run in the ledger that this report is made by: it is compared with the last finished
+            run that had just these; None for the last one, whatever it had.
+        now: When that is, with a zone; None for now.
+        report_name: What the ledger calls the runs that it is compared with.
 
     Raises:
         SettingsError: `max_groups` is out of its range, or the policy cannot be read.
@@ -65,16 +74,19 @@ def report_savings(
 
     require_asked(tiers, max_groups)
     keep, judged = chosen_policy(workspace, policy or None), chosen_rule(workspace, rule or None)
-    frames = gather_savings(workspace, tiers=tiers, rule=judged, policy=keep)
-    return describe_savings(
+    made_at = now or datetime.now().astimezone()
+    asked = ReportAsked(judged, keep, tuple(tiers), made_at, parameters, catalog_versions(workspace), report_name)
+    frames = gather_savings(workspace, tiers=tiers, rule=judged, policy=keep, max_groups=max_groups)
+    report = describe_savings(
         frames,
         workspace=display_path(workspace.directory.name),
-        made_at=datetime.now().astimezone(),
+        made_at=made_at,
         version=_version(),
         rule=judged,
         notes=[*rule_notes(judged), *policy_notes(keep), *caveats(workspace, current=frames.current)],
         max_groups=max_groups,
     )
+    return with_details(workspace, report, frames.groups, asked)
 
 
 def require_asked(tiers: Sequence[str], max_groups: int) -> None:
@@ -92,7 +104,12 @@ def require_asked(tiers: Sequence[str], max_groups: int) -> None:
 
 
 def gather_savings(
-    workspace: Workspace, *, tiers: Sequence[str] = (), rule: Rule | None = None, policy: KeepPolicy | None = None
+    workspace: Workspace,
+    *,
+    tiers: Sequence[str] = (),
+    rule: Rule | None = None,
+    policy: KeepPolicy | None = None,
+    max_groups: int = MAX_GROUPS,
 ) -> SavingsFrames:
     """The frames of a report on savings.
 
@@ -101,19 +118,20 @@ def gather_savings(
         tiers: Tiers to count; none for those of the rule.
         rule: When a pair is a copy; None for the rule in use.
         policy: Which copy stays; None for the policy in use.
+        max_groups: Groups that are shown: pairs and facts of pictures are read of these alone.
 
     Raises:
         UnknownNameError: A tier that does not exist, or that is never proposed.
     """
     from deeplens_kit.pipeline import coverage, list_failures, list_groups, of_active_locations, savings_of_groups
 
-    require_asked(tiers, 0)
+    require_asked(tiers, max_groups)
     view = list_groups(workspace, list(tiers) or None, rule=rule, policy=policy)
-    named = view.groups["digest"].unique()
+    named = _shown(view.groups, max_groups)
     return SavingsFrames(
         groups=view.groups,
         withheld=view.withheld,
-        pairs=workspace.catalog.pairs(),
+        pairs=_pairs_among(workspace, named),
         pictures=workspace.catalog.pictures(digests=named.to_list(), columns=_FACTS),
         coverage=of_active_locations(workspace, coverage(workspace)),
         failures=of_active_locations(workspace, list_failures(workspace)),
@@ -122,6 +140,22 @@ def gather_savings(
         features=_features(workspace),
         current=view.current,
     )
+
+
+def _shown(groups: pl.DataFrame, max_groups: int) -> pl.Series:
+    """Digests of the groups that are shown."""
+    shown = ranked_groups(groups).head(max_groups).select("group_id")
+    return groups.join(shown, on="group_id", how="semi")["digest"].unique()
+
+
+def _pairs_among(workspace: Workspace, digests: pl.Series) -> pl.DataFrame:
+    """The stored pairs of which both ends are among some, a part in memory at a time."""
+    from deeplens_kit.schemas import PAIRS
+
+    few = digests.implode()
+    both = pl.col("digest_a").is_in(few) & pl.col("digest_b").is_in(few)
+    parts = (part.filter(both) for part in workspace.catalog.pair_parts())
+    return pl.concat([PAIRS.empty(), *parts])
 
 
 def _version() -> str:

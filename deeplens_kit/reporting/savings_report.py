@@ -6,9 +6,10 @@ make HTML, open a file or load a picture. Rounding is for people: the exact numb
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 
 import polars as pl
 
@@ -20,6 +21,16 @@ from deeplens_kit.reporting.duplicates_view import (
     ReasonLine,
     SavingLine,
     describe_duplicates,
+)
+from deeplens_kit.reporting.report_lines import (
+    BreakdownLine,
+    HistoryPoint,
+    LineageLine,
+    OverlapLine,
+    Payback,
+    ReportChange,
+    SavingInterval,
+    ScenarioLine,
 )
 from deeplens_kit.reporting.rule_words import rule_lines
 from deeplens_kit.reporting.savings_numbers import GROUP_COLUMNS, SavingsNumbers, add_up_savings, by_freed
@@ -131,6 +142,21 @@ class SavingsReport:
         numbers: Exact sums, as `deeplens savings --json` gives them.
         members: Every object of every group, as `deeplens duplicates --csv` gives them.
         coverage_rows: Columns location, outcome, code, objects, bytes.
+        by_folder: What the folders that hold most would get back; none lies within another, the rest is one line.
+        by_owner: What each owner would get back, where owners are named.
+        by_format: By file format.
+        by_age: By the time since a file was changed last.
+        by_storage_class: By what the storage calls the way that it keeps an object.
+        interval: What the labels leave believable of the headline; None where `words["interval"]` says why not.
+        overlaps: Folders that others hold, the most telling first.
+        scenarios: What other rules and keep policies would come to.
+        change: Since the last finished run of this report; None for the first.
+        history: Figures of earlier runs, the oldest first.
+        payback: Cost of reading against money saved; None without a price book.
+        money_notes: What the money rests on, in sentences.
+        lineage: Where each number comes from.
+        policy: Name of the keep policy; empty where that was not said.
+        words: By the name of a field above: how to read it, or why there is nothing of it; ready to be shown.
     """
 
     workspace: str
@@ -155,6 +181,21 @@ class SavingsReport:
     numbers: SavingsNumbers
     members: pl.DataFrame
     coverage_rows: pl.DataFrame
+    by_folder: tuple[BreakdownLine, ...] = ()
+    by_owner: tuple[BreakdownLine, ...] = ()
+    by_format: tuple[BreakdownLine, ...] = ()
+    by_age: tuple[BreakdownLine, ...] = ()
+    by_storage_class: tuple[BreakdownLine, ...] = ()
+    interval: SavingInterval | None = None
+    overlaps: tuple[OverlapLine, ...] = ()
+    scenarios: tuple[ScenarioLine, ...] = ()
+    change: ReportChange | None = None
+    history: tuple[HistoryPoint, ...] = ()
+    payback: Payback | None = None
+    money_notes: tuple[str, ...] = ()
+    lineage: tuple[LineageLine, ...] = ()
+    policy: str = ""
+    words: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def withheld_in_all(self) -> int:

@@ -56,7 +56,7 @@ class Job:
         out: The page, absolute; None where nothing is written outside the workspace.
         image: Container image with DeepLens, for Kubernetes.
         role: What runs, in a word.
-        title: What it is called where no page names it.
+        title: What it is called; empty for the name of the page.
 
     Raises:
         SettingsError: A path or parameter holds a line break or bytes that are no text.
@@ -80,8 +80,9 @@ class Job:
 
     @property
     def name(self) -> str:
-        """What units and jobs are called, after the page or title: lower-case letters, digits and dashes."""
-        called = self.title if self.out is None else self.out.stem.replace("{date}", "")
+        """What units and jobs are called, after the title or page: lower-case letters, digits and dashes."""
+        page = "" if self.out is None else self.out.stem.replace("{date}", "")
+        called = self.title or page
         stem = re.sub(r"[^a-z0-9]+", "-", called.lower()).strip("-") or self.role
         return f"deeplens-{stem}"[:_LONGEST_NAME].rstrip("-")
 

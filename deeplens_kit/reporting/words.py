@@ -62,6 +62,7 @@ _OUTCOME_WORDS = {
     "placeholder": "Only in the cloud",
     "changed_while_read": "Changed while it was read",
     "permission": "No permission",
+    "kept_out": "Forgotten and kept out",
     "gone": "Gone",
 }
 # Of SkipReason: one entry, several.
@@ -78,6 +79,7 @@ _PROBLEM_WORDS = {
     "not_a_picture": "no picture",
     "empty": "empty: 0 bytes",
     "permission": "no permission to read it",
+    "kept_out": "it was forgotten and is kept out",
     "gone": "gone before it could be read",
     "name_too_long": "its path is too long",
     "io": "the storage failed to read it",

@@ -1,6 +1,7 @@
 """Savings: groups to bytes, and bytes to money by a price book."""
 
 from deeplens_kit.savings.amounts import SAVINGS, savings, total
+from deeplens_kit.savings.breakdown import AGE_BUCKETS, BREAKDOWN, age_bucket, break_down
 from deeplens_kit.savings.costs import (
     DAYS_PER_MONTH,
     ReadingCost,
@@ -16,7 +17,9 @@ from deeplens_kit.savings.price_parsing import parse_price_book
 from deeplens_kit.savings.priced import MONEY, price_members
 
 __all__ = [
+    "AGE_BUCKETS",
     "ANY",
+    "BREAKDOWN",
     "DAYS_PER_MONTH",
     "MONEY",
     "SAVINGS",
@@ -26,6 +29,8 @@ __all__ = [
     "ReadingCost",
     "RemovalSaving",
     "RequestPrices",
+    "age_bucket",
+    "break_down",
     "cost_of_reading",
     "exact",
     "exact_text",

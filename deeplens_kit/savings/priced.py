@@ -6,7 +6,7 @@ keeps digit for digit. Must not choose what to remove, round, or take what has n
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from decimal import Decimal
 
 import polars as pl
@@ -15,7 +15,7 @@ from deeplens_kit.savings.costs import exact, exact_text, saving_of_removal
 from deeplens_kit.savings.price_book import PriceBook
 from deeplens_kit.schemas import Column, TableSchema, tier_strength
 
-__all__ = ["MONEY", "price_members"]
+__all__ = ["MONEY", "price_members", "priced_age"]
 
 MONEY = TableSchema(
     "money",
@@ -52,7 +52,7 @@ def price_members(members: pl.DataFrame, names: Mapping[str, str], book: PriceBo
         "location_id",
         "tier",
         storage_class=pl.col("storage_class") if "storage_class" in members.columns else pl.lit(None, pl.String),
-        age_days=_age(members, book),
+        age_days=priced_age(members.columns, book),
         frees_bytes="frees_bytes",
     )
     sums = by.group_by("location_id", "tier", "storage_class", "age_days").agg(pl.col("frees_bytes").sum())
@@ -62,9 +62,14 @@ def price_members(members: pl.DataFrame, names: Mapping[str, str], book: PriceBo
     return MONEY.check(pl.DataFrame(rows, schema=MONEY.polars, orient="row").sort("location_id", tier_strength()))
 
 
-def _age(members: pl.DataFrame, book: PriceBook) -> pl.Expr:
-    """Ages up to the longest minimum duration: those beyond it are alike, which keeps the sums few."""
-    if "age_days" not in members.columns:
+def priced_age(columns: Collection[str], book: PriceBook) -> pl.Expr:
+    """Ages up to the longest minimum duration: those beyond it are alike, which keeps the sums few.
+
+    Args:
+        columns: Of the members; without `age_days` no age is known.
+        book: The prices.
+    """
+    if "age_days" not in columns:
         return pl.lit(_UNKNOWN_AGE, pl.Int64)
     longest = max(
         (item.minimum_days for prices in book.locations.values() for item in prices.storage_classes.values()), default=0

@@ -284,6 +284,12 @@ MAP_POINTS = TableSchema(
         Column("width_px", SHORT, "upright"),
         Column("height_px", SHORT, "upright"),
         Column("format", TEXT, "as in pictures"),
+        Column(
+            "dated_at",
+            pl.Datetime("us"),
+            "when it was made, as in pictures; else when the oldest file that holds it was written, UTC",
+            nullable=True,
+        ),
         Column("tier", TEXT, "the strongest Tier among the proposed removals of its group; empty without a group"),
         Column("group_id", TEXT, "the group of that tier; empty without a group"),
         Column("is_keeper", FLAG, "one of its objects is the keeper of a group"),

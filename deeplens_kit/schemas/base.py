@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
     In the order in which they are told of. `INDEXED` is analysed; of an `UNSUPPORTED` picture, drawing or video the
     format is not read, and `NOT_A_PICTURE` is something else altogether. `UNREADABLE` is damaged, crashed its decoder
-    or kept it too long, or the storage failed.
+    or kept it too long, or the storage failed. `KEPT_OUT` was forgotten on request and must not come back.
     """
 
     INDEXED = "indexed"
@@ -57,6 +57,7 @@ class Outcome(StrEnum):
     PLACEHOLDER = "placeholder"
     CHANGED = "changed_while_read"
     PERMISSION = "permission"
+    KEPT_OUT = "kept_out"
     GONE = "gone"
 
 

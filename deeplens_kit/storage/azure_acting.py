@@ -33,7 +33,7 @@ _CANNOT_TELL = "Whether the account keeps snapshots or versions of it is unknown
 class ActingAzure(ClientStore):
     """What of `azure.AzureStore` acting on files needs."""
 
-    sets_storage_class = True
+    sets_storage_class = replaces_exactly = True
     _prefix: str
     _timeout_seconds: float
 

@@ -79,6 +79,11 @@ class LocationKind(Protocol):
         ...
 
     @property
+    def takes_writing(self) -> bool:
+        """Whether its kind can be opened for new objects and changes at all."""
+        ...
+
+    @property
     def may_create(self) -> bool:
         """Whether it is opened for new objects, and its kind can take them."""
         ...
@@ -186,6 +191,16 @@ class LocationKind(Protocol):
             ObjectExistsError: The name is taken.
             LocationReadOnlyError: Not opened for creating, or the kind cannot.
             StoreFullError: No space.
+        """
+        ...
+
+    def create_like(self, path: str, data: bytes, facts: ObjectFacts) -> tuple[ObjectStat, tuple[str, ...]]:
+        """Make a new object as `create`, with what a file has beside its bytes, as far as the kind can.
+
+        It has no name before it has its permissions: nobody reads it meanwhile whom they shut out.
+
+        Returns:
+            Its state, and what of that could not be kept, in words: "permissions", "extended attributes".
         """
         ...
 

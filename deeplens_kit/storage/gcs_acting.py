@@ -47,7 +47,7 @@ def reload(blob: Any, call: Mapping[str, Any]) -> None:
 class ActingGcs(ClientStore):
     """What of `gcs.GcsStore` acting on files needs."""
 
-    sets_storage_class = True
+    sets_storage_class = replaces_exactly = True
     _call: Mapping[str, Any]
     _prefix: str
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from deeplens_kit.errors import LocationReadOnlyError, ObjectUnreadableError
 from deeplens_kit.storage.base import ObjectStat
 from deeplens_kit.storage.facts import QUARANTINE_FOLDER, KeptAfter, LinkForm, ObjectFacts, in_quarantine
-from deeplens_kit.storage.local_attributes import facts_of, identity_of, set_modified
+from deeplens_kit.storage.local_attributes import facts_of, give_attributes, identity_of, set_modified
 from deeplens_kit.storage.local_changing import (
     copy_file,
     create_file,
@@ -61,6 +61,17 @@ class ActingFolder(LocalFolder):
         with self._opened_root() as root, self._translated():
             create_file(root, decode_path(path), data)
         return self.stat(path)
+
+    def create_like(self, path: str, data: bytes, facts: ObjectFacts) -> tuple[ObjectStat, tuple[str, ...]]:
+        """Make a new file with permissions and extended attributes of another; see `LocationKind.create_like`."""
+        if facts.mode is None:
+            return self.create(path, data), ()
+        self._permit(Permission.CREATE)
+        left: list[str] = []
+        with self._opened_root() as root, self._translated():
+            # Before it has its name: nobody reads it meanwhile whom its permissions shut out.
+            create_file(root, decode_path(path), data, lambda made: left.extend(give_attributes(made, facts)))
+        return self.stat(path), tuple(left)
 
     def copy(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
         """Copy a file to a free name; see `LocationKind.copy`."""

@@ -6,6 +6,7 @@ Takes handles of open files; must not write a byte of their contents.
 from __future__ import annotations
 
 import base64
+import contextlib
 import errno
 import os
 import re
@@ -18,13 +19,16 @@ from deeplens_kit.storage.facts import ObjectFacts
 from deeplens_kit.storage.local_listing import local_stat
 from deeplens_kit.storage.local_reading import open_regular
 
-__all__ = ["facts_of", "identity_of", "keep_attributes", "set_modified"]
+__all__ = ["facts_of", "give_attributes", "identity_of", "keep_attributes", "set_modified"]
 
 _TIME_IN_TOKEN = re.compile(r"\d+-(-?\d+)-\d+")  # as `local_listing.local_stat` writes them
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NO_ATTRIBUTES = frozenset({errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS})
 # Labels that the system gives every new file by its own rules, and that others than root may not set.
 _GIVEN_BY_SYSTEM = "security."
+_BASE64 = "base64:"
+# Of a file that another user may own now, without the bits that have it run as its owner.
+_PERMISSIONS = 0o777
 
 
 def facts_of(file: int) -> ObjectFacts:
@@ -81,6 +85,29 @@ def keep_attributes(source: int, target: int, *, times: bool = True) -> None:
         os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
 
 
+def give_attributes(target: int, facts: ObjectFacts) -> list[str]:
+    """Give an open file permissions and extended attributes of another, as far as its file system takes them.
+
+    Returns:
+        What it did not take: "permissions", "extended attributes", or both.
+    """
+    left = []
+    for name, text in facts.metadata.items():
+        try:
+            os.setxattr(target, name, _bytes(text))
+        except (OSError, AttributeError):
+            if not name.startswith(_GIVEN_BY_SYSTEM):
+                left.append("extended attributes")
+    if facts.mode is not None:
+        wanted = facts.mode & _PERMISSIONS
+        with contextlib.suppress(OSError):
+            os.fchmod(target, wanted)
+        # Some file systems take the call and keep what they have.
+        if stat.S_IMODE(os.fstat(target).st_mode) != wanted:
+            left.append("permissions")
+    return sorted(set(left))
+
+
 def set_modified(root: int, path: str, modified_at: datetime, expected: ObjectStat, was: str | None = None) -> None:
     """Set the time of the last modification of a file in the expected state, and have it on the disk.
 
@@ -123,4 +150,10 @@ def _text(value: bytes) -> str:
         text = value.decode()
     except UnicodeDecodeError:
         text = ""
-    return text if text.isprintable() and text else "base64:" + base64.b64encode(value).decode()
+    plain = text.isprintable() and text and not text.startswith(_BASE64)
+    return text if plain else _BASE64 + base64.b64encode(value).decode()
+
+
+def _bytes(text: str) -> bytes:
+    """What `_text` was given."""
+    return base64.b64decode(text.removeprefix(_BASE64)) if text.startswith(_BASE64) else text.encode()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from deeplens_kit.errors import ObjectChangedError, ObjectUnreadableError
@@ -49,8 +49,14 @@ _NEW_FOLDER_MODE = 0o777  # before the user's umask
 _CLOSED_FOLDER_MODE = 0o700
 
 
-def create_file(root: int, path: str, data: bytes) -> None:
+def create_file(root: int, path: str, data: bytes, finish: Callable[[int], None] | None = None) -> None:
     """Make a new file, and the folders that lead to it.
+
+    Args:
+        root: Handle of the root.
+        path: Relative to it.
+        data: What it holds.
+        finish: As for `NewFiles.create`.
 
     Raises:
         FileExistsError: The name is taken.
@@ -59,7 +65,7 @@ def create_file(root: int, path: str, data: bytes) -> None:
         OSError: As the system has it.
     """
     with parent_of(root, path, make=True) as (folder, name), NewFiles.at(folder, path) as files:
-        files.create(name, data)
+        files.create(name, data, finish=finish)
 
 
 def copy_file(root: int, path: str, target: str, expected: ObjectStat) -> None:

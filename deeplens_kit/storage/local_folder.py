@@ -87,6 +87,11 @@ class LocalFolder:
         return encode_path(os.path.realpath(self._root)).rstrip("/") + "/"
 
     @property
+    def takes_writing(self) -> bool:
+        """A folder does."""
+        return True
+
+    @property
     def may_create(self) -> bool:
         """Whether it is opened for new files."""
         return self.options.permissions != Permission.READ

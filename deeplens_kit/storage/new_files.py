@@ -14,6 +14,7 @@ import hashlib
 import os
 import re
 import secrets
+import stat
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
@@ -192,10 +193,17 @@ class NewFiles:
             # The name is taken by an empty file of our own, which the whole one then replaces.
             os.close(os.open(name, _FLAGS, _NEW_FILE_MODE, dir_fd=folder))
             try:
+                if not self._is_empty(name):
+                    raise FileExistsError  # somebody saved under the name meanwhile
                 os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
             except BaseException:
-                os.unlink(name, dir_fd=folder)
+                if self._is_empty(name):
+                    os.unlink(name, dir_fd=folder)
                 raise
+
+    def _is_empty(self, name: str) -> bool:
+        state = os.stat(name, dir_fd=self._handle, follow_symlinks=False)
+        return stat.S_ISREG(state.st_mode) and not state.st_size
 
 
 def _fill(stream: BinaryIO, data: bytes | Iterable[bytes], modified_ns: int | None, finish: _Finish | None) -> None:

@@ -19,9 +19,10 @@ from deeplens_kit.errors import (
     ObjectForbiddenError,
     StoreFullError,
 )
-from deeplens_kit.storage.base import Listing, LocationCheck
+from deeplens_kit.storage.base import Listing, LocationCheck, ObjectStat
+from deeplens_kit.storage.facts import ObjectFacts
 from deeplens_kit.storage.listing import ListingBuilder, refuse_quarantine, settled
-from deeplens_kit.storage.remote_changing import ChangingLocation
+from deeplens_kit.storage.remote_replacing import ReplacingLocation
 from deeplens_kit.storage.store import Cursor, Page, TreeStore
 from deeplens_kit.storage.tree import list_tree, take
 
@@ -30,10 +31,11 @@ __all__ = ["RemoteLocation"]
 _Remarks: TypeAlias = "list[str]"  # `list` is a method of the class below
 
 _PROBE_PREFIX = ".deeplens-check-"
+_READ_BY_ALL = 0o004
 _FOLDERS_TRIED = 4  # in search of an object, where the root of a location holds only folders
 
 
-class RemoteLocation(ChangingLocation):
+class RemoteLocation(ReplacingLocation):
     """A location over a store; implements `storage.base.LocationKind`.
 
     Args:
@@ -44,6 +46,14 @@ class RemoteLocation(ChangingLocation):
         options: Of its kind.
         store: The storage.
     """
+
+    def create_like(self, path: str, data: bytes, facts: ObjectFacts) -> tuple[ObjectStat, tuple[str, ...]]:
+        """Make a new object, without the other's permissions and extended attributes; see `LocationKind`.
+
+        That all may read what all could read before is nothing to be told.
+        """
+        shut = ("permissions",) if facts.mode is not None and not facts.mode & _READ_BY_ALL else ()
+        return self.create(path, data), (*shut, *(("extended attributes",) if facts.metadata else ()))
 
     def check(self) -> LocationCheck:
         """Say what can be done here; see `LocationKind.check`."""

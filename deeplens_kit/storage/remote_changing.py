@@ -14,6 +14,7 @@ from pathlib import Path
 from deeplens_kit.errors import (
     LocationReadOnlyError,
     ObjectChangedError,
+    ObjectError,
     ObjectExistsError,
     ObjectGoneError,
     ObjectUnreadableError,
@@ -25,6 +26,7 @@ from deeplens_kit.storage.options import Permission
 from deeplens_kit.storage.paths import decode_path, new_path
 from deeplens_kit.storage.remote_reading import CHANGED, ReadLocation
 from deeplens_kit.storage.store import Store
+from deeplens_kit.storage.values import ANNOUNCED
 
 __all__ = ["ChangingLocation"]
 
@@ -39,19 +41,11 @@ class ChangingLocation(ReadLocation):
         """Make a new object; see `LocationKind.create`."""
         self._permit(Permission.CREATE, "new files")
         native = new_path(path)
-        tried = 0
 
         def make() -> None:
-            nonlocal tried
-            tried += 1
             self.store.create(native, data, metadata or {})
 
-        try:
-            self._of_object(make, path)
-        except ObjectExistsError:
-            # The answer to an attempt that went well may have been lost: then what is there is ours.
-            if tried == 1 or not self._holds(path, data):
-                raise
+        self._done(make, path, {ObjectExistsError: lambda: self._holds(path, data)})
         return self.stat(path)
 
     def copy(self, path: str, target: str, *, expected: ObjectStat) -> ObjectStat:
@@ -76,40 +70,12 @@ class ChangingLocation(ReadLocation):
         """Remove an object; see `LocationKind.remove`."""
         self._permit(Permission.CHANGE, "changes")
         native = decode_path(path)
-        tried = 0
 
         def remove() -> None:
-            nonlocal tried
-            tried += 1
             self._expect(native, expected)
             self.store.remove(native, settled(expected.change_token))
 
-        try:
-            self._of_object(remove, path)
-        except ObjectGoneError:
-            # The answer to an attempt that went well may have been lost.
-            if tried == 1:
-                raise
-
-    def replace(self, path: str, data: bytes, *, expected: ObjectStat) -> ObjectStat:
-        """Put a new content in the place of an object; see `LocationKind.replace`."""
-        self._permit(Permission.CHANGE, "changes")
-        native = decode_path(path)
-        tried = 0
-
-        def replace() -> None:
-            nonlocal tried
-            tried += 1
-            self._expect(native, expected)
-            self.store.replace(native, data, settled(expected.change_token))
-
-        try:
-            self._of_object(replace, path)
-        except ObjectChangedError:
-            # The answer to an attempt that went well may have been lost: then what is there is ours.
-            if tried == 1 or not self._holds(path, data):
-                raise
-        return self.stat(path)
+        self._done(remove, path, {ObjectGoneError: lambda: True})
 
     def set_times(self, path: str, modified_at: datetime, *, expected: ObjectStat, was: str | None = None) -> bool:
         """Set the time of the last modification; see `LocationKind.set_times`. No token tells more of it."""
@@ -117,17 +83,12 @@ class ChangingLocation(ReadLocation):
             return False
         self._permit(Permission.CHANGE, "changes")
         native = decode_path(path)
-        tried = 0
 
         def set_times() -> None:
-            nonlocal tried
-            tried += 1
-            # Once it was tried the time may be the new one, and the token with it.
-            if tried == 1 or not self._has_time(path, modified_at, expected.size_bytes):
-                self._expect(native, expected)
-                self.store.set_times(native, modified_at, settled(expected.change_token))
+            self._expect(native, expected)
+            self.store.set_times(native, modified_at, settled(expected.change_token))
 
-        self._of_object(set_times, path)
+        self._done(set_times, path, {ObjectChangedError: lambda: self._has_time(path, modified_at, expected)})
         return True
 
     def set_storage_class(self, path: str, storage_class: str, *, expected: ObjectStat) -> ObjectStat:
@@ -138,21 +99,12 @@ class ChangingLocation(ReadLocation):
                 self.name, f"Location {self.name!r} has no storage classes: its kind of storage knows none."
             )
         native = decode_path(path)
-        tried = 0
 
         def set_class() -> None:
-            nonlocal tried
-            tried += 1
             self._expect(native, expected)
             self.store.set_storage_class(native, storage_class, settled(expected.change_token))
 
-        try:
-            self._of_object(set_class, path)
-        except ObjectChangedError:
-            # It may have been done by an attempt whose answer was lost.
-            now = self.stat(path)
-            if tried == 1 or (now.size_bytes, now.storage_class) != (expected.size_bytes, storage_class):
-                raise
+        self._done(set_class, path, {ObjectChangedError: lambda: self._has_class(path, storage_class, expected)})
         return self.stat(path)
 
     def link_target(self, path: str) -> str | None:
@@ -218,13 +170,47 @@ class ChangingLocation(ReadLocation):
                 "The storage's copy is not what was copied; the object was left as it is, and the copy beside it."
             )
 
-    def _has_time(self, path: str, modified_at: datetime, size_bytes: int) -> bool:
+    def _done(
+        self,
+        act: Callable[[], None],
+        path: str,
+        leaves: Mapping[type[ObjectError], Callable[[], bool]],
+    ) -> None:
+        """Do an act, also where its answer is lost and another try meets what the first one left.
+
+        Args:
+            act: One try of it, raising where what it expects is not there.
+            path: Of the object.
+            leaves: What another try raises once the act went well, each with what tells that it was ours.
+        """
+        tried = 0
+
+        def attempt() -> None:
+            nonlocal tried
+            tried += 1
+            act()
+
+        try:
+            self._of_object(attempt, path)
+        except tuple(leaves) as error:
+            ours = next(told for kind, told in leaves.items() if isinstance(error, kind))
+            if tried == 1 or not ours():
+                raise
+
+    def _has_time(self, path: str, modified_at: datetime, expected: ObjectStat) -> bool:
         now = self.stat(path)
         return (
-            now.size_bytes == size_bytes
+            now.size_bytes == expected.size_bytes
             and now.modified_at is not None
             and abs((now.modified_at - modified_at).total_seconds()) < 1
         )
+
+    def _has_class(self, path: str, storage_class: str, expected: ObjectStat) -> bool:
+        """Whether an object is in a class and is the expected one; without checksums nobody can tell, so it is not."""
+        now = self.stat(path)
+        told = now.checksum is not None and now.checksum != ANNOUNCED
+        same = (now.size_bytes, now.checksum) == (expected.size_bytes, expected.checksum)
+        return told and same and now.storage_class == storage_class
 
     def _rearranged(
         self,
@@ -238,24 +224,18 @@ class ChangingLocation(ReadLocation):
         source, goal = decode_path(path), new_path(target)
         if source == goal:
             raise ObjectExistsError(_TAKEN)
-        tried = 0
 
         def rearrange() -> None:
-            nonlocal tried
-            tried += 1
             self._expect(source, expected)
             act(source, goal, settled(expected.change_token))
 
-        try:
-            self._of_object(rearrange, path)
-        except ObjectExistsError:
-            # As with `create`: what is there is ours where it is the same. Of a rename the old name would be gone.
-            if tried == 1 or renames or not self._is_copy(path, target, expected):
-                raise
-        except ObjectGoneError:
-            # The answer to a rename that went well may have been lost; the new name was free before.
-            if tried == 1 or not renames or not self._has_size(target, expected.size_bytes):
-                raise
+        # Of a rename the old name is gone, and the new one was free before; of a copy what is there is the same.
+        leaves: dict[type[ObjectError], Callable[[], bool]] = (
+            {ObjectGoneError: lambda: self._has_size(target, expected.size_bytes)}
+            if renames
+            else {ObjectExistsError: lambda: self._is_copy(path, target, expected)}
+        )
+        self._done(rearrange, path, leaves)
         return self.stat(target)
 
     def _expect(self, native: str, expected: ObjectStat) -> None:

@@ -70,6 +70,11 @@ class ReadLocation:
         return True
 
     @property
+    def takes_writing(self) -> bool:
+        """As its kind has it."""
+        return self.store.writes
+
+    @property
     def may_create(self) -> bool:
         """Whether it is opened for new objects, and its kind can take them."""
         return self.store.writes and self.options.permissions != Permission.READ

@@ -49,7 +49,7 @@ _CANNOT_TELL = "Whether the service keeps versions of it is unknown: it has no r
 class ActingBucket(ClientStore):
     """What of `s3_store.S3Store` acting on files needs."""
 
-    sets_storage_class = True
+    sets_storage_class = replaces_exactly = True
     _bucket: str
     _prefix: str
     _always: Mapping[str, Any]

@@ -34,6 +34,7 @@ from deeplens_kit.storage.s3_trial import (
     refuses_to_replace_another,
 )
 from deeplens_kit.storage.store import Cursor, Page, Probe, limit_carried
+from deeplens_kit.storage.values import ANNOUNCED
 
 __all__ = ["S3Store"]
 
@@ -284,7 +285,7 @@ def _entry(path: str, item: Mapping[str, Any], size: int, by_kms: bool) -> Entry
     if not by_kms:
         checksum = f"md5:{etag}" if _MD5.fullmatch(etag) else None
     elif "SHA256" in item.get("ChecksumAlgorithm", ()) and _is_of_whole(item):
-        checksum = "sha256:?"
+        checksum = ANNOUNCED
     token = f"{etag}|{size}" if etag else f"|{size}{UNSETTLED}"
     return Entry(path, size, token, item["LastModified"], checksum, item.get("StorageClass", "STANDARD"))
 

@@ -38,13 +38,12 @@ _GRANULARITY_SECONDS = 60.0
 _TEMPORARY = ".deeplens-"
 _QUARANTINE = QUARANTINE_FOLDER.encode()
 _CLOSED_FOLDER_MODE = 0o700
-_NO_SUCH_FILE, _PERMISSION_DENIED, _FAILURE, _NOT_SUPPORTED = 2, 3, 4, 8
+_NO_SUCH_FILE, _PERMISSION_DENIED, _FAILURE = 2, 3, 4
 _FULL = frozenset({14, 15})  # no space and no quota, as later drafts have them
 _SPARE_BYTES = 2**20  # with less left, what a file system needs besides the bytes of a file may be missing
 # Answers that mean that the server lost its own storage's connection (draft-ietf-secsh-filexfer-02, section 7).
 _LOST = frozenset({6, 7})
 _CHANGED = "It changed while it was read, or since it was listed; it is taken up again by the next `deeplens index`."
-_NO_REPLACING = "the server cannot replace a file in one step (posix-rename@openssh.com), so nothing is replaced there"
 _EXISTS = "Something has this name already; it was left as it is."
 
 
@@ -60,6 +59,7 @@ class SftpStore(TreeStore):
     reads_conditionally = True
     keeps_times_on_move = True
     sets_times = True
+    removes_exactly = False
 
     def __init__(self, address: SftpAddress, root: bytes, options: SftpOptions) -> None:
         self._address, self._root, self._options = address, root, options
@@ -163,27 +163,12 @@ class SftpStore(TreeStore):
             if row.modified != seconds:  # else the fraction that the server keeps would be lost
                 channel.set_modified(handle, seconds)
 
-    def replace(self, path: str, data: bytes, token: str) -> None:
-        """Written beside it, and renamed to its name in one step, in the state of a moment before."""
-        from deeplens_kit.storage.sftp_wire import SftpAnswer
-
-        native = self._native(path)
-        folder, slash, _ = native.rpartition(b"/")
-        beside = folder + slash + _temporary()
-        with self._pool.lent() as channel, _telling_of_space(channel, (folder, self._root), len(data)):
-            try:
-                channel.make(beside, data)
-                row = _regular(channel.stat(native))
-                _expect(row, token)
-                if row.mode:
-                    channel.set_mode(beside, stat.S_IMODE(row.mode))
-                channel.replace(beside, native)
-            except BaseException as error:
-                with suppress(Exception):  # what went wrong before is what has to be told
-                    channel.remove(beside)
-                if isinstance(error, SftpAnswer) and error.code == _NOT_SUPPORTED:
-                    raise KnownFault(FaultKind.BROKEN, _NO_REPLACING) from error
-                raise
+    def make_alike(self, path: str, made: str) -> None:
+        """Give it the same permissions."""
+        with self._pool.lent() as channel:
+            row = _regular(channel.stat(self._native(path)))
+            if row.mode:
+                channel.set_mode(self._native(made), stat.S_IMODE(row.mode))
 
     def probe(self) -> Probe:
         """The space, where the server is OpenSSH or tells it as that does."""

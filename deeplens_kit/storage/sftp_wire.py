@@ -198,10 +198,6 @@ class SftpChannel:
         """Give another name; OpenSSH refuses one that is taken, other servers may not."""
         _want_done(*self._ask(CMD_RENAME, path, target))
 
-    def replace(self, path: bytes, target: bytes) -> None:
-        """Give another name in one step, also one that is taken; only where the server has OpenSSH's extension."""
-        _want_done(*self._ask(CMD_EXTENDED, b"posix-rename@openssh.com", path, target))
-
     def set_mode(self, path: bytes, mode: int) -> None:
         """Set the permission bits of a file."""
         bits = SFTPAttributes()

@@ -7,7 +7,6 @@ back from a cloud or from tape. What is written appears whole or not at all, and
 from __future__ import annotations
 
 import re
-import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -178,24 +177,6 @@ class SmbStore(TreeStore):
         with self._lent() as share, share.opened(self._native(path), Access.DELETE, writers=False) as file:
             self._expect(file, token)
             share.remove(file)
-
-    def replace(self, path: str, data: bytes, token: str) -> None:
-        """Written beside it, and renamed over it in the state of a moment before; its access list is the folder's."""
-        from deeplens_kit.storage.smb_wire import Access
-
-        native = self._native(path)
-        beside = f"{native.rpartition(chr(92))[0]}\\.deeplens-{secrets.token_hex(8)}".lstrip("\\")
-        with self._lent() as share:
-            with share.made(beside) as made:
-                share.write(made, data)
-            try:
-                with share.opened(beside, Access.DELETE, writers=False) as file:
-                    self._expect(share.stat(native), token)
-                    share.rename(file, native, replace=True)
-            except BaseException:
-                with suppress(Exception), share.opened(beside, Access.DELETE) as file:
-                    share.remove(file)
-                raise
 
     def set_times(self, path: str, modified_at: datetime, token: str) -> None:
         """Set while nobody writes it, to 100 ns."""

@@ -244,10 +244,10 @@ class Share:
             return False
         return True
 
-    def rename(self, file: OpenFile, path: str, *, replace: bool = False) -> None:
-        """Give an open file another name, which must be free, or else is taken from the file that has it."""
+    def rename(self, file: OpenFile, path: str) -> None:
+        """Give an open file another name, which must be free."""
         renamed = FileRenameInformation()
-        renamed["replace_if_exists"], renamed["file_name"] = replace, path
+        renamed["replace_if_exists"], renamed["file_name"] = False, path
         self._session.one(self._set_info(file._open, renamed))
 
     def link(self, file: OpenFile, path: str) -> None:

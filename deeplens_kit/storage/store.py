@@ -101,6 +101,8 @@ class Store(ABC):
         copies_have_equal_checksums: Whether the checksums of an object and of its copy are equal, where both have one.
         proves_by_token: Whether an unchanged token under a conditional request proves unchanged content.
         keeps_times_on_move: Whether `move` keeps the time of the last modification.
+        replaces_exactly: Whether `replace` can be used: it compares the state and replaces in one request.
+        removes_exactly: Whether `remove` compares the state and removes in one request.
         links: Whether `link` can be used.
         sets_times: Whether `set_times` can be used.
         sets_storage_class: Whether `set_storage_class` can be used.
@@ -113,6 +115,8 @@ class Store(ABC):
     copies_have_equal_checksums: ClassVar[bool] = False
     proves_by_token: ClassVar[bool] = False
     keeps_times_on_move: ClassVar[bool] = False
+    replaces_exactly: ClassVar[bool] = False
+    removes_exactly: ClassVar[bool] = True
     links: ClassVar[bool] = False
     sets_times: ClassVar[bool] = False
     sets_storage_class: ClassVar[bool] = False
@@ -168,6 +172,9 @@ class Store(ABC):
         The error for another state is a CHANGED fault.
         """
         raise _only_read()
+
+    def make_alike(self, path: str, made: str) -> None:  # noqa: B027 - most protocols tell nothing that could be kept
+        """Give a new object what another one has beside its bytes and its times."""
 
     def link(self, path: str, target: str, token: str) -> None:
         """Give an object in the state that `token` names a second name, which must be free (a hard link)."""

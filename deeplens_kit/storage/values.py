@@ -13,6 +13,7 @@ from enum import StrEnum
 import polars as pl
 
 __all__ = [
+    "ANNOUNCED",
     "UNSETTLED",
     "Listing",
     "ListingProblem",
@@ -21,6 +22,9 @@ __all__ = [
     "SkipReason",
     "SkippedFolder",
 ]
+
+ANNOUNCED = "sha256:?"
+"""The checksum of an object of which the storage keeps a SHA-256 that costs a request to ask for."""
 
 UNSETTLED = "~"
 """Ends a change token that a later change may leave as it is, because the storage's clock is too coarse for it or tells

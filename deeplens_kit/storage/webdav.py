@@ -212,22 +212,6 @@ class WebdavStore(TreeStore):
         """One DELETE, of the very ETag where it is a strong one."""
         self._done("DELETE", path, self._condition(token))
 
-    def replace(self, path: str, data: bytes, token: str) -> None:
-        """PUT under a name of its own, then MOVE over the name, in the state of a moment before."""
-        temporary = path[: path.rfind("/") + 1] + _TEMPORARY.format(secrets.token_hex(8))
-        try:
-            self._done("PUT", temporary, content=data)
-            if settled(self.stat(path).change_token) != token:
-                raise KnownFault(FaultKind.CHANGED, "it has another state")
-            over = {"Destination": self._client.url(self._full(path)), "Overwrite": "T"}
-            self._done("MOVE", temporary, over)
-        except Exception:
-            # What went wrong is said already. A server that failed halfway may have nothing left but what we sent.
-            with contextlib.suppress(Exception):
-                if self._is_there(path):
-                    self._done("DELETE", temporary)
-            raise
-
     def probe(self) -> Probe:
         """Clock and quota, where the server tells them (RFC 4331)."""
         available = used = None

@@ -10,20 +10,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deeplens_kit.views.coverage_view import CoverageView
     from deeplens_kit.views.gallery import Gallery
     from deeplens_kit.views.map_view import MapView
     from deeplens_kit.views.notebook import load_viewers
+    from deeplens_kit.views.pair_view import PairView
     from deeplens_kit.views.report_view import ReportView
+    from deeplens_kit.views.review_view import ReviewView
+    from deeplens_kit.views.search_view import SearchView
     from deeplens_kit.views.selection_view import SelectionView
     from deeplens_kit.views.theme import viewer_style
     from deeplens_kit.views.threshold_view import ThresholdView
 
-__all__ = ["Gallery", "MapView", "ReportView", "SelectionView", "ThresholdView", "load_viewers", "viewer_style"]
+__all__ = [
+    "CoverageView",
+    "Gallery",
+    "MapView",
+    "PairView",
+    "ReportView",
+    "ReviewView",
+    "SearchView",
+    "SelectionView",
+    "ThresholdView",
+    "load_viewers",
+    "viewer_style",
+]
 
 _HOMES = {
+    "CoverageView": "coverage_view",
     "Gallery": "gallery",
     "MapView": "map_view",
+    "PairView": "pair_view",
     "ReportView": "report_view",
+    "ReviewView": "review_view",
+    "SearchView": "search_view",
     "SelectionView": "selection_view",
     "ThresholdView": "threshold_view",
     "load_viewers": "notebook",

@@ -20,6 +20,15 @@ export function render({ model }) {
     event.preventDefault()
     model.send_msg({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
   })
+  board.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return
+    const named = board.querySelector(`[data-key="${CSS.escape(event.key.toLowerCase())}"]`)
+    if (!named || named.disabled) return
+    event.preventDefault()
+    // A notebook has keys of its own for the same letters.
+    event.stopPropagation()
+    named.click()
+  })
   model.on("html", show)
   model.on("busy", rest)
   show()

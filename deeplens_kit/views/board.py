@@ -2,7 +2,8 @@
 
 Takes HTML that was escaped by whoever made it, gives a component that tells which button was pressed; must not hold
 state. A button says what it does by `data-act` and with what by `data-value`; an element with `data-focus` is given the
-focus when it appears, so that who uses the keyboard stays where something happened.
+focus when it appears, so that who uses the keyboard stays where something happened, and while it is there a key presses
+the button that has it as `data-key`.
 """
 
 from __future__ import annotations

@@ -16,7 +16,17 @@ from urllib.parse import quote
 if TYPE_CHECKING:
     from deeplens_kit.reporting.related_view import RegionView
 
-__all__ = ["PLACEHOLDER", "chip", "message", "picture_card", "picture_frame", "picture_grid", "picture_src"]
+__all__ = [
+    "PLACEHOLDER",
+    "chip",
+    "message",
+    "pager",
+    "picture_address",
+    "picture_card",
+    "picture_frame",
+    "picture_grid",
+    "picture_src",
+]
 
 # Chips that have a colour of their own; any other text is a grey one.
 _COLOURED = ("bytes", "pixels", "copy", "scene", "keeper", "query", "whole", "part", "contains", "composite")
@@ -38,6 +48,11 @@ def picture_src(content: bytes | None) -> str:
     if not content:
         return PLACEHOLDER
     return f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def picture_address(digest: str, side_px: int) -> str:
+    """What stands for the address of a thumbnail where a board fetches it: "picture:DIGEST/SIDE"."""
+    return f"picture:{digest}/{side_px}"
 
 
 def picture_frame(
@@ -138,6 +153,31 @@ def message(heading: str, text: str = "", *, kind: str = "empty") -> str:
     role = "alert" if kind == "problem" else "status"
     body = f"<p>{escape(text)}</p>" if text else ""
     return f'<div class="message {escape(kind)}" role="{role}"><h3>{escape(heading)}</h3>{body}</div>'
+
+
+def pager(present: int, pages: int) -> str:
+    """Buttons that turn pages, by the act "page" with the number; empty where there is one page.
+
+    Args:
+        present: Number of the page that shows, from 1.
+        pages: How many there are.
+    """
+    if pages == 1:
+        return ""
+
+    def button(label: str, number: int, *, possible: bool) -> str:
+        off = "" if possible else " disabled"
+        return f'<button type="button" class="second" data-act="page" data-value="{number}"{off}>{label}</button>'
+
+    return (
+        '<nav class="pager" aria-label="Pages">'
+        + button("First", 1, possible=present > 1)
+        + button("Previous", present - 1, possible=present > 1)
+        + f'<span class="small quiet">Page {present:,} of {pages:,}</span>'
+        + button("Next", present + 1, possible=present < pages)
+        + button("Last", pages, possible=present < pages)
+        + "</nav>"
+    )
 
 
 def _one_line(text: str) -> str:

@@ -11,7 +11,8 @@ import panel as pn
 
 from deeplens_kit.reporting.words import format_bytes, plural
 from deeplens_kit.views.board import Board
-from deeplens_kit.views.cards import message
+from deeplens_kit.views.cards import message, pager
+from deeplens_kit.views.findings_summary import findings_summary
 from deeplens_kit.views.group_cards import group_card
 from deeplens_kit.views.state.duplicates_state import DuplicatesState, GroupsPage
 from deeplens_kit.views.theme import viewer_style
@@ -38,7 +39,7 @@ class DuplicatesView:
     def __init__(self, state: DuplicatesState, src: Callable[[str, int], str]) -> None:
         self._state, self._src = state, src
         sheet = [viewer_style()]
-        self.summary = Board(html=self._summary_html())
+        self.summary = Board(html=findings_summary(state.findings))
         self.groups = Board(self._act)
         boxes = []
         for name in ("locations", "tiers"):
@@ -70,40 +71,6 @@ class DuplicatesView:
     def _show(self, *_events: object) -> None:
         self.groups.html = self._single_html() if self._state.group else self._list_html()
 
-    def _summary_html(self) -> str:
-        findings = self._state.findings
-        totals, coverage = findings.totals, findings.coverage
-        notes = "".join(message(note, kind="note") for note in findings.notes)
-        of = f"{coverage.analysed_objects:,} of {plural(coverage.objects, 'file')}"
-        if totals.objects:
-            links = "all of it can be freed"
-            if totals.gross_bytes != totals.realisable_bytes:
-                links = "hard links free nothing"
-            return (
-                f'<div class="totals"><div><h1><b>{format_bytes(totals.realisable_bytes)}</b> could be freed</h1>'
-                '<p class="small quiet">Nothing has been removed: this page shows what was found, and why.</p></div>'
-                f'<dl class="figures"><div><dt>Size of the copies</dt><dd>{format_bytes(totals.gross_bytes)}</dd>'
-                f"<dd>{links}</dd></div><div><dt>Files that could go</dt><dd>{totals.objects:,}</dd>"
-                f"<dd>in {plural(totals.groups, 'group')}</dd></div>"
-                f"<div><dt>Analysed</dt><dd>{coverage.share}</dd><dd>{of}</dd></div></dl></div>{notes}"
-            )
-        if coverage.analysed_objects:
-            heading = "No duplicates found"
-            text = f"Among the files that could be analysed ({of}) none is proposed as a copy of another."
-        elif coverage.objects:
-            heading = "Nothing could be analysed"
-            text = (
-                f"{plural(coverage.objects, 'file was', 'files were')} found and none could be read as a picture. That "
-                "says nothing about duplicates among them. `deeplens failures` lists each with the reason."
-            )
-        else:
-            heading = "Nothing indexed yet"
-            text = (
-                "This workspace holds no files. Add a location with `deeplens locations add`, run `deeplens index`, "
-                "then reload this page."
-            )
-        return notes + message(heading, text)
-
     def _list_html(self) -> str:
         page = self._state.current_page()
         if not page.groups:
@@ -117,7 +84,7 @@ class DuplicatesView:
             )
             for number, group in enumerate(page.groups)
         )
-        return f"{self._head_html(page)}{cards}{self._pager_html(page)}"
+        return f"{self._head_html(page)}{cards}{pager(min(self._state.page, page.pages), page.pages)}"
 
     def _head_html(self, page: GroupsPage) -> str:
         heading = plural(page.matching, "group")
@@ -130,25 +97,6 @@ class DuplicatesView:
                 f"{format_bytes(page.frees_bytes)}. Groups that free most of it come first."
             )
         return f'<div class="head"><h2>{heading}</h2><p class="small quiet">{said}</p></div>'
-
-    def _pager_html(self, page: GroupsPage) -> str:
-        if page.pages == 1:
-            return ""
-        present = min(self._state.page, page.pages)
-
-        def button(label: str, number: int, *, possible: bool) -> str:
-            off = "" if possible else " disabled"
-            return f'<button type="button" class="second" data-act="page" data-value="{number}"{off}>{label}</button>'
-
-        return (
-            '<nav class="pager" aria-label="Pages">'
-            + button("First", 1, possible=present > 1)
-            + button("Previous", present - 1, possible=present > 1)
-            + f'<span class="small quiet">Page {present:,} of {page.pages:,}</span>'
-            + button("Next", present + 1, possible=present < page.pages)
-            + button("Last", page.pages, possible=present < page.pages)
-            + "</nav>"
-        )
 
     def _single_html(self) -> str:
         group = self._state.single()

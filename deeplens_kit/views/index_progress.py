@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from deeplens_kit.pipeline.progress import ProgressListener, ProgressSnapshot
 
-__all__ = ["PlainProgress", "figures", "in_notebook", "progress_listener", "say_signal", "say_signal_of_steps", "title"]
+__all__ = [
+    "PlainProgress",
+    "figures",
+    "in_notebook",
+    "progress_listener",
+    "say_signal",
+    "say_signal_of_schedules",
+    "say_signal_of_steps",
+    "title",
+]
 
 _STAGES = {
     "scan": "listing",
@@ -48,6 +57,10 @@ _SAID_ON_SIGNAL = {
 _SAID_OF_STEPS = {
     1: b"\nStopping: the step at hand is being finished; then it is said how to go on. Press Ctrl-C again to abort.\n",
     2: b"\nAborting. Every step that was done is kept; the one at hand is settled when you go on, or undo.\n",
+}
+_SAID_OF_SCHEDULES = {
+    1: b"\nStopping: what is being made is ended, and made anew by the next one. Press Ctrl-C again to abort.\n",
+    2: b"\nAborting. What was being made is taken up by the next one.\n",
 }
 _STDERR = 2
 # A log file wants to know that it goes on, not how smoothly.
@@ -90,6 +103,12 @@ def say_signal_of_steps(number: int) -> None:
     """As `say_signal`, of work that changes files step by step."""
     if not in_notebook():
         os.write(_STDERR, _SAID_OF_STEPS[number])
+
+
+def say_signal_of_schedules(number: int) -> None:
+    """As `say_signal`, of runs that are due."""
+    if not in_notebook():
+        os.write(_STDERR, _SAID_OF_SCHEDULES[number])
 
 
 def title(snapshot: ProgressSnapshot) -> str:

@@ -32,21 +32,13 @@ def draw_discs(
     Returns:
         (height, width, 4) uint8, alpha not multiplied in.
     """
-    # For each pixel how much of it the disc covers and, among equals, the last disc: both in one number.
-    best = np.zeros(height_px * width_px, np.int64)
-    rank = np.arange(1, len(places) + 1, dtype=np.int64)
-    first = np.floor(places).astype(np.int64)
-    reach = math.ceil(radius + 0.5)
-    for down in range(-reach, reach + 1):
-        for right in range(-reach, reach + 1):
-            column, row = first.T + np.array([[right], [down]])
-            gap = np.hypot(column + 0.5 - places[:, 0], row + 0.5 - places[:, 1])
-            cover = (np.clip(radius + 0.5 - gap, 0.0, 1.0) * _OPAQUE).astype(np.int64)
-            seen = (cover > 0) & (column >= 0) & (column < width_px) & (row >= 0) & (row < height_px)
-            key = (cover[seen] << _RANK_BITS) | rank[seen]
-            np.maximum.at(best, row[seen] * width_px + column[seen], key)
+    from deeplens_kit.views.map_kernels import fill_discs
+
+    best = np.zeros((height_px, width_px), np.int64)
+    fill_discs(np.ascontiguousarray(places, np.float64), float(radius), math.ceil(radius + 0.5), best)
     image = np.zeros((height_px * width_px, 4), np.uint8)
     drawn = np.flatnonzero(best)
-    image[drawn] = colours[(best[drawn] & ((1 << _RANK_BITS) - 1)) - 1]
-    image[drawn, 3] = image[drawn, 3].astype(np.int64) * (best[drawn] >> _RANK_BITS) // _OPAQUE
+    found = best.ravel()[drawn]
+    image[drawn] = colours[(found & ((1 << _RANK_BITS) - 1)) - 1]
+    image[drawn, 3] = image[drawn, 3].astype(np.int64) * (found >> _RANK_BITS) // _OPAQUE
     return image.reshape(height_px, width_px, 4)

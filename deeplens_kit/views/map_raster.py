@@ -1,27 +1,25 @@
 """The points of a map as one picture of a given size, however many they are.
 
 Takes places, their colours and a window, gives RGBA samples; must not know what a point stands for. Some thousands are
-discs, the larger the fewer lie in the window; more are a density, drawn by Datashader.
+discs, the larger the fewer lie in the window; more are a density. A million are drawn in less than a tenth of a second,
+which moving the map allows (`benchmarks.map`): only the tiles that the window touches are looked at, in one pass.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from deeplens_kit.views.map_discs import draw_discs
+from deeplens_kit.views.map_tiles import MapTiles
 from deeplens_kit.views.state.map_colours import QUIET, RAMP, Colouring
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 __all__ = ["MOST_DISCS", "MapRaster", "Window"]
 
 MOST_DISCS = 30_000
-"""Up to so many points in the window (inclusive) are discs: they take a tenth of a second to draw."""
+"""Up to so many points in the window (inclusive) are discs; more would hide each other."""
 
 # A disc has at most and at least this radius, and between them a share of the room that each point has.
 _LARGEST_PX, _SMALLEST_PX = 6.0, 1.2
@@ -32,6 +30,10 @@ _LONE_PX, _LONE_SHARE = 2, 0.5
 _LEAST_ALPHA = 110
 _UNSELECTED_ALPHA = 75
 _OPAQUE = 255
+# Codes of colours in a byte: the entries of a legend, of which there are two dozen at most, then the scale.
+_FIRST_OF_SCALE, _LEVELS = 32, 224
+_OF_QUIET, _OF_LEGEND, _OF_SCALE = 0, 1, 2
+_CODES = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +52,16 @@ class MapRaster:
     Args:
         places: (n, 2) float32.
         colouring: Of the same points.
+        tiles: The same places by tile, where they are at hand.
     """
 
-    def __init__(self, places: NDArray[np.float32], colouring: Colouring) -> None:
-        self._places = places
-        self._colouring = colouring
-        self._colours = _point_colours(colouring)
-        quiet = [number for number, entry in enumerate(colouring.entries) if entry.colour == QUIET]
-        self._quiet = np.isin(colouring.entry, quiet)
-        self._cache: pd.DataFrame | None = None
+    def __init__(self, places: NDArray[np.float32], colouring: Colouring, tiles: MapTiles | None = None) -> None:
+        self._tiles = tiles or MapTiles(places)
+        self._palette, self._layers = _palette(colouring)
+        order = self._tiles.order
+        self._codes = _codes(colouring)[order]
+        self._rank = _rank(colouring, self._layers)[order]
+        self._picked_of: tuple[NDArray[np.bool_] | None, NDArray[np.bool_]] = (None, np.zeros(0, bool))
 
     def draw(self, window: Window, selected: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
         """Draw the window.
@@ -70,114 +73,90 @@ class MapRaster:
         Returns:
             (height, width, 4) uint8, the top row first, alpha not multiplied in.
         """
-        x, y = self._places.T
-        seen = (x >= window.low[0]) & (x <= window.high[0]) & (y >= window.low[1]) & (y <= window.high[1])
-        chosen = selected if selected is not None and selected.any() else None
-        shown = np.flatnonzero(seen)
-        return self._discs(shown, window, chosen) if len(shown) <= MOST_DISCS else self._density(seen, window, chosen)
+        from deeplens_kit.views.map_kernels import positions_within
 
-    def _discs(self, shown: NDArray[np.int64], window: Window, chosen: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
+        picked = self._picked(selected)
+        runs = self._tiles.runs(window.low, window.high)
+        shown = positions_within(self._tiles.places, runs, np.array([*window.low, *window.high]), MOST_DISCS)
+        if len(shown) <= MOST_DISCS:
+            return self._discs(shown, window, picked)
+        return self._density(runs, window, picked)
+
+    def _picked(self, selected: NDArray[np.bool_] | None) -> NDArray[np.bool_]:
+        """What is selected, by tile; of no length where nothing is. Kept: a window moves oftener than a selection."""
+        if selected is not self._picked_of[0]:
+            some = selected is not None and selected.any()
+            self._picked_of = selected, selected[self._tiles.order] if some else np.zeros(0, bool)  # type: ignore[index]
+        return self._picked_of[1]
+
+    def _discs(self, shown: NDArray[np.int64], window: Window, picked: NDArray[np.bool_]) -> NDArray[np.uint8]:
         # Later ones lie on top: those selected, then those of the legend before the quiet ones, the rarest and the
         # greatest last.
-        entry, amount = self._colouring.entry[shown], np.nan_to_num(self._colouring.amounts[shown])
-        picked = np.zeros(len(shown), bool) if chosen is None else chosen[shown]
-        shown = shown[np.lexsort((amount, entry, ~self._quiet[shown], picked))]
-        colours = self._colours[shown]
-        if chosen is not None:
-            colours[~chosen[shown], 3] = _UNSELECTED_ALPHA
+        chosen = picked[shown] if len(picked) else np.zeros(len(shown), bool)
+        order = np.lexsort((self._tiles.order[shown], self._rank[shown], chosen))
+        shown, chosen = shown[order], chosen[order]
+        alpha = np.where(chosen, _OPAQUE, _UNSELECTED_ALPHA) if len(picked) else np.full(len(shown), _OPAQUE)
+        colours = np.concatenate([self._palette[self._codes[shown]], alpha[:, None].astype(np.uint8)], axis=1)
         size = np.array([window.width_px, window.height_px])
-        places = (self._places[shown] - window.low) / np.subtract(window.high, window.low)
+        places = (self._tiles.places[shown].astype(np.float64) - window.low) / np.subtract(window.high, window.low)
         places[:, 1] = 1.0 - places[:, 1]
         room = (size.prod() / max(len(shown), 1)) ** 0.5
         radius = min(_LARGEST_PX, max(_SMALLEST_PX, _SHARE_OF_ROOM * room))
         return draw_discs(places * size, colours, radius, window.width_px, window.height_px)
 
-    def _density(self, seen: NDArray[np.bool_], window: Window, chosen: NDArray[np.bool_] | None) -> NDArray[np.uint8]:
-        if chosen is None:
-            return self._layers(seen, window)
-        faded = self._layers(seen & ~chosen, window)
-        faded[..., 3] = faded[..., 3].astype(np.int64) * _UNSELECTED_ALPHA // _OPAQUE
-        return _over(faded, self._layers(seen & chosen, window))
+    def _density(self, runs: NDArray[np.int64], window: Window, picked: NDArray[np.bool_]) -> NDArray[np.uint8]:
+        from deeplens_kit.views.map_kernels import compose, count_points, grown
 
-    def _layers(self, seen: NDArray[np.bool_], window: Window) -> NDArray[np.uint8]:
-        """Quiet points beneath, then those of the legend, whose colours mix, then those along the scale."""
-        along = self._colouring.entry == len(self._colouring.entries)
-        image = np.zeros((window.height_px, window.width_px, 4), np.uint8)
-        for layer in (seen & self._quiet, seen & ~self._quiet & ~along, seen & along):
-            if layer.any():
-                shaded = self._shaded(self._frame[layer], window, along_scale=bool(along[layer].any()))
-                image = _over(image, shaded)
-        return image
-
-    def _shaded(self, shown: pd.DataFrame, window: Window, *, along_scale: bool) -> NDArray[np.uint8]:
-        import datashader as ds
-        from datashader import transfer_functions as tf
-
-        canvas = ds.Canvas(
-            plot_width=window.width_px,
-            plot_height=window.height_px,
-            x_range=(window.low[0], window.high[0]),
-            y_range=(window.low[1], window.high[1]),
+        shape = (2, window.height_px, window.width_px)
+        quiet, named = np.zeros(shape, np.uint32), np.zeros((*shape, 4), np.uint32)
+        scaled = np.zeros(shape, np.uint8)
+        count_points(
+            self._tiles.places, self._codes, picked, runs, np.array([*window.low, *window.high]),
+            self._palette, self._layers, quiet, named, scaled,
+        )  # fmt: skip
+        quiet_alpha, named_alpha = _equalised(quiet), _equalised(named[..., 0])
+        faded = _UNSELECTED_ALPHA if len(picked) else _OPAQUE
+        image = compose(
+            quiet, named, scaled, quiet_alpha, named_alpha, self._palette, np.array(_rgb(QUIET), np.uint8), faded
         )
-        if along_scale:
-            span = self._colouring.span
-            assert span is not None, "points along a scale that has no ends"
-            most = canvas.points(shown, "x", "y", agg=ds.max("amount"))
-            shaded = tf.shade(most, cmap=list(RAMP), how="log", span=(span[0], max(span[1], span[0] + 1)))
-        else:
-            # A plane of numbers for each colour: only of those that are there.
-            used = shown.assign(colour=shown["colour"].cat.remove_unused_categories())
-            counts = canvas.points(used, "x", "y", agg=ds.count_cat("colour"))
-            key = {colour: colour for colour in used["colour"].cat.categories}
-            shaded = tf.shade(counts, color_key=key, how="eq_hist", min_alpha=_LEAST_ALPHA)
-        shaded = tf.dynspread(shaded, threshold=_LONE_SHARE, max_px=_LONE_PX)
-        packed = np.ascontiguousarray(shaded.values[::-1])
-        return packed.view(np.uint8).reshape(*packed.shape, 4)
-
-    @property
-    def _frame(self) -> pd.DataFrame:
-        """The points as Datashader takes them; made when there are many."""
-        if self._cache is None:
-            import pandas as pd
-
-            colours = [*(entry.colour for entry in self._colouring.entries), QUIET]
-            names = list(dict.fromkeys(colours))
-            code = np.array([names.index(colour) for colour in colours], np.int8)
-            self._cache = pd.DataFrame(
-                {
-                    "x": np.ascontiguousarray(self._places[:, 0]),
-                    "y": np.ascontiguousarray(self._places[:, 1]),
-                    "colour": pd.Categorical.from_codes(code[self._colouring.entry], names),
-                    "amount": self._colouring.amounts,
-                }
-            )
-        return self._cache
+        return np.asarray(grown(image, _LONE_PX, _LONE_SHARE))
 
 
-def _point_colours(colouring: Colouring) -> NDArray[np.uint8]:
-    """(n, 4) RGBA of each point."""
-    table = np.array([_rgb(entry.colour) for entry in colouring.entries] + [(0, 0, 0)], np.float64)
-    colours = table[colouring.entry]
-    if colouring.span is not None:
-        along = colouring.entry == len(colouring.entries)
-        low, high = np.log(colouring.span)
-        share = (np.log(colouring.amounts[along]) - low) / max(high - low, np.finfo(float).eps)
-        stops = np.array([_rgb(colour) for colour in RAMP], np.float64)
-        at = np.linspace(0.0, 1.0, len(RAMP))
-        colours[along] = np.stack([np.interp(share, at, stops[:, channel]) for channel in range(3)], axis=1)
-    return np.concatenate([colours, np.full((len(colours), 1), _OPAQUE)], axis=1).round().astype(np.uint8)
+def _equalised(points: NDArray[np.uint32]) -> NDArray[np.uint8]:
+    """How opaque a pixel is by its number of points, such that all shades are as frequent: crowds stay told apart."""
+    frequent = np.bincount(points.ravel())
+    frequent[0] = 0
+    alpha = _LEAST_ALPHA + (_OPAQUE - _LEAST_ALPHA) * frequent.cumsum() / max(int(frequent.sum()), 1)
+    alpha[0] = 0
+    return alpha.round().astype(np.uint8)
+
+
+def _codes(colouring: Colouring) -> NDArray[np.uint8]:
+    """The colour of each point as a byte."""
+    level = np.nan_to_num(colouring.share) * (_LEVELS - 1)
+    along = colouring.entry == len(colouring.entries)
+    return np.where(along, _FIRST_OF_SCALE + level.round(), colouring.entry).astype(np.uint8)
+
+
+def _palette(colouring: Colouring) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """What each code looks like, and in which layer it is drawn."""
+    palette, layers = np.zeros((_CODES, 3), np.uint8), np.full(_CODES, _OF_SCALE, np.uint8)
+    for number, entry in enumerate(colouring.entries):
+        palette[number] = _rgb(entry.colour)
+        layers[number] = _OF_QUIET if entry.colour == QUIET else _OF_LEGEND
+    stops = np.array([_rgb(colour) for colour in RAMP], np.float64)
+    share, at = np.linspace(0.0, 1.0, _LEVELS), np.linspace(0.0, 1.0, len(RAMP))
+    ramp = np.stack([np.interp(share, at, stops[:, channel]) for channel in range(3)], axis=1)
+    palette[_FIRST_OF_SCALE:] = ramp.round()
+    return palette, layers
+
+
+def _rank(colouring: Colouring, layers: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Which of two points lies on top: not a quiet one, the rarer entry, the greater along the scale."""
+    entry = colouring.entry.astype(np.float32)
+    quiet = layers[np.minimum(colouring.entry, _FIRST_OF_SCALE)] == _OF_QUIET
+    return np.where(quiet, -1.0, entry + np.nan_to_num(colouring.share)).astype(np.float32)
 
 
 def _rgb(colour: str) -> tuple[int, ...]:
     return tuple(bytes.fromhex(colour.removeprefix("#")))
-
-
-def _over(below: NDArray[np.uint8], above: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """One picture over another (Porter and Duff)."""
-    if not below[..., 3].any():
-        return above.copy()
-    front: Any = above[..., 3:].astype(np.float32) / _OPAQUE
-    back: Any = below[..., 3:].astype(np.float32) / _OPAQUE * (1 - front)
-    alpha = front + back
-    colour = (above[..., :3] * front + below[..., :3] * back) / np.maximum(alpha, 1e-6)
-    return np.concatenate([colour, alpha * _OPAQUE], axis=2).round().astype(np.uint8)

@@ -15,7 +15,9 @@ import numpy as np
 
 from deeplens_kit.errors import ExtraMissingError
 from deeplens_kit.views.cards import picture_src
+from deeplens_kit.views.map_near import NearPictures
 from deeplens_kit.views.map_raster import MapRaster, Window
+from deeplens_kit.views.map_tiles import MapTiles
 from deeplens_kit.views.map_words import (
     card_html,
     legend_html,
@@ -29,6 +31,7 @@ from deeplens_kit.views.state.map_state import MapState
 from deeplens_kit.views.theme import viewer_style
 
 if TYPE_CHECKING:
+    import polars as pl
     from panel.viewable import Viewable
 
 __all__ = ["MapView"]
@@ -50,22 +53,32 @@ class MapView:
     Args:
         state: What is shown and chosen; while its `picture_map` is None the view says that it is being made.
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+        nearest: Gives digest and cosine of the most alike of a digest, so many at most; None for no such pictures
+            beside the one that is pinned.
 
     Raises:
-        ExtraMissingError: HoloViews, Datashader or Panel is not installed.
+        ExtraMissingError: HoloViews, numba or Panel is not installed.
     """
 
-    def __init__(self, state: MapState, thumbnail: Callable[[str, int], bytes | None]) -> None:
+    def __init__(
+        self,
+        state: MapState,
+        thumbnail: Callable[[str, int], bytes | None],
+        nearest: Callable[[str, int], pl.DataFrame] | None = None,
+    ) -> None:
         try:
-            import datashader  # noqa: F401 - drawn with later, looked for now
             import holoviews
+            import numba  # noqa: F401 - drawn with later, looked for now
             import panel
         except ImportError as error:
             raise ExtraMissingError("The map", "workbench") from error
         holoviews.renderer("bokeh")  # loads it; as an extension it would write into the notebook
         self._state = state
-        self._thumbnail = thumbnail
-        self._layout = panel.Column(sizing_mode="stretch_width")
+        self._thumbnail, self._nearest = thumbnail, nearest
+        # A ground of its own: a notebook's may be light while the texts follow a dark screen.
+        self._layout = panel.Column(
+            sizing_mode="stretch_width", stylesheets=_sheets(), styles={"background": "var(--page)", "padding": "16px"}
+        )
         state.param.watch(lambda _: self._show(), ["picture_map"])
         self._show()
 
@@ -79,15 +92,22 @@ class MapView:
         elif found.points.is_empty():
             self._layout[:] = [_html(nothing_html(found))]
         else:
-            self._layout[:] = _Board(self._state, self._thumbnail).parts()
+            self._layout[:] = _Board(self._state, self._thumbnail, self._nearest).parts()
 
 
 class _Board:
     """The parts of a map that has points."""
 
-    def __init__(self, state: MapState, thumbnail: Callable[[str, int], bytes | None]) -> None:
+    def __init__(
+        self,
+        state: MapState,
+        thumbnail: Callable[[str, int], bytes | None],
+        nearest: Callable[[str, int], pl.DataFrame] | None,
+    ) -> None:
         self._state = state
         self._thumbnail = thumbnail
+        self._near = NearPictures(state, thumbnail, nearest, _sheets())
+        self._tiles = MapTiles(state.places)
         self._raster: tuple[Colouring, MapRaster] | None = None
         self._whole = _whole(state.places)
         self._window = Window(*self._whole, _USUAL_WIDTH_PX, _HEIGHT_PX)
@@ -100,14 +120,15 @@ class _Board:
         assert found is not None, "a board without a map"
         self._follow()
         side = pn.Column(
-            self._controls(), self._legend, self._card, self._sum, self._acts(),
+            self._controls(), self._legend, self._card, self._near, self._sum, self._acts(),
             sizing_mode="stretch_width", styles={"flex": "1 1 260px", "max-width": "420px"},
         )  # fmt: skip
         plot = pn.pane.HoloViews(
             self._plot(), backend="bokeh", linked_axes=False, sizing_mode="stretch_width", height=_HEIGHT_PX,
-            styles={"flex": "4 1 340px", "min-width": "0"},
         )  # fmt: skip
-        return [pn.FlexBox(plot, side, gap="16px", align_items="flex-start"), _html(notes_html(found))]
+        # The caution stands beneath the points themselves, on a narrow screen too.
+        drawn = pn.Column(plot, _html(notes_html(found)), styles={"flex": "4 1 340px", "min-width": "0"})
+        return [pn.FlexBox(drawn, side, gap="16px", align_items="flex-start")]
 
     def _controls(self) -> Any:
         import panel as pn
@@ -125,7 +146,9 @@ class _Board:
         clear = pn.widgets.Button(name="Clear selection", margin=(6, 0, 0, 0), stylesheets=_sheets())
         shown.on_click(lambda _: self._state.select_box(self._window.low, self._window.high))
         clear.on_click(lambda _: self._state.selection.clear())
-        return pn.FlexBox(shown, clear, flex_wrap="wrap")
+        following = pn.widgets.Button(name="Next selected picture", margin=(6, 8, 0, 0), stylesheets=_sheets())
+        following.on_click(lambda _: self._state.pin_next_selected())
+        return pn.FlexBox(shown, following, clear, flex_wrap="wrap")
 
     def _follow(self) -> None:
         """Say what the state says, now and whenever it changes."""
@@ -164,8 +187,8 @@ class _Board:
             streams.PointerXY(source=points), streams.Tap(source=points),
             streams.BoundsXY(source=points), streams.Lasso(source=points),
         ]  # fmt: skip
-        for stream in self._streams[:2]:
-            stream.add_subscriber(self._point)
+        self._streams[0].add_subscriber(self._point)
+        self._streams[1].add_subscriber(self._pin)
         self._streams[2].add_subscriber(self._box)
         self._streams[3].add_subscriber(self._lasso)
         (x0, y0), (x1, y1) = self._whole
@@ -193,7 +216,7 @@ class _Board:
         )
         colouring = self._state.colouring
         if self._raster is None or self._raster[0] is not colouring:
-            self._raster = colouring, MapRaster(self._state.places, colouring)
+            self._raster = colouring, MapRaster(self._state.places, colouring, self._tiles)
         samples = self._raster[1].draw(self._window, self._state.selected)
         bounds = (x_range[0], y_range[0], x_range[1], y_range[1])
         return hv.RGB(samples, bounds=bounds, vdims=["red", "green", "blue", "alpha"])
@@ -205,14 +228,20 @@ class _Board:
         return hv.Points(found.select("x", "y").to_numpy().reshape(-1, 2))
 
     def _point(self, x: Any = None, y: Any = None) -> None:
-        if x is None or y is None:
-            return
-        window = self._window
-        reach = (
-            _REACH_PX * (window.high[0] - window.low[0]) / window.width_px,
-            _REACH_PX * (window.high[1] - window.low[1]) / window.height_px,
+        if x is not None and y is not None:
+            self._state.point_at(float(x), float(y), self._reach)
+
+    def _pin(self, x: Any = None, y: Any = None) -> None:
+        if x is not None and y is not None:
+            self._state.pin_at(float(x), float(y), self._reach)
+
+    @property
+    def _reach(self) -> tuple[float, float]:
+        low, high = self._window.low, self._window.high
+        return (
+            _REACH_PX * (high[0] - low[0]) / self._window.width_px,
+            _REACH_PX * (high[1] - low[1]) / self._window.height_px,
         )
-        self._state.point_at(float(x), float(y), reach)
 
     def _box(self, bounds: Any = None) -> None:
         if bounds is not None:

@@ -20,22 +20,30 @@ SHOWN_PLACES = 1
 """Places that show at once; the others unfold."""
 
 _MOST_PLACES = 100
+_WORDS = "How well its words fit"
 _FRAME_PX = 180
 _SIDE_PX = 300
 
 
-def result_card(row: Mapping[str, Any], places: Sequence[Mapping[str, Any]], src: Callable[[str, int], str]) -> str:
+def result_card(
+    row: Mapping[str, Any],
+    places: Sequence[Mapping[str, Any]],
+    src: Callable[[str, int], str],
+    *,
+    by_words: bool = False,
+) -> str:
     """One picture that was found.
 
     Args:
         row: Of SEARCH_RESULTS, with `stays` where it is known: its copies could go, it stays.
         places: Rows with location, path and size_bytes of every object that holds the picture, the best first.
         src: Gives the address of a thumbnail for a digest and a side in pixels.
+        by_words: Words were asked for, so that the score is of them and says nothing of copies.
     """
     title = display_path(places[0]["path"].rpartition("/")[2])
     more = (
         f"{score_meter(row['score'], row['tier'])}"
-        f'<p class="small">{escape(_meaning(row["score"], row["tier"]))}</p>'
+        f'<p class="small">{_WORDS if by_words else escape(_meaning(row["score"], row["tier"]))}</p>'
         f'<p class="tiny quiet">{escape(row["why"])}</p>'
         f"{_places(places)}{_buttons(row['digest'], title)}"
     )
@@ -44,7 +52,7 @@ def result_card(row: Mapping[str, Any], places: Sequence[Mapping[str, Any]], src
         title=title,
         lines=_facts(row),
         kept=row.get("stays", False),
-        badge=row["tier"],
+        badge="" if by_words else row["tier"],
         alt=f"Preview of {title}",
         side_px=_FRAME_PX,
         more=more,

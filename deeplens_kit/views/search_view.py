@@ -23,6 +23,7 @@ from deeplens_kit.views.cards import message, picture_frame, picture_grid, pictu
 from deeplens_kit.views.group_cards import group_card, withheld_list
 from deeplens_kit.views.picture_drop import PictureDrop
 from deeplens_kit.views.result_cards import result_card
+from deeplens_kit.views.slider_names import naming_script
 from deeplens_kit.views.state.duplicates_state import Findings
 from deeplens_kit.views.state.search_state import Query, SearchState
 from deeplens_kit.views.theme import viewer_style
@@ -30,6 +31,9 @@ from deeplens_kit.views.theme import viewer_style
 __all__ = ["SearchView"]
 
 _WIDE: dict[str, Any] = {"sizing_mode": "stretch_width", "stylesheets": [viewer_style()], "margin": (10, 0, 0, 0)}
+_GROUND = {"background": "var(--page)", "padding": "16px"}
+_SIDE = {"flex": "1 1 260px", "min-width": "min(100%, 240px)"}
+_REST = {"flex": "999 1 480px", "min-width": "min(100%, 320px)"}
 _QUERY_PX = 180
 _MOST_NAME = 80
 # More than any link that is followed: a longer one has to be refused, and not be cut and followed.
@@ -57,12 +61,18 @@ class SearchView:
             label="Or give a link", placeholder="https://…", max_length=_MOST_TYPED, **_WIDE
         )
         self._go = pn.widgets.Button(label="Search the link", **_WIDE)
+        self._text = pn.widgets.TextInput(
+            label="Or words of names and tags", placeholder="beach 2019", max_length=_MOST_TYPED, **_WIDE
+        )
         self._asked = Board(self._act)
-        self.question = pn.Column(self._asked, self._drop, self._link, self._go, sizing_mode="stretch_width")
+        self.question = pn.Column(
+            self._asked, self._drop, self._link, self._go, self._text, sizing_mode="stretch_width"
+        )
         self.filters = self._lay_out_filters()
         self.answer = Board(self._act)
         self._link.param.watch(self._take_link, "enter_pressed")
         self._go.on_click(self._take_link)
+        self._text.param.watch(self._take_words, "enter_pressed")
         state.param.watch(self._search_anew, list(SearchState.FILTERS))
         state.param.watch(self._show, ["answer", "problem", "asked"])
         state.param.watch(self._rest, "loading")
@@ -88,6 +98,17 @@ class SearchView:
             sizing_mode="stretch_width",
         )
 
+    def __panel__(self) -> pn.viewable.Viewable:
+        """Question and filters beside the answer, or above it where there is little room."""
+        # A ground of its own: a notebook's may be light while the texts follow a dark screen.
+        named = _words(naming_script(count=1))
+        side = pn.Column(self.question, self.filters, named, styles=_SIDE, max_width=420, sizing_mode="stretch_width")
+        answer = pn.Column(self.answer, styles=_REST, sizing_mode="stretch_width")
+        return pn.FlexBox(
+            side, answer, gap="28px", align_items="flex-start", styles=_GROUND, stylesheets=[viewer_style()],
+            sizing_mode="stretch_width",
+        )  # fmt: skip
+
     # --- What the person does ------------------------------------------------------------
 
     def _take(self, content: bytes, name: str) -> None:
@@ -105,6 +126,13 @@ class SearchView:
         self._state.ask(link, link)
         pn.state.execute(self._search)
 
+    def _take_words(self, *_events: object) -> None:
+        words = (self._text.value_input or self._text.value or "").strip()
+        if words:
+            self._link.param.update(value="", value_input="")
+            self._state.ask_words(words)
+            pn.state.execute(self._search)
+
     def _search_anew(self, *_events: object) -> None:
         if self._state.query is not None:
             pn.state.execute(self._search)
@@ -121,6 +149,7 @@ class SearchView:
             pn.state.execute(self._search)
         elif act == "clear":
             self._link.param.update(value="", value_input="")
+            self._text.param.update(value="", value_input="")
             self._state.clear()
 
     async def _search(self) -> None:
@@ -155,6 +184,14 @@ class SearchView:
         if asked is None or answer is None:
             return ""
         query = answer.query
+        if asked.words:
+            return (
+                '<section class="asked" aria-label="The words searched for"><div class="text"><p class="title">'
+                f"<bdi>{escape(_short(asked))}</bdi></p>"
+                '<p class="small quiet">In paths, names, tags, descriptions and metadata.</p>'
+                '<p class="acts"><button type="button" class="second" data-act="clear">Start over</button></p>'
+                "</div></section>"
+            )
         facts = f"{query['width_px']:,} × {query['height_px']:,} px, {query['format']}"
         if query.get("size_bytes"):
             facts += f", {format_bytes(int(str(query['size_bytes'])))}"
@@ -189,13 +226,13 @@ class SearchView:
         of_digest: dict[str, list[dict[str, Any]]] = {}
         for place in answer.places.iter_rows(named=True):
             of_digest.setdefault(place["digest"], []).append(place)
-        cards = []
+        cards, by_words = [], bool(state.asked is not None and state.asked.words)
         for row in answer.results.iter_rows(named=True):
             places = of_digest.get(row["digest"], [])
             # What stays names the picture; else what the search named it by.
             first = (row["location"], row["path"])
             places.sort(key=lambda at, first=first: (not at["stays"], (at["location"], at["path"]) != first))  # type: ignore[misc]
-            cards.append(result_card(row, places, self._src))
+            cards.append(result_card(row, places, self._src, by_words=by_words))
         shown = f"{plural(len(cards), 'picture')}"
         if answer.found > len(cards):
             least = "" if answer.found_all else "at least "

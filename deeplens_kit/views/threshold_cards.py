@@ -1,29 +1,31 @@
-"""What thresholds come to, as pieces of HTML: figures against the strict rule, and pairs side by side.
+"""What thresholds come to, as pieces of HTML: figures against the strict rule, money, and what labels say.
 
-Takes outcomes and rows of borderline pairs, gives HTML with every text escaped; must not know Panel or judge a pair.
+Takes outcomes and estimates, gives HTML with every text escaped; must not know Panel or judge a pair.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from decimal import Decimal
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from deeplens_kit.reporting.words import format_bytes, format_score, plural
-from deeplens_kit.storage.paths import display_path
-from deeplens_kit.views.cards import message, picture_frame
+from deeplens_kit.reporting.label_words import format_share
+from deeplens_kit.reporting.savings_money import add_up_money
+from deeplens_kit.reporting.words import format_bytes, format_money, plural
+from deeplens_kit.savings import exact
+from deeplens_kit.views.cards import message
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from deeplens_kit.evidence import Interval
+    from deeplens_kit.pipeline.lab_evidence import LabEstimate
     from deeplens_kit.pipeline.thresholds import ThresholdOutcome
 
-__all__ = ["LOADING", "figures_html", "loose_warning", "pairs_html"]
+__all__ = ["LOADING", "evidence_html", "figures_html", "loose_warning"]
 
 LOADING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'/%3E"
 """Stands for a picture that is still being fetched: nothing, so that it does not look like one that cannot be had."""
 
-_SIDE_PX = 150
+_NO_PRICES = "No money is told: the workspace has no price book; `deeplens prices example` shows one."
 
 
 def figures_html(now: ThresholdOutcome, strict: ThresholdOutcome) -> str:
@@ -35,8 +37,64 @@ def figures_html(now: ThresholdOutcome, strict: ThresholdOutcome) -> str:
         ("Largest group", plural(now.largest_group, "file"), _count_against(now, strict, "largest_group")),
         ("Matches not proposed", f"{now.withheld:,}", _count_against(now, strict, "withheld")),
     ]
+    money, said = _money(now, strict)
+    rows[1:1] = money
     shown = "".join(f"<div><dt>{name}</dt><dd>{value}</dd>{against}</div>" for name, value, against in rows)
-    return f'<dl class="figures">{shown}</dl>'
+    return f'<dl class="figures" aria-live="polite">{shown}</dl>{said}'
+
+
+def evidence_html(estimate: LabEstimate | None, labels: int, drawn: int, left: int) -> str:
+    """Precision and recall, each with its interval, or why there are none.
+
+    Args:
+        estimate: None while it is worked out.
+        labels: Labelled pairs.
+        drawn: Pairs of the samples.
+        left: Of these, without a label.
+    """
+    if estimate is None:
+        return message("Working out what the labels say of these bounds …", kind="note")
+    if estimate.precision is None or estimate.recall is None:
+        known = f" {plural(labels, 'label')} of other pairs are drawn in below." if labels else ""
+        return message("Precision and recall are not known", estimate.why_not + known, kind="note")
+    shown = _share("Precision", estimate.precision, "of the copies proposed are copies")
+    shown += _share("Recall", estimate.recall, "of the copies among all candidates are proposed")
+    waiting = f", {left:,} wait for one" if left else ""
+    said = f"By labels on {drawn - left:,} of {plural(drawn, 'drawn pair')}{waiting}. Equal files need no label."
+    if estimate.beyond:
+        said += (
+            f" {plural(estimate.beyond, 'proposed pair')} could not be drawn, because no step of the sample proposes "
+            "them: the intervals leave open whether they are copies."
+        )
+    return f'<dl class="figures quality">{shown}</dl><p class="small quiet">{said}</p>'
+
+
+def _share(name: str, interval: Interval, of: str) -> str:
+    if not interval.pairs:
+        return f'<div><dt>{name}</dt><dd>-</dd><dd class="same">nothing is in question</dd></div>'
+    estimate = "not known" if interval.estimate is None else format_share(interval.estimate)
+    sure = format_share(interval.confidence).replace(".00", "")
+    # The upper end is cut off too, as everywhere: what is shown is never more than is so.
+    between = f"{sure} interval {format_share(interval.low)} to {format_share(interval.high)}"
+    return f'<div><dt>{name}</dt><dd>{estimate}</dd><dd class="same">{between}<br>{of}</dd></div>'
+
+
+def _money(now: ThresholdOutcome, strict: ThresholdOutcome) -> tuple[list[tuple[str, str, str]], str]:
+    """The row of money, and what has to be said beside it."""
+    if now.money is None:
+        return [], f'<p class="small quiet">{escape(_NO_PRICES)}</p>'
+    mine, its = (add_up_money(found.money) if found.money is not None else None for found in (now, strict))
+    amounts = [found.per_month if found and found.per_month is not None else Decimal(0) for found in (mine, its)]
+    with exact():
+        more = amounts[0] - amounts[1]
+    shown = (mine or its).currency if mine or its else ""  # type: ignore[union-attr]
+    against = _against(
+        (more > 0) - (more < 0), f"{format_money(abs(more))} {shown}", f"{format_money(amounts[1])} {shown}"
+    )
+    # The first sentence is the figure itself, unless the saving begins later.
+    lines = [] if mine is None else mine.lines[1 if mine.per_month is not None and not mine.from_day else 0 :]
+    said = "".join(f'<p class="small quiet">{escape(line)}</p>' for line in lines)
+    return [("Saved a month", f"{format_money(amounts[0])} {shown}".strip(), against)], said
 
 
 def _count_against(now: ThresholdOutcome, strict: ThresholdOutcome, name: str) -> str:
@@ -64,62 +122,3 @@ def loose_warning(neighbours: int) -> str:
         f"believe the figures. Of each picture only its {neighbours:,} nearest by each signal are stored, so that in "
         "large clusters copies can be missing.</p></div>"
     )
-
-
-def pairs_html(pairs: pl.DataFrame, src: Callable[[str], str]) -> str:
-    """Borderline pairs in two lists: those that are copies by the bounds, and those that are not.
-
-    Args:
-        pairs: BORDERLINE.
-        src: Gives the address of the image of a digest.
-    """
-    if pairs.is_empty():
-        return message("No pair is near these bounds", "No stored pair was looked at closely.")
-    lists = []
-    for accepted, heading, said in (
-        (True, "Just copies", "they go when the bound is drawn tighter"),
-        (False, "Just not copies", "they come when the bound is drawn wider"),
-    ):
-        # The nearest to the bound first.
-        rows = pairs.filter(pairs["accepted"] == accepted).sort("margin", descending=not accepted, maintain_order=True)
-        if rows.is_empty():
-            continue
-        cards = "".join(f"<li>{_pairing(row, src)}</li>" for row in rows.iter_rows(named=True))
-        lists.append(
-            f'<h3 class="sub-head">{heading} <span class="small quiet">nearest first: {said}</span></h3>'
-            f'<ul class="pairings" role="list" aria-label="{heading}">{cards}</ul>'
-        )
-    return "".join(lists)
-
-
-def _pairing(row: Mapping[str, Any], src: Callable[[str], str]) -> str:
-    names = [display_path(row[f"path_{end}"]) for end in "ab"]
-    frames = "".join(
-        picture_frame(src=src(row[f"digest_{end}"]), alt=f"Preview of {name}", side_px=_SIDE_PX)
-        for end, name in zip("ab", names, strict=True)
-    )
-    places = "".join(
-        f'<p><bdi>{escape(name)}</bdi> <span class="quiet">{escape(display_path(row[f"location_{end}"]))}</span></p>'
-        for end, name in zip("ab", names, strict=True)
-    )
-    verdict = '<span class="chip yes">accepted</span>' if row["accepted"] else '<span class="chip no">rejected</span>'
-    evidence = "".join(f"<li>{line}</li>" for line in _evidence(row))
-    return (
-        f'<article class="pairing" data-pair="{escape(row["digest_a"])}-{escape(row["digest_b"])}">'
-        f'<div class="both">{frames}</div>'
-        f'<div class="text"><div class="verdict">{verdict}<b>likelihood {format_score(row["likelihood"])}</b></div>'
-        f'<p class="small">{escape(row["why"])}</p><ul class="evidence" role="list">{evidence}</ul>'
-        f'<div class="names tiny">{places}</div></div></article>'
-    )
-
-
-def _evidence(row: Mapping[str, Any]) -> list[str]:
-    cosines = (("sscd", "SSCD"), ("sscd_small", "SSCD small"))
-    bits = (("pdq_distance", "PDQ", 256), ("phash_distance", "pHash", 64))
-    lines = [f"{name} {row[column]} of {size}" for column, name, size in bits if row[column] is not None]
-    lines += [f"{name} {format_score(row[column])}" for column, name in cosines if row[column] is not None]
-    if row["orientation"]:
-        lines.append("turned or mirrored")
-    if row["situation"] == "verified_page":
-        lines.append("page-like or in a crowd")
-    return lines

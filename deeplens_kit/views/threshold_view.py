@@ -1,6 +1,6 @@
-"""Thresholds with sliders: what they come to, how the pairs lie around them, and the pairs nearest to them as pictures.
+"""Thresholds with sliders: what they come to, what labels say of it, and the pairs nearest to them, to be labelled.
 
-Takes the state of the thresholds and a source of thumbnails, gives something that Panel draws in a notebook or a page;
+Takes the state of the thresholds and sources of pictures, gives something that Panel draws in a notebook or a page;
 must not count or judge. While a slider is dragged each answer is for where it is by then: moves that were overtaken
 while one was being answered are not answered, so that nothing queues.
 """
@@ -10,62 +10,80 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from functools import partial
+from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from deeplens_kit.matching.borderline import LIKELIHOOD_BINS
+from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.views.cards import message, picture_src
-from deeplens_kit.views.slider_names import naming_script
-from deeplens_kit.views.state.threshold_state import ThresholdAnswer, ThresholdState
+from deeplens_kit.views.desk_cards import asked_html, pairs_html
+from deeplens_kit.views.label_desk import LabelDesk
+from deeplens_kit.views.pair_view import PAIR_MODES, PairView
+from deeplens_kit.views.state.desk_state import DeskAct
+from deeplens_kit.views.state.threshold_state import ThresholdState
 from deeplens_kit.views.theme import viewer_style
-from deeplens_kit.views.threshold_cards import LOADING, figures_html, loose_warning, pairs_html
-from deeplens_kit.views.threshold_chart import BoundChart
+from deeplens_kit.views.threshold_cards import LOADING, evidence_html, figures_html, loose_warning
+from deeplens_kit.views.threshold_charts import ThresholdCharts
+from deeplens_kit.views.threshold_controls import threshold_controls
 
 if TYPE_CHECKING:
     from panel.viewable import Viewable
 
-__all__ = ["ThresholdView"]
+    from deeplens_kit.pipeline.pair_pictures import PairLooks
 
-_HEADINGS = {
-    "likelihood_min": "Plain pictures",
-    "page_likelihood_min": "Pages and crowds",
-    "other_shots_pdq_max": "Different times noted",
-}
+__all__ = ["ThresholdView"]
 
 _SIDE_PX = 300
 # Sources of thumbnails kept: those of some dozens of moves, about 10 kB each.
 _KEPT = 600
 # Thumbnails fetched before it is looked whether the slider has moved on.
 _AT_ONCE = 6
-# As far as the chart of other shots goes, in bits: that of strangers.
-_STRANGERS = 128
+_CLOSER = "Choose a pair below, or press →, to see both pictures here."
 
 
 class ThresholdView:
-    """Controls on one side, what they come to on the other.
+    """Controls on one side, what they come to on the other, and beneath it pairs to look at and label.
 
     Args:
         state: The thresholds.
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+        looks: Gives what a pair looks like, see `PairView`; None for no closer look.
     """
 
-    def __init__(self, state: ThresholdState, thumbnail: Callable[[str, int], bytes | None]) -> None:
-        self._state, self._thumbnail = state, thumbnail
+    def __init__(
+        self,
+        state: ThresholdState,
+        thumbnail: Callable[[str, int], bytes | None],
+        looks: Callable[[str, str], PairLooks | None] | None = None,
+    ) -> None:
+        self._state, self._desk, self._thumbnail = state, state.desk, thumbnail
         self._sources: OrderedDict[str, str] = OrderedDict()
-        self._following = False
-        self._sheets = [viewer_style(), files("deeplens_kit.views").joinpath("thresholds.css").read_text("utf-8")]
-        self._figures, self._pairs = self._words(), self._words()
-        self._charts = self._made_charts()
-        self._drawn_charts: list[Any] = []
+        self._following, self._writing = False, False
+        self._acts: list[DeskAct] = []
+        folder = files("deeplens_kit.views")
+        own = [folder.joinpath(name).read_text("utf-8") for name in ("thresholds.css", "pair_view.css")]
+        self._sheets = [viewer_style(), *own]
+        self._figures, self._quality, self._told = self._words(), self._words(), self._words()
+        self._charts = ThresholdCharts(state, self._sheets)
+        self._closer = None if looks is None else PairView(looks)
+        self._board = LabelDesk(self._on_act, stylesheets=self._sheets)
+        if self._closer is not None:
+            self._closer.clear(_CLOSER)
+            self._board.closer = self._closer.__panel__()
         self._layout = self._lay_out()
         state.live = False
         state.param.watch(self._moved, list(ThresholdState.BOUNDS))
         state.param.watch(self._answered, ["outcome", "base", "borderline"])
+        state.param.watch(self._judged, ["estimate", "marks"])
+        self._desk.param.watch(self._asked, ["source", "pairs", "at", "verdicts", "said", "failed"])
         self._answered()
-        self._moved()
+        self._judged()
+        self._asked()
+        self._charts.draw_bounds()
 
     def __panel__(self) -> Viewable:
         return self._layout
@@ -86,7 +104,7 @@ class ThresholdView:
             "styles": {"background": "var(--page)", "padding": "16px"},
             "sizing_mode": "stretch_width",
         }
-        missing = self._nothing()
+        missing = self._missing()
         if missing:
             return pn.Column(self._words(missing), **ground)
         notes = []
@@ -95,13 +113,21 @@ class ThresholdView:
             notes.append(self._words(message(text, kind="note")))
         if self._state.lab.unseen:
             notes.append(self._words(message(_unseen_words(self._state.lab.unseen), kind="note")))
-        charts = pn.FlexBox(*self._chart_panes(), gap="16px", sizing_mode="stretch_width")
         # As wide as there is room for beside the controls, beneath them where there is little.
         wide = {"flex": "999 1 480px", "min-width": "min(100%, 320px)"}
-        answer = pn.Column(*notes, self._figures, charts, self._pairs, styles=wide)
-        return pn.FlexBox(self._controls(), answer, gap="28px", align_items="flex-start", **ground)
+        answer = pn.Column(*notes, self._figures, self._quality, *self._charts.panes(), self._board, styles=wide)
+        acts = self._state.acts
+        controls = threshold_controls(
+            self._state,
+            self._sheets,
+            rules=["strict"] if acts is None else ["strict", *acts.rules()["rule"]],
+            on_start=self._start,
+            on_save=lambda name, note, use: self._execute(partial(self._save, name, note, use)),
+            told=self._told,
+        )
+        return pn.FlexBox(controls, answer, gap="28px", align_items="flex-start", **ground)
 
-    def _nothing(self) -> str:
+    def _missing(self) -> str:
         """What is said where there are no pairs; empty where there are."""
         lab = self._state.lab
         if not lab.pictures:
@@ -114,102 +140,53 @@ class ThresholdView:
             return message("No pairs to set thresholds for", text)
         return ""
 
-    def _controls(self) -> Viewable:
-        import panel as pn
-
-        parameters = self._state.param
-        wide = {"stylesheets": self._sheets, "sizing_mode": "stretch_width", "margin": (6, 10)}
-
-        def said(html: str) -> Any:
-            return self._words(html, margin=(0, 10))
-
-        strict = pn.widgets.Button(name="Back to the strict rule", **wide)
-        strict.on_click(lambda _event: self._state.back_to_strict())
-        return pn.Column(
-            said('<h2 class="controls-head">Thresholds</h2>'),
-            pn.widgets.FloatSlider.from_param(parameters.likelihood_min, format="0.00", **wide),
-            said('<p class="tiny quiet">Of all that a close look found, 0 to 1. The strict rule asks for 0.90.</p>'),
-            pn.widgets.FloatSlider.from_param(parameters.page_likelihood_min, format="0.00", **wide),
-            said(
-                '<p class="tiny quiet">Where one tone covers most of a picture, or many others are near it. The strict '
-                "rule asks for 0.90.</p>"
-            ),
-            pn.widgets.IntSlider.from_param(parameters.other_shots_pdq_max, **wide),
-            said('<p class="tiny quiet">Of 256 of PDQ; a burst looks alike. The strict rule allows 2.</p>'),
-            said(naming_script(count=3)),
-            said(f'<p class="label">{parameters.tiers.label}</p>'),
-            pn.widgets.CheckBoxGroup.from_param(parameters.tiers, css_classes=["checks"], **wide),
-            strict,
-            styles={"flex": "1 1 260px", "min-width": "min(100%, 240px)"},
-            max_width=420,
-            sizing_mode="stretch_width",
-        )
-
-    def _made_charts(self) -> list[tuple[str, BoundChart]]:
-        """For each kind of pairs that there are its bound, with its chart."""
-        counted = self._state.lab.histogram()
-        wanted = [
-            ("likelihood_min", counted.filter(signal="likelihood", situation="verified")),
-            ("page_likelihood_min", counted.filter(signal="likelihood", situation="verified_page")),
-            ("other_shots_pdq_max", counted.filter(signal="other_shots")),
-        ]
-        made = []
-        for bound, mine in wanted:
-            if mine.is_empty() and bound != "likelihood_min":
-                continue
-            by_bits = bound == "other_shots_pdq_max"
-            chart = BoundChart(
-                mine.group_by("value").agg(pl.col("pairs").sum()),
-                width=1.0 if by_bits else 1 / LIKELIHOOD_BINS,
-                ends=(0, _STRANGERS) if by_bits else (0.0, 1.0),
-                label="bits of PDQ that differ" if by_bits else "likelihood of a copy",
-                style=viewer_style(),
-                at_least=not by_bits,
-            )
-            made.append((bound, chart))
-        return made
-
-    def _chart_panes(self) -> list[Viewable]:
-        import panel as pn
-
-        sides = {"flex": "1 1 300px", "min-width": "0"}
-        self._drawn_charts = [
-            pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0) for _, chart in self._charts
-        ]
-        return [
-            pn.Column(self._words(f'<h3 class="chart-head">{_HEADINGS[bound]}</h3>'), drawn, styles=sides)
-            for (bound, _), drawn in zip(self._charts, self._drawn_charts, strict=True)
-        ]
-
-    # --- What happens ------------------------------------------------------------------------------------------------
+    # --- Bounds that move --------------------------------------------------------------------------------------------
 
     def _moved(self, *_events: object) -> None:
-        self._draw_bounds()
+        self._charts.draw_bounds()
         if not self._following:
-            import panel as pn
-
             self._following = True
-            pn.state.execute(self._follow)
+            self._execute(self._follow)
 
     async def _follow(self) -> None:
         """Answer for where the sliders are, until they are where the last answer was for."""
+        state = self._state
         try:
             while True:
-                request = self._state.begin()
-                answer = await asyncio.to_thread(self._state.compute, request)
-                self._state.finish(answer)
-                await self._fetch(answer)
-                if self._state.begin() == request:
+                request = state.begin()
+                answer = await asyncio.to_thread(state.compute, request)
+                state.finish(answer)
+                await self._judge()
+                digests = [answer.borderline[f"digest_{end}"] for end in "ab"]
+                await self._fetch(pl.concat(digests).unique(maintain_order=True).to_list())
+                if state.begin() == request:
                     return
         finally:
             self._following = False
 
-    async def _fetch(self, answer: ThresholdAnswer) -> None:
-        """Get the thumbnails that are not here yet, some at a time, while the answer still stands."""
-        digests = pl.concat([answer.borderline["digest_a"], answer.borderline["digest_b"]]).unique(maintain_order=True)
+    async def _judge(self) -> None:
+        """Show what the labels say of where the sliders are."""
+        judged = await asyncio.to_thread(self._state.judge, self._state.begin())
+        if judged is not None:
+            self._state.take(judged)
+
+    async def _read_evidence(self) -> None:
+        try:
+            found = await asyncio.to_thread(self._state.read_evidence)
+        except DeepLensError as error:
+            self._quality.object = message("What labels say cannot be read", str(error), kind="problem")
+            return
+        if found is not None:
+            self._state.take_evidence(found)
+            await self._judge()
+            self._asked()
+
+    async def _fetch(self, digests: Sequence[str]) -> None:
+        """Get the thumbnails that are not here yet, some at a time, while the sliders stay where they are."""
+        request = self._state.begin()
         missing = [digest for digest in digests if digest not in self._sources]
         for first in range(0, len(missing), _AT_ONCE):
-            if self._state.begin() != answer.request:
+            if self._state.begin() != request:
                 return
             found = await asyncio.to_thread(self._thumbnails, missing[first : first + _AT_ONCE])
             self._sources.update(found)
@@ -224,21 +201,118 @@ class ThresholdView:
         state = self._state
         warning = loose_warning(state.lab.floor.neighbours) if state.thresholds.is_looser else ""
         self._figures.object = figures_html(state.outcome, state.base) + warning
+        self._charts.recount()
         self._show_pairs()
 
+    def _judged(self, *_events: object) -> None:
+        evidence, estimate = self._state.evidence, self._state.estimate
+        if self._state.acts is None:
+            return
+        counts = (0, 0, 0) if evidence is None else (evidence.labels.height, evidence.drawn, evidence.left)
+        self._quality.object = evidence_html(estimate, *counts)
+        self._charts.mark()
+
+    # --- Pairs that are labelled -------------------------------------------------------------------------------------
+
+    def _asked(self, *_events: object) -> None:
+        evidence = self._state.evidence
+        drawn, left = (0, 0) if evidence is None else (evidence.drawn, evidence.left)
+        self._board.above = asked_html(self._desk, drawn=drawn, left=left)
+        self._show_pairs()
+        closer, pair = self._closer, self._desk.pair
+        if closer is not None and pair != closer.pair:
+            closer.show(*pair) if pair is not None else closer.clear(_CLOSER)
+
     def _show_pairs(self) -> None:
-        self._pairs.object = pairs_html(self._state.borderline, lambda digest: self._sources.get(digest, LOADING))
+        self._board.below = pairs_html(
+            self._state.borderline, self._desk, lambda digest: self._sources.get(digest, LOADING)
+        )
 
-    def _draw_bounds(self) -> None:
-        for bound, chart in self._charts:
-            chart.draw(getattr(self._state, bound))
-        self._push_charts()
+    def _on_act(self, act: str, value: str) -> None:
+        """Do what a button of the desk says; what is no act of ours is passed over, for a page can send anything."""
+        desk = self._desk
+        if act == "look" and value.count("/") == 1:
+            first, second = value.split("/")
+            desk.choose((first, second))
+        elif act == "move" and value in ("-1", "1"):
+            desk.move(int(value))
+        elif act == "say" and value in ("same", "different", "unsure"):
+            self._write(desk.say(value))
+        elif act == "undo":
+            self._write(desk.undo())
+        elif act == "source" and value in ("bounds", "sample"):
+            self._execute(partial(self._choose_source, value))
+        elif act == "ready":
+            self._drawn()
+        elif act == "way" and self._closer is not None and value in ("1", "2", "3", "4"):
+            self._closer.mode = PAIR_MODES[int(value) - 1]
 
-    def _push_charts(self) -> None:
-        """Send what was drawn where the charts stand in a notebook; a server sends it by itself."""
-        from panel.io import push_notebook
+    def _drawn(self) -> None:
+        """Fetch the pictures and what labels say now that somebody looks.
 
-        push_notebook(*self._drawn_charts)
+        Not before: a notebook takes a message in parts, and one whose first part comes before it listens puts all that
+        follow out of step.
+        """
+        self._moved()
+        if self._state.acts is not None:
+            self._execute(self._read_evidence)
+
+    async def _choose_source(self, source: str) -> None:
+        self._desk.turn_to(source)
+        if source == "sample":
+            await self._next_of_sample()
+        else:
+            self._desk.show(self._state.asked_pairs)
+
+    async def _next_of_sample(self) -> None:
+        found, why = await asyncio.to_thread(self._desk.next_of_sample)
+        if self._desk.source == "sample" and self._desk.pair is None:
+            self._desk.show([] if found is None else [found], first=True)
+            if why:
+                self._desk.said = why
+
+    def _write(self, act: DeskAct | None) -> None:
+        if act is None:
+            return
+        self._acts.append(act)
+        if not self._writing:
+            self._writing = True
+            self._execute(self._write_all)
+
+    async def _write_all(self) -> None:
+        """Write what was said, in turn, then let the figures follow."""
+        try:
+            while self._acts:
+                act = self._acts.pop(0)
+                self._desk.written(act, await asyncio.to_thread(self._desk.write, act))
+                if self._acts:
+                    continue
+                if self._desk.source == "sample" and self._desk.pair is None:
+                    await self._next_of_sample()
+                await self._read_evidence()
+        finally:
+            self._writing = False
+
+    # --- Rules -------------------------------------------------------------------------------------------------------
+
+    def _start(self, name: str) -> None:
+        try:
+            self._state.start_from(name)
+            self._told.object = ""
+        except DeepLensError as error:
+            self._told.object = message("These bounds cannot be shown", str(error), kind="problem")
+
+    async def _save(self, name: str, note: str, use: bool) -> None:
+        try:
+            done = await asyncio.to_thread(partial(self._state.save, name, note, use=use))
+            self._told.object = f'<p class="small saved" role="status">{escape(done)}</p>'
+        except DeepLensError as error:
+            self._told.object = message("Not saved", str(error), kind="problem")
+
+    def _execute(self, what: Callable[[], Any]) -> None:
+        import panel as pn
+
+        pn.state.execute(what)
 
 
 def _unseen_words(count: int) -> str:

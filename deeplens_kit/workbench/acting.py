@@ -15,11 +15,12 @@ from deeplens_kit.workbench.plans import WorkbenchPlans
 if TYPE_CHECKING:
     import polars as pl
 
-    from deeplens_kit.actions import UndoReport
     from deeplens_kit.pipeline.act_report import ApplyReport
     from deeplens_kit.pipeline.certifying import Certificate
-    from deeplens_kit.pipeline.quarantining import EmptyReport
+    from deeplens_kit.pipeline.plan_proposal import PlanProposal
+    from deeplens_kit.pipeline.quarantining import EmptyReport, Restored
     from deeplens_kit.pipeline.undoing import Undone
+    from deeplens_kit.views.plan_page import RehearsalPage
 
 __all__ = ["WorkbenchActing"]
 
@@ -40,6 +41,26 @@ class WorkbenchActing(WorkbenchPlans):
         from deeplens_kit.pipeline.applying import rehearse
 
         return rehearse(self.workspace, plan_id, quick=quick)
+
+    def show_rehearsal(self, plan: PlanProposal, *, quick: bool = True) -> RehearsalPage:
+        """Rehearse what was proposed, for a notebook; what was not saved has nothing to rehearse, and says so.
+
+        Args:
+            plan: As `propose_plan` gave it.
+            quick: Read no file: sizes and states are looked at, digests are not proved.
+
+        Example:
+            >>> workbench.show_rehearsal(workbench.propose_plan(tiers=["copy"], limit=1))
+            No plan was saved, so there is nothing to rehearse.
+        """
+        from deeplens_kit.pipeline.applying import rehearse
+        from deeplens_kit.reporting.plan_reading import rehearsal_outcomes, rehearsal_words
+        from deeplens_kit.views.plan_page import RehearsalPage
+
+        if not plan.is_saved:
+            return RehearsalPage(["No plan was saved, so there is nothing to rehearse."], None)
+        report = rehearse(self.workspace, plan.plan_id, quick=quick)
+        return RehearsalPage(rehearsal_words(report), rehearsal_outcomes(report))
 
     def apply_plan(self, plan_id: str) -> ApplyReport:
         """Apply an approved plan: every file goes to quarantine first, and `undo` takes it all back.
@@ -127,7 +148,7 @@ class WorkbenchActing(WorkbenchPlans):
 
         return list_quarantine(self.workspace, application_id, every=every)
 
-    def restore(self, item_ids: Sequence[str]) -> UndoReport:
+    def restore(self, item_ids: Sequence[str]) -> Restored:
         """Move files back from quarantine, with what belongs to them, by their ids.
 
         Example:

@@ -6,6 +6,7 @@ Takes an open workspace, gives frames and frozen values; must not compute anythi
 from __future__ import annotations
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deeplens_kit import pipeline
@@ -16,10 +17,11 @@ if TYPE_CHECKING:
     import polars as pl
 
     from deeplens_kit.ledger import DecisionAct, SavedRule
-    from deeplens_kit.matching import Rule
+    from deeplens_kit.matching import KeepPolicy, Rule
     from deeplens_kit.pipeline import Decided, RuleDifference
     from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.schemas import DecisionKind
+    from deeplens_kit.views.review_desk import ReviewDesk
 
 
 __all__ = ["WorkbenchDecisions"]
@@ -63,6 +65,21 @@ class WorkbenchDecisions(WorkbenchLocations):
         """
         judged = chosen_rule(self.workspace, rule)
         return pipeline.decide(self.workspace, kind, what, other, why=why, crowd=crowd, rule=judged, include=include)
+
+    def review(self, rule: RuleLike = None, *, policy: KeepPolicy | str | Path | None = None) -> ReviewDesk:
+        """The groups with all that is shown of them, for `ReviewState`; and where labels and decisions on them go.
+
+        Args:
+            rule: As for `groups`.
+            policy: As for `groups`.
+
+        Example:
+            >>> workbench.review().findings().totals.groups == workbench.groups()["group_id"].n_unique()
+            True
+        """
+        from deeplens_kit.views.review_desk import ReviewDesk
+
+        return ReviewDesk(self.workspace, rule=chosen_rule(self.workspace, rule), policy=policy)
 
     def decisions(self, *, withdrawn: bool = False, kind: DecisionKind | str | None = None) -> pl.DataFrame:
         """Decisions, the latest first, with a file of each picture; also withdrawn ones, or of one kind alone.

@@ -14,6 +14,7 @@ from deeplens_kit.workbench.locations import WorkbenchLocations
 if TYPE_CHECKING:
     from deeplens_kit.ledger import PlanRecord
     from deeplens_kit.pipeline.forgetting import Forgotten
+    from deeplens_kit.pipeline.kept_out import KeptOutEntry
     from deeplens_kit.pipeline.portability import LocationExport
     from deeplens_kit.pipeline.retention_rules import RetentionRule
 
@@ -23,13 +24,14 @@ __all__ = ["WorkbenchKeeping"]
 class WorkbenchKeeping(WorkbenchLocations):
     """The part of the workbench that is about how long pictures are kept."""
 
-    def forget(self, what: str, why: str, *, really: bool = False) -> Forgotten:
+    def forget(self, what: str, why: str, *, really: bool = False, keep_out: bool = False) -> Forgotten:
         """Remove every trace of a picture from the workspace, or say what would go; its files are not touched.
 
         Args:
             what: Its digest, LOCATION/path of an object, or a file with its content.
             why: The reason, for the audit trail.
             really: Do it; else nothing is changed.
+            keep_out: Have later runs leave it out.
 
         Raises:
             UnknownNameError: Nothing is known by this name.
@@ -42,7 +44,31 @@ class WorkbenchKeeping(WorkbenchLocations):
         """
         from deeplens_kit.pipeline import forgetting
 
-        return forgetting.forget(self.workspace, what, why, really=really)
+        return forgetting.forget(self.workspace, what, why, really=really, keep_out=keep_out)
+
+    def kept_out(self) -> tuple[KeptOutEntry, ...]:
+        """The pictures that were forgotten and are kept out: since when and by whom, and nothing else of them.
+
+        Example:
+            >>> workbench.kept_out()
+            ()
+        """
+        from deeplens_kit.pipeline import forgetting
+
+        return forgetting.kept_out_entries(self.workspace)
+
+    def let_in(self, what: str) -> KeptOutEntry:
+        """Keep a picture out no longer, by the id of its entry, its digest, or a file with its content.
+
+        Example:
+            >>> workbench.let_in("0" * 64)
+            Traceback (most recent call last):
+            ...
+            deeplens_kit.errors.base.UnknownNameError: There is no picture that is kept out named ...
+        """
+        from deeplens_kit.pipeline import forgetting
+
+        return forgetting.withdraw_kept_out(self.workspace, what)
 
     def export_location(
         self, location: str, to: Path | str, options: Mapping[str, object] | None = None
@@ -77,19 +103,38 @@ class WorkbenchKeeping(WorkbenchLocations):
         return retention.add_retention(self.workspace, rule)
 
     def retention(self) -> Mapping[str, RetentionRule]:
-        """The retention rules, by name."""
+        """The retention rules, by name.
+
+        Example:
+            >>> dict(workbench.retention())
+            {}
+        """
         from deeplens_kit.pipeline import retention
 
         return retention.known_retention(self.workspace)
 
     def remove_retention(self, name: str) -> RetentionRule:
-        """Take a retention rule away; plans that were made by it stay."""
+        """Take a retention rule away; plans that were made by it stay.
+
+        Example:
+            >>> workbench.remove_retention("ten-years")
+            Traceback (most recent call last):
+            ...
+            deeplens_kit.errors.base.UnknownNameError: There is no retention rule named 'ten-years'; ...
+        """
         from deeplens_kit.pipeline import retention
 
         return retention.remove_retention(self.workspace, name)
 
     def plan_retention(self, name: str) -> PlanRecord:
-        """Make a plan of what has to go by a rule, a draft; the last copy of a picture is left out."""
+        """Make a plan of what has to go by a rule, a draft; the last copy of a picture is left out.
+
+        Example:
+            >>> workbench.plan_retention("ten-years")
+            Traceback (most recent call last):
+            ...
+            deeplens_kit.errors.base.UnknownNameError: There is no retention rule named 'ten-years'; ...
+        """
         from deeplens_kit.pipeline import retention
 
         return retention.plan_retention(self.workspace, name)

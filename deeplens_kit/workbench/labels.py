@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.label_import import LabelImport
     from deeplens_kit.pipeline.label_sampling import DrawnSample
     from deeplens_kit.pipeline.labelling import LabelProgress, PairToLabel
+    from deeplens_kit.pipeline.pair_pictures import PairLooks
     from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.schemas import Verdict
 
@@ -84,6 +85,20 @@ class WorkbenchLabels(WorkbenchSearches):
             True
         """
         return pipeline.label_pair(self.workspace, first, second, verdict, note).pair
+
+    def pair_looks(self, digest_a: str, digest_b: str) -> PairLooks:
+        """Both pictures of a pair, one laid on the other, and where they differ, as `PairView` shows them.
+
+        Args:
+            digest_a: A picture; the other is laid on it.
+            digest_b: The other one.
+
+        Example:
+            >>> pair = workbench.pairs(["copy"]).row(0, named=True)
+            >>> workbench.pair_looks(pair["digest_a"], pair["digest_b"]).unlike < 0.2
+            True
+        """
+        return pipeline.pair_looks(self.workspace, digest_a, digest_b)
 
     def withdraw_label(self, first: str, second: str, who: str | None = None) -> pl.DataFrame:
         """Take a label back: no estimate counts it any more, and `labels(withdrawn=True)` lists it.

@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 
     from deeplens_kit.ledger import PlanRecord
     from deeplens_kit.matching import KeepPolicy
+    from deeplens_kit.pipeline.plan_proposal import PlanProposal
     from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.schemas import ActionKind, Tier
+    from deeplens_kit.views.plan_page import PlanPage
 
 __all__ = ["WorkbenchPlans"]
 
@@ -75,6 +77,85 @@ class WorkbenchPlans(WorkbenchDecisions):
             storage_class=storage_class,
             merge_metadata=merge_metadata,
         )
+
+    def propose_plan(
+        self,
+        *,
+        tiers: Iterable[Tier | str] | None = None,
+        action: ActionKind | str = "remove",
+        rule: RuleLike = None,
+        policy: KeepPolicy | str | Path | None = None,
+        locations: Sequence[str] = (),
+        limit: int | None = None,
+    ) -> PlanProposal:
+        """Make a plan as `make_plan` does; where no location is opened for changes, tell what it would be.
+
+        The arguments are those of `make_plan`. What is not saved has no `plan_id`, and `closed` names the locations.
+
+        Example:
+            >>> proposal = workbench.propose_plan(tiers=["copy"], limit=2)
+            >>> proposal.is_saved, proposal.steps.height, proposal.closed
+            (False, 2, ('laptop', 'share'))
+        """
+        from deeplens_kit.pipeline.planning import plan_choice, propose_plan
+
+        judged = chosen_rule(self.workspace, rule)
+        choice = plan_choice(
+            self.workspace, tiers=tiers, action=action, rule=judged, policy=policy, locations=locations, limit=limit
+        )
+        return propose_plan(self.workspace, choice)
+
+    def show_plan(self, plan: PlanProposal | PlanRecord | str, *, steps: int = 20) -> PlanPage:
+        """A plan with its files side by side, for a notebook: by its id, its record, or as `propose_plan` gave it.
+
+        Args:
+            plan: The plan.
+            steps: Steps that show, those that free most; each has two pictures.
+
+        Example:
+            >>> workbench.show_plan(workbench.propose_plan(limit=1)).words[1]
+            'This is what a plan would be if they were: 1 step, ...'
+        """
+        from deeplens_kit.pipeline.plan_proposal import PlanProposal
+        from deeplens_kit.reporting.plan_reading import proposal_words, read_plan
+        from deeplens_kit.reporting.plan_words import plan_lines
+        from deeplens_kit.views.plan_page import PlanPage
+
+        if isinstance(plan, PlanProposal):
+            words, record, rows = proposal_words(plan), plan.record, plan.steps
+        else:
+            record = self.plan(plan) if isinstance(plan, str) else plan
+            words, rows = plan_lines(record), pipeline.load_steps(self.workspace, record)
+        view = read_plan(self.workspace, record, rows, max_steps=steps) if rows.height else None
+        return PlanPage(words, view, lambda digest: pipeline.thumbnail(self.workspace, digest))
+
+    def scenarios(
+        self,
+        likelihoods: Sequence[float] = (0.8, 0.95, 0.99),
+        policies: Sequence[KeepPolicy | str | Path] = (),
+        *,
+        tiers: Iterable[Tier | str] | None = None,
+        policy: KeepPolicy | str | Path | None = None,
+    ) -> pl.DataFrame:
+        """What other likelihoods and keep policies would come to, beside the rule and the policy in use.
+
+        Args:
+            likelihoods: Least likelihoods of a copy, 0 to 1.
+            policies: Keep policies; none for all known ones, where that is soon told.
+            tiers: Tiers to propose from; None for all.
+            policy: Compared with; None for the policy in use.
+
+        Example:
+            >>> found = workbench.scenarios([1.0])
+            >>> found["in_use"][0], found.filter("in_use").height
+            (True, 1)
+            >>> found["realisable_bytes"][0] == workbench.savings()["realisable_bytes"].sum()
+            True
+        """
+        from deeplens_kit.pipeline.scenarios import compare_scenarios
+
+        chosen = None if tiers is None else list(tiers)
+        return compare_scenarios(self.workspace, likelihoods, policies, tiers=chosen, policy=policy)
 
     def plans(self, *, superseded: bool = False) -> pl.DataFrame:
         """Plans, the latest first, with how they stand and who approved them; also those that others replaced.

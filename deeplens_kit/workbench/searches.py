@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
     from deeplens_kit.search import ImageTerm, Query, SearchBy, SearchFilters, TextTerm
     from deeplens_kit.search.query import Box
+    from deeplens_kit.views.search_desk import SearchDesk
 
     Picture: TypeAlias = bytes | Path | str | ImageTerm
     Pictures: TypeAlias = Picture | Iterable[Picture] | None
@@ -171,6 +172,17 @@ class WorkbenchSearches(WorkbenchLocations):
                 facets=facets,
             )
         )
+
+    def search_desk(self) -> SearchDesk:
+        """What `SearchView` works with: a state with nothing asked, thumbnails, and the groups for "Its duplicates".
+
+        Example:
+            >>> workbench.search_desk().search_state().has_pictures
+            True
+        """
+        from deeplens_kit.views.search_desk import SearchDesk
+
+        return SearchDesk(self.workspace)
 
     def save_search(self, name: str, query: Query, description: str = "", *, replace: bool = False) -> SavedSearch:
         """Keep a question under a name, with the pictures that were given as bytes.

@@ -15,6 +15,7 @@ from deeplens_kit.pipeline.rule_in_use import chosen_rule
 from deeplens_kit.settings import workspace_of_environment
 from deeplens_kit.workbench.keeping import WorkbenchKeeping
 from deeplens_kit.workbench.labels import WorkbenchLabels
+from deeplens_kit.workbench.selections import WorkbenchSelections
 from deeplens_kit.workbench.workflows import WorkbenchWorkflows
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from deeplens_kit.matching import KeepPolicy, PolicyComparison
     from deeplens_kit.pipeline.clustering import PictureClusters
     from deeplens_kit.pipeline.findings import GroupsView
+    from deeplens_kit.pipeline.lab_evidence import LabEvidence
     from deeplens_kit.pipeline.mapping import PictureMap
     from deeplens_kit.pipeline.rule_in_use import RuleLike
     from deeplens_kit.pipeline.thresholds import ThresholdLab
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Workbench"]
 
 
-class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
+class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping, WorkbenchSelections):
     """Everything DeepLens knows about a set of locations, as frames.
 
     Open it with `Workbench.open` or make one with `Workbench.create`; use it as a context manager, or close it.
@@ -241,7 +243,13 @@ class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
         return pipeline.thumbnail(self.workspace, digest, side_px)
 
     def map(
-        self, feature: str = "sscd_small", *, seed: int = 0, neighbours: int = 15, rule: RuleLike = None
+        self,
+        feature: str = "sscd_small",
+        *,
+        seed: int = 0,
+        neighbours: int = 15,
+        rule: RuleLike = None,
+        refit: bool = False,
     ) -> PictureMap:
         """A map on which pictures that are alike lie together. It is for looking; nothing is decided on it.
 
@@ -250,6 +258,7 @@ class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
             seed: The same seed gives the same map.
             neighbours: How many each picture is drawn to: few show small clusters, many the whole.
             rule: Colours and groups on it; as for `groups`.
+            refit: Lay all pictures out anew, also where only a few came or went since the last time.
 
         Example:
             >>> points = workbench.map().points
@@ -265,6 +274,7 @@ class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
                 seed=seed,
                 neighbours=neighbours,
                 rule=chosen_rule(self.workspace, rule),
+                refit=refit,
                 progress=listener,
             )
 
@@ -294,6 +304,19 @@ class Workbench(WorkbenchLabels, WorkbenchWorkflows, WorkbenchKeeping):
             True
         """
         return pipeline.ThresholdLab(self.workspace)
+
+    def lab_evidence(self, lab: ThresholdLab, before: LabEvidence | None = None) -> LabEvidence:
+        """What the labels say of the proposals at any bound of a lab: precision, recall, and where the pairs lie.
+
+        Args:
+            lab: From `thresholds`.
+            before: From an earlier call for this lab; then only the labels are read anew.
+
+        Example:
+            >>> workbench.lab_evidence(workbench.thresholds()).estimate(workbench.rule("strict")).beyond
+            0
+        """
+        return pipeline.LabEvidence.of(self.workspace, lab, before)
 
     def close(self) -> None:
         """Give the connections back; the workbench cannot be used afterwards."""

@@ -109,6 +109,29 @@ class TestOtherActions:
         assert stage.undo().complete
         assert stage.tree() == start
 
+    def test_a_moved_file_has_its_permissions_and_extended_attributes(self, stage: Stage) -> None:
+        victim = stage.write("one/a.jpg", b"picture")
+        source = stage.folders["one"] / "a.jpg"
+        source.chmod(0o600)
+        attributes = {"user.note": b"hers", "user.odd": b"base64:\xff"}
+        try:
+            for name, value in attributes.items():
+                os.setxattr(source, name, value)
+        except OSError:
+            attributes = {}
+        seen: list[int] = []
+        moved = stage.folders["two"] / "a.jpg"
+        step = stage.step(0, victim, None, action=ActionKind.MOVE, target=stage.at("two/a.jpg"))
+        # Not for a moment others may read it.
+        stage.apply([step], lambda _name: seen.extend([_mode(moved)] if moved.exists() else []))
+        assert set(seen) == {0o600}
+        assert {name: os.getxattr(moved, name) for name in os.listxattr(moved)}.items() >= attributes.items()
+        created = [line for line in stage.ledger.journal(stage.application_id) if line.operation == "create"]
+        assert all("left" not in line.facts for line in created)
+        assert stage.undo().complete
+        assert _mode(source) == 0o600
+        assert {name: os.getxattr(source, name) for name in attributes} == attributes
+
     def test_the_folders_that_were_made_for_moved_files_go_again_and_no_others(self, stage: Stage) -> None:
         victims = [stage.write(f"one/{name}.jpg", name.encode()) for name in "ab"]
         (stage.folders["two"] / "old").mkdir()

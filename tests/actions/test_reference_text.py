@@ -153,3 +153,12 @@ def test_columns_of_texts_of_a_table_change_and_nothing_else() -> None:
     assert again.metadata.row_group(0).column(0).compression == "ZSTD"
     assert [(change.column, change.references) for change in found.changes] == [("path", 2)] * 2 + [("again", 2)] * 2
     assert rewrite_table(source.getvalue(), "/p/two/t.parquet", names).data == found.data
+
+
+def test_a_table_whose_other_columns_would_change_is_left() -> None:
+    """Times as INT96, as Spark writes them: they would come back as another type, and far ones as another time."""
+    table = pa.table({"path": ["/p/two/c 0.jpg"], "at": pa.array([0], pa.timestamp("ns"))})
+    source = io.BytesIO()
+    pq.write_table(table, source, use_deprecated_int96_timestamps=True)
+    with pytest.raises(ValueError, match="column 'at' would have another type"):
+        rewrite_table(source.getvalue(), "/p/two/t.parquet", TextRewriter(REDIRECTS).names("text"))

@@ -24,6 +24,7 @@ def test_some_runs_lose_nothing_on_this_machine_and_on_a_share(tmp_path: Path) -
     assert {row["fault"] for row in report.rows} <= {str(way) for way in FaultWay}
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_an_engine_that_errs_is_found_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from examples import IN_FULL
 
 from benchmarks.rescan import main, make_files, scandir_and_stat
 
@@ -14,6 +15,7 @@ def test_the_files_are_made_and_the_least_looks_at_each(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder_0000", "folder_0001"]
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_small_run_measures_every_step_against_the_least(capsys: pytest.CaptureFixture[str]) -> None:
     """By the command, whose JSON holds what `measure` gives."""
     main(["--files", "300", "--repeats", "1", "--json"])

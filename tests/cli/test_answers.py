@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
 from cli_process import FORMULA, ODD_NAME, Deeplens
+from rich.cells import cell_len
 
+from deeplens_kit.cli.tables import Column, Sheet, print_sheet
 from deeplens_kit.schemas import Outcome
 
 PAIR_COLUMNS = {"path_a", "path_b", "score", "tier", "relation"}
@@ -236,3 +239,22 @@ def test_empty_answers_have_headers_and_words(deeplens: Deeplens, tmp_path: Path
     deeplens("--workspace", workspace, "locations", "add", "here", tmp_path / "current")
     for words in (("pairs",), ("duplicates",), ("savings",)):
         assert "deeplens index" in deeplens("--workspace", workspace, *words).out
+
+
+def test_on_a_narrow_terminal_no_number_is_cut(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that is too wide is told row by row; one that fits is a table."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    columns = (Column("step", "right"), Column("state"), Column("file", fold=True), Column("frees", "right"))
+    columns += (Column("keeper", fold=True), Column("why", fold=True))
+    file = "laptop:photos/2019/summer holiday/[red]IMG_0001 copy.jpg"
+    row = ("1,234", "superseded", file, "1,012.5 MB", "archive:a.jpg", "equal bytes; a preferred place")
+    for width, lines in ((80, 4), (200, 3)):
+        monkeypatch.setenv("COLUMNS", str(width))
+        print_sheet(Sheet(columns, [row, row], "", frozenset({1})))
+        said = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+        assert max(map(cell_len, said.splitlines())) <= width
+        assert said.count("1,012.5 MB") == said.count("1,234") == said.count(file) == 2
+        assert ("step 1,234  state superseded  frees 1,012.5 MB" in said) == (width == 80)
+        assert len([line for line in said.splitlines() if line.strip()]) >= lines

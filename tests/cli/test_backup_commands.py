@@ -18,11 +18,31 @@ def test_a_backup_is_made_listed_proved_and_restored(deeplens: Deeplens, tmp_pat
     assert [row["backup"] for row in listed] == [again["summary"]["backup"], made.out.split()[1].rstrip(":")]
     assert "2 backups." in deeplens("backup", "list", place).out
     assert " is whole: " in deeplens("backup", "verify", place, "--name", listed[1]["backup"]).out
+    asked = deeplens("--workspace", own, "backup", "prune", place, "--keep", 1)
+    assert (asked.code, "give --yes" in asked.err) == (2, True)
+    assert "Nothing to remove" in deeplens("--workspace", own, "backup", "prune", place, "--keep", 2).out
     done = deeplens("restore", place, "--to", tmp_path / "restored", "--name", listed[1]["backup"])
     assert done.code == 0 and "Its audit trail holds, all 1 line of it." in done.out
     assert "sea" in deeplens("--workspace", tmp_path / "restored", "collections").out
     refused = deeplens("restore", place, "--to", tmp_path / "restored")
     assert refused.code == 3 and "is not empty" in refused.err
+    pruned = deeplens("--workspace", own, "backup", "prune", place, "--keep", 1, "--yes", "--json").json
+    assert pruned["summary"]["removed"] == 1 and pruned["summary"]["freed_bytes"] > 0
+    assert [row["backup"] for row in deeplens("backup", "list", place, "--json").json["rows"]] == [listed[0]["backup"]]
+    assert " is whole: " in deeplens("backup", "verify", place).out
+    # A damaged one is none of those that stay, and the last that is whole never goes.
+    damaged = deeplens("--workspace", own, "backup", place, "--json").json["summary"]["backup"]
+    manifests = {name: (place / "backups" / f"{name}.json").read_text() for name in (damaged, listed[0]["backup"])}
+    own_piece = next(
+        file
+        for file in sorted((place / "pieces").rglob("*"))
+        if file.name in manifests[damaged] and file.name not in manifests[listed[0]["backup"]]
+    )
+    own_piece.write_bytes(b"rotten")
+    kept = deeplens("--workspace", own, "backup", "prune", place, "--keep", 1, "--yes", "--json").json
+    assert [row["outcome"] for row in kept["rows"]] == ["kept", "damaged"]
+    refused = deeplens("--workspace", own, "backup", "prune", place, "--keep", 2, "--yes")
+    assert refused.code != 0 and "so none is removed" in refused.err
 
 
 def test_a_backup_never_lies_among_pictures_or_in_the_workspace(deeplens: Deeplens, tmp_path: Path) -> None:

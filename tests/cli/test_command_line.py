@@ -36,11 +36,13 @@ COMMANDS = [
     ("certificate",),
     ("decide",), ("decide", "list"), ("rules",), ("rules", "list"), ("rules", "diff"),
     ("audit",), ("holds",), ("holds", "list"), ("backup",), ("backup", "list"),
-    ("forget",), ("export",), ("retention",), ("retention", "list"), ("retention", "plan"),
+    ("forget",), ("kept-out",), ("kept-out", "list"), ("export",),
+    ("retention",), ("retention", "list"), ("retention", "plan"),
 ]  # fmt: skip
 # Groups that only show their help.
 _SILENT = set(
-    "backup catalog decide holds label locations plan policy prices quarantine report retention rules searches".split()
+    "backup catalog decide holds kept-out label locations plan policy prices quarantine report retention rules "
+    "searches".split()
 )
 ANSWERING = [words for words in COMMANDS if words[1:] or words[0] not in _SILENT]
 # What a report says is in its files, and a schedule is texts.
@@ -62,8 +64,8 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
         "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "policy",
         "prices", "pairs", "search", "searches", "clusters", "compare", "explain", "label", "evaluate", "recommend",
         "decide", "rules", "plan", "apply", "undo", "quarantine", "certificate", "references", "retention", "workflows",
-        "metadata", "tag", "collections", "models", "convert", "report", "serve", "holds", "audit", "backup", "restore",
-        "export", "forget", "upgrade", "catalog",
+        "metadata", "tag", "collections", "models", "convert", "report", "schedule", "serve", "holds", "audit",
+        "backup", "restore", "export", "forget", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 
@@ -89,11 +91,11 @@ def test_every_command_and_option_is_documented() -> None:
     """docs/cli.md has a row for each command, and names each of its options in it or among the common ones."""
     text = (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
     rows = dict(re.findall(r"^\| `deeplens ([a-z -]+?)((?: [A-Z\[-][^`]*)?` \| .*)$", text, re.MULTILINE))
-    common = set(re.findall(r"--[a-z-]+", text.partition("## Output")[2].partition("\n## ")[0]))
+    common = set(re.findall(r"--[a-z0-9-]+", text.partition("## Output")[2].partition("\n## ")[0]))
     commands = dict(_commands(typer.main.get_command(app)))
     assert set(rows) == set(commands)
     for name, options in commands.items():
-        assert options - common == set(re.findall(r"--[a-z-]+", rows[name])) - common, name
+        assert options - common == set(re.findall(r"--[a-z0-9-]+", rows[name])) - common, name
 
 
 def _commands(group: Any, before: str = "") -> Iterator[tuple[str, set[str]]]:

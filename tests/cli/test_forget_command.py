@@ -24,5 +24,11 @@ def test_a_picture_is_forgotten_and_it_is_proved(deeplens: Deeplens, indexed: Pa
     (own / "cache" / "left.txt").write_text(digest)
     again = deeplens("--workspace", own, "forget", digest, "--why", "asked for", "--really")
     assert again.code != 0 and "left.txt" in again.err and again.err.count("\n") == 1
+    assert "Nothing is kept out" in deeplens("--workspace", own, "kept-out", "list").out
+    assert "is kept out" in deeplens("--workspace", own, "forget", digest, "--why", "x", "--keep-out", "--really").out
+    listed = deeplens("--workspace", own, "kept-out", "list", "--json").json
+    assert listed["summary"]["pictures"] == 1
+    let_in = deeplens("--workspace", own, "kept-out", "withdraw", listed["rows"][0]["entry_id"])
+    assert let_in.code == 0 and "is withdrawn" in let_in.out
     refused = deeplens("--workspace", own, "forget", what, "--why", "asked for")
     assert refused.code == 2 and "There is no picture" in refused.err

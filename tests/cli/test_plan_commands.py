@@ -49,8 +49,12 @@ def test_a_plan_is_made_looked_at_trimmed_and_approved(deeplens: Deeplens, own: 
     assert again["rows"] == [] and again["summary"]["state"] == "draft"
     refused = deeplens("--workspace", own, "plan", "refuse", again["summary"]["plan_id"], "--why", "not these")
     assert refused.code == 0 and "is not applied" in refused.out
-    late = deeplens("--workspace", own, "plan", "approve", plan_id)
-    assert (late.code, late.out) == (7, "") and late.err.count("\n") == 1 and "superseded" in late.err
+    last = again["summary"]["plan_id"]
+    for words in (("plan", "approve"), ("apply",)):
+        late = deeplens("--workspace", own, *words, plan_id)
+        assert (late.code, late.out) == (7, "") and late.err.count("\n") == 1
+        assert "superseded" in late.err and f"plan {last} took its place" in late.err
+    assert f"Plan {last} took its place" in deeplens("--workspace", own, "plan", "show", plan_id).out
 
 
 def test_a_manifest_is_checked_and_a_page_is_drawn(deeplens: Deeplens, own: Path, tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import email
+import email.policy
 import json
 import os
 import re
@@ -18,7 +20,17 @@ import pytest
 from cli_process import Deeplens, command, environment, in_process
 from examples import IN_FULL
 
-FILES = ["report-groups.parquet", "report.html", "report.json", "report.parquet"]
+from deeplens_kit.pipeline import Workspace
+from deeplens_kit.reporting.words import format_bytes
+
+FILES = [
+    "report-groups.parquet", "report.csv", "report.eml", "report.executed.ipynb", "report.html", "report.json",
+    "report.parquet", "report.pdf", "report.xlsx",
+]  # fmt: skip
+# Prints as fast as nothing; the real one is tested with the pages.
+BROWSER = """#!/bin/sh
+for word; do case $word in --print-to-pdf=*) printf '%%PDF-1.4 of a test' > "${word#--print-to-pdf=}";; esac; done
+"""
 
 
 def names(folder: Path) -> list[str]:
@@ -27,14 +39,20 @@ def names(folder: Path) -> list[str]:
 
 @pytest.fixture(scope="module")
 def reported(indexed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a report of the indexed workspace."""
+    """A folder with a report of the indexed workspace, printed and told in a mail."""
     folder = tmp_path_factory.mktemp("reports")
-    done = in_process("--workspace", indexed, "report", "savings", "--out", folder / "report.html", "--json")
+    browser = tmp_path_factory.mktemp("browser") / "chromium"
+    browser.write_text(BROWSER)
+    browser.chmod(0o755)
+    words = ("report", "savings", "--out", folder / "report.html", "--pdf", "--mail", "--json")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DEEPLENS_CHROMIUM", str(browser))
+        done = in_process("--workspace", indexed, *words)
     assert done.code == 0, done.err
     assert done.err == ""
-    assert [Path(row["file"]).name for row in done.json["rows"]] == [
-        "report.html", "report-groups.parquet", "report.json", "report.parquet",
-    ]  # fmt: skip
+    listed = [Path(row["file"]).name for row in done.json["rows"]]
+    assert listed[0] == "report.html"
+    assert sorted(listed) == FILES
     for row in done.json["rows"]:
         assert row["size_bytes"] == Path(row["file"]).stat().st_size
     return folder
@@ -53,6 +71,40 @@ def test_the_numbers_are_those_of_the_other_commands(deeplens: Deeplens, indexed
     runs = document["report"]["runs"]
     assert sorted(run["kind"] for run in runs) == ["index", "index", "match"]
     assert all(run["run_id"] and run["finished_at"] for run in runs)
+
+
+def test_what_lies_beside_the_page_is_of_the_same_run(indexed: Path, reported: Path) -> None:
+    assert (reported / "report.pdf").read_bytes() == b"%PDF-1.4 of a test"
+    document = json.loads((reported / "report.json").read_text(encoding="utf-8"))
+    assert pl.read_csv(reported / "report.csv").to_dicts() == document["rows"]
+    message = email.message_from_bytes((reported / "report.eml").read_bytes(), policy=email.policy.default)
+    assert "could be freed" in message["Subject"]
+    (page,) = message.iter_attachments()  # type: ignore[attr-defined]
+    assert page.get_content().replace("\r\n", "\n").strip() == (reported / "report.html").read_text().strip()
+    notebook = (reported / "report.executed.ipynb").read_text(encoding="utf-8")
+    assert "deeplens-report-" not in notebook
+    outputs = [cell.get("outputs", []) for cell in json.loads(notebook)["cells"]]
+    assert "could be freed" in json.dumps(outputs)
+    with Workspace.open(indexed) as workspace:
+        run = workspace.ledger.report_runs("savings")[-1]
+        assert (run.state, run.parameters, run.out) == ("finished", {}, str(reported / "report.html"))
+        assert run.figures["realisable_bytes"] == document["summary"]["realisable_bytes"]
+        assert run.message == f"{format_bytes(document['summary']['realisable_bytes'])} could be freed"
+
+
+def test_another_report_is_made_the_same_way(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
+    done = deeplens(
+        "--workspace", indexed, "report", "coverage", "--out", tmp_path / "c.html", "--param", "max_files=1"
+    )
+    assert (done.code, done.err) == (0, "")
+    assert done.out.startswith("75.0 % of 12 files analysed.\n")
+    assert "Showing 1 of 3" in (tmp_path / "c.html").read_text(encoding="utf-8")
+    document = json.loads((tmp_path / "c.json").read_text(encoding="utf-8"))
+    assert sum(row["objects"] for row in document["rows"]) == 12
+    # Numbers of another kind of report are not replaced.
+    done = deeplens("--workspace", indexed, "report", "drift", "--out", tmp_path / "c.html")
+    assert done.code == 2
+    assert "not of an earlier report of this kind" in done.err
 
 
 def test_the_page_says_the_numbers_and_asks_for_nothing(reported: Path) -> None:
@@ -96,7 +148,7 @@ def test_two_reports_hold_the_same_numbers_whatever_their_names(
     [
         ("max_group=3", "did you mean 'max_groups'"), ("max_groups=many", "a whole number"),
         ("max_groups", "NAME=VALUE"),
-        ("=3", "NAME=VALUE"), ("workspace=/", "--workspace"), ("numbers=/", "--out"),
+        ("=3", "NAME=VALUE"), ("workspace=/", "--workspace"), ("numbers=/", "--out"), ("run=1", "by itself"),
     ],
 )  # fmt: skip
 def test_a_wrong_parameter_is_refused_before_anything_runs(
@@ -125,6 +177,10 @@ def test_a_report_that_fails_leaves_the_last_one(deeplens: Deeplens, indexed: Pa
     assert done.err.count("\n") == 1
     assert out.read_text() == "the last one"
     assert names(tmp_path) == ["current", "damaged", "report.failed.ipynb", "report.html"]
+    with Workspace.open(damaged) as workspace:
+        (run,) = workspace.ledger.report_runs("savings", limit=1)
+        assert run.state == "failed"
+        assert "Cannot read the catalog" in run.message
 
 
 @pytest.mark.parametrize(

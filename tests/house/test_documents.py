@@ -95,6 +95,7 @@ def test_every_deeplens_command_that_is_told_of_exists(deeplens: Deeplens, monke
         "models": 2,
         "prices": 2,
         "report": 2,
+        "schedule": 2,
         "searches": 2,
         "decide": 2,
         "rules": 2,
@@ -105,10 +106,11 @@ def test_every_deeplens_command_that_is_told_of_exists(deeplens: Deeplens, monke
         "holds": 2,
         "workflows": 2,
         "retention": 2,
+        "kept-out": 2,
     }
     # Of groups that are commands themselves.
     own = {("failures", "retry"), ("collections", "add"), ("clusters", "show")}
-    own |= {("audit", "verify"), ("audit", "head"), *(("backup", name) for name in ("make", "list", "verify"))}
+    own |= {("audit", "verify"), ("audit", "head"), *(("backup", name) for name in ("make", "list", "verify", "prune"))}
     options: dict[tuple[str, ...], set[str]] = {}
     for words in _said("deeplens"):
         command = words[:2] if tuple(words[:2]) in own else words[: groups.get(words[0], 1)]

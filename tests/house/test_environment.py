@@ -89,6 +89,10 @@ def test_environment_yml_installs_this_checkout_with_known_extras(project: dict[
     assert extras == ["cpu,workbench"]
     assert set(extras[0].split(",")) <= set(project["optional-dependencies"])
     assert re.search(r"#.*`cpu` to `gpu`", text)
+    # What else it brings stands beside the rest: it is pinned too.
+    (beside,) = re.findall(r"^ *- ([a-z_]+>=[0-9.]+)$", text, re.MULTILINE)[1:]
+    pinned = (repository / "constraints.txt").read_text(encoding="utf-8")
+    assert beside.replace(">=", "==") in pinned.splitlines() and beside.startswith("jupyter_scheduler")
 
 
 def test_what_is_imported_is_required(project: dict[str, Any], repository: Path) -> None:

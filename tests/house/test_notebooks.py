@@ -71,7 +71,9 @@ def test_the_notebooks_of_the_product_are_there() -> None:
         "notebooks/01_index_locations.ipynb",
         "notebooks/02_explore_clusters.ipynb",
         "notebooks/03_tune_thresholds.ipynb",
-        "notebooks/04_savings_report.ipynb",
+        "notebooks/04_review_duplicates.ipynb",
+        "notebooks/05_plan_savings.ipynb",
+        "notebooks/06_search.ipynb",
         "reports/savings.ipynb",
     } <= set(_NOTEBOOKS)
 

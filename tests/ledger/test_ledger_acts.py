@@ -32,6 +32,7 @@ from deeplens_kit.ledger import (
     WorkflowRunState,
     plan_records,
 )
+from deeplens_kit.ledger.saved_sums import SavedSums
 
 Maker = Callable[..., Ledger]
 STEPS, OTHER = "5" * 64, "6" * 64
@@ -111,8 +112,12 @@ class ActConformance:
         assert second.replaces == first.plan_id
         assert ledger.plan(first.plan_id).state == PlanState.SUPERSEDED
         assert [plan.plan_id for plan in ledger.plans()] == [second.plan_id, first.plan_id]
-        with pytest.raises(PlanStateError, match=r"superseded.*another took its place"):
+        third = saved(ledger, replaces=second.plan_id)
+        assert [ledger.plan(name.plan_id).replaced_by for name in (first, second, third)] == [third.plan_id] * 2 + [""]
+        assert {plan.plan_id: plan.replaced_by for plan in ledger.plans()}[first.plan_id] == third.plan_id
+        with pytest.raises(PlanStateError, match=f"superseded.*plan {third.plan_id} took its place"):
             ledger.approve_plan(first.plan_id, STEPS)
+        second = third
         ledger.approve_plan(second.plan_id, STEPS)
         application = ledger.start_application(second.plan_id, STEPS, {})
         with pytest.raises(PlanStateError, match="is being applied"):
@@ -122,7 +127,7 @@ class ActConformance:
         assert ledger.plan(second.plan_id).state == PlanState.APPLIED, "what was done stays what it is"
         with pytest.raises(UnknownNameError):
             saved(ledger, replaces="none")
-        assert len(ledger.plans()) == 3
+        assert len(ledger.plans()) == 4
 
     def test_a_plan_is_approved_as_it_was_looked_at(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         plan = saved(ledger)
@@ -259,6 +264,21 @@ class ActConformance:
         ledger.append_journal(key, [JournalEntry(line.step, line.operation, DONE) for line in opened])
         assert ledger.open_operations(key) == []
 
+    def test_no_step_begins_once_an_application_is_over(self, ledger: Ledger) -> None:
+        """A process that slept between its look at the leases and its line."""
+        key = started(ledger).application_id
+        ledger.append_journal(key, [JournalEntry(0, "quarantine", BEGUN)])
+        for state in (ApplicationState.UNDOING, ApplicationState.UNDONE):
+            ledger.set_application(key, state)
+            for operation in ("quarantine", "undo.quarantine"):
+                with pytest.raises(PlanStateError, match=f"is {state}, so no step of it begins"):
+                    ledger.append_journal(key, [JournalEntry(1, operation, BEGUN)])
+            # What was begun is ended, taken back by a person, and emptied.
+            by_hand = JournalEntry(0, "undo.quarantine", BEGUN, facts={"by_hand": True})
+            ledger.append_journal(key, [JournalEntry(0, "quarantine", DONE), by_hand])
+            ledger.append_journal(key, [JournalEntry(0, "undo.quarantine", DONE), JournalEntry(0, "empty", BEGUN)])
+        assert [line.step for line in ledger.journal(key)] == [0] * 9
+
     def test_a_journal_longer_than_a_page_is_whole(self, ledger: Ledger) -> None:
         key = started(ledger).application_id
         ledger.append_journal(key, [JournalEntry(step, "quarantine", DONE) for step in range(2_300)])
@@ -291,6 +311,24 @@ class ActConformance:
         (told,) = ledger.audit_trail(action="quarantine")
         assert told.details == {"application_id": key, "lines": 2, "held": 2}
         assert ledger.verify_audit().intact
+
+    def test_what_was_saved_is_added_up_by_time(self, ledger: Ledger) -> None:
+        place, application = ledger.add_location("pics", "/a"), started(ledger)
+        key, start = application.application_id, datetime(2026, 2, 3, tzinfo=UTC)
+        files = [
+            replace(held(application, place.location_id, name * 16), moved_at=start + timedelta(days=day), path=name)
+            for day, name in enumerate("123")
+        ]
+        ledger.append_journal(key, [JournalEntry(1, "quarantine", DONE)], held=files)
+        sizes = [file.size_bytes for file in files]
+        freed = [JournalEntry(step, "empty", DONE, facts={"freed_bytes": 2**40 + step}) for step in (1, 2)]
+        changed = {files[0].item_id: QuarantineState.RESTORED, files[1].item_id: QuarantineState.EMPTIED}
+        ledger.append_journal(key, [*freed, JournalEntry(3, "empty", JournalPhase.BEGUN)], changed=changed)
+        assert ledger.saved_between() == SavedSums(2, sum(sizes[1:]), 2, 2**41 + 3, 1, sizes[0])
+        assert ledger.saved_between(until=start + timedelta(days=1)) == SavedSums(1, sizes[1], 0, 0, 1, sizes[0])
+        assert ledger.saved_between(start + timedelta(days=1)).quarantined_objects == 1, "the first end is exclusive"
+        assert ledger.saved_between(datetime(2100, 1, 1, tzinfo=UTC)) == SavedSums()
+        assert ledger.moved_away_since(start + timedelta(days=1)) == [(place.location_id, "3")]
 
     def test_threads_write_one_journal(self, ledger: Ledger) -> None:
         key = started(ledger).application_id

@@ -109,7 +109,7 @@ class LedgerConformance(ABC):
         with pytest.raises(WorkspaceSchemaError, match="deeplens upgrade"):
             Ledger.open(url)
         copied, migrated = Ledger.upgrade(url, tmp_path / "backups")
-        assert migrated == "schema 0001 to 0007"
+        assert migrated == f"schema 0001 to {SCHEMA_REVISION}"
         assert copied.startswith("copied to ")
         rows = self.backed_up(Path(copied.removeprefix("copied to ")))
         assert [(row["location_id"], row["name"]) for row in rows] == [("ab12", "péle mêle")]
@@ -139,7 +139,7 @@ class LedgerConformance(ABC):
         with writing(engine).begin() as connection:
             assert revision_of(connection) == "0001"
             connection.execute(text("DROP TABLE leases"))
-        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == "schema 0001 to 0007"
+        assert Ledger.upgrade(url, tmp_path / "backups")[-1] == f"schema 0001 to {SCHEMA_REVISION}"
         engine.dispose()
 
     # --- Locations ---

@@ -15,7 +15,7 @@ from tests.ledger.test_ledger_acts import held, started
 
 Maker = Callable[..., Ledger]
 A, B, C = (letter * 64 for letter in "abc")
-DONE = JournalPhase.DONE
+BEGUN, DONE, _, FAILED = JournalPhase
 
 
 class ForgettingConformance:
@@ -108,6 +108,15 @@ class ForgettingConformance:
         for digest in (A, B):
             with pytest.raises(SettingsError, match=item.item_id):
                 ledger.forget_digest(digest)
+        ledger.append_journal(application.application_id, [], changed={item.item_id: QuarantineState.RESTORED})
+        # Killed in the middle of a move: the file may lie in quarantine already, and no row tells of it.
+        for facts in ({"digest": A}, {"digest": C, "keeper": {"digest": A}}):
+            ledger.append_journal(application.application_id, [JournalEntry(2, "quarantine", BEGUN, facts=facts)])
+            for act in (ledger.require_forgettable, ledger.forget_digest):
+                with pytest.raises(SettingsError, match=f"--resume {application.application_id}"):
+                    act(A)
+            ledger.append_journal(application.application_id, [JournalEntry(2, "quarantine", FAILED)])
+        ledger.require_forgettable(A)
         for wrong in ("x", A.upper(), BLANK):
             with pytest.raises(SettingsError, match="64 hexadecimal digits"):
                 ledger.forget_digest(wrong)

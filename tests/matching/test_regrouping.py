@@ -262,6 +262,8 @@ def test_unmoved_thresholds_are_the_strict_rule() -> None:
     assert Thresholds(likelihood_min=0.89).is_looser
     assert Thresholds(page_likelihood_min=0.89).is_looser
     assert Thresholds(other_shots_pdq_max=3).is_looser
+    assert Thresholds(page_tone_min=0.6).is_looser and not Thresholds(page_tone_min=0.4).is_looser
+    assert Thresholds(pdq_quality_min=10).is_looser and not Thresholds(pdq_quality_min=30).is_looser
 
 
 def test_thresholds_are_the_bounds_of_what_was_looked_at_and_leave_the_rest_to_the_strict_rule() -> None:

@@ -10,6 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from deeplens_kit.matching.neighbours import BruteForceVectors, VectorHits, VectorIndex
+from tests.examples import IN_FULL
 
 
 def clustered(seed: int, count: int, dimensions: int = 64) -> NDArray[np.float16]:
@@ -48,6 +49,7 @@ def test_inverted_file_finds_most_and_gives_true_cosines() -> None:
     np.testing.assert_allclose(found.cosine, exact / lengths[found.query] / lengths[found.item], atol=1e-5)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_the_inverted_file_gives_the_same_twice() -> None:
     vectors = clustered(3, 41_000, dimensions=16)
     first, second = (VectorIndex(vectors, flat_items=1000).nearest(vectors[:100], 5, 0.5) for _ in range(2))

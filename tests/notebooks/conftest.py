@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 from sample_workspace import SampleWorkspace, sample_workspace
 
 from deeplens_kit.pipeline import Workspace, add_location, index
 
-NOTEBOOKS = ("01_index_locations", "02_explore_clusters", "03_tune_thresholds", "04_savings_report")
+NOTEBOOKS = (
+    "01_index_locations",
+    "02_explore_clusters",
+    "03_tune_thresholds",
+    "04_review_duplicates",
+    "05_plan_savings",
+    "06_search",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +58,8 @@ class Executed:
 
 
 Runner = Callable[..., Executed]
+Together = Callable[[Mapping[str, tuple[str, Mapping[str, object]]]], dict[str, Executed]]
+"""Runs notebooks one after the other: of each run its notebook and its parameters, by what to call it."""
 
 
 @pytest.fixture(scope="session")
@@ -78,6 +88,53 @@ def failures_only(tmp_path_factory: pytest.TempPathFactory) -> Path:
         add_location(workspace, "files", str(files))
         index(workspace)
     return folder / "workspace"
+
+
+@pytest.fixture(scope="session")
+def one_picture(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A workspace over a single picture."""
+    folder = tmp_path_factory.mktemp("one")
+    (folder / "files").mkdir()
+    Image.new("RGB", (320, 240), (40, 90, 160)).save(folder / "files" / "blue.png")
+    with Workspace.create(folder / "workspace") as workspace:
+        add_location(workspace, "files", str(folder / "files"))
+        index(workspace)
+    return folder / "workspace"
+
+
+@pytest.fixture
+def execute_together(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Together:
+    """Runs notebooks in one kernel, from an empty folder: what takes long, loading the libraries, is done once.
+
+    Names of one do not reach the next. Papermill, which starts a kernel for each, is what `execute` runs.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    for variable in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable.lower()))
+
+    def run(runs: Mapping[str, tuple[str, Mapping[str, object]]]) -> dict[str, Executed]:
+        together = nbformat.v4.new_notebook()
+        spans = {}
+        for called, (name, parameters) in runs.items():
+            start = len(together.cells)
+            for cell in nbformat.read(repository / "notebooks" / f"{name}.ipynb", as_version=4).cells:
+                together.cells.append(cell)
+                if "parameters" in cell.metadata.get("tags", []):
+                    given = "\n".join(f"{key} = {value!r}" for key, value in parameters.items())
+                    together.cells.append(nbformat.v4.new_code_cell(given))
+            spans[called] = (start, len(together.cells))
+            together.cells.append(nbformat.v4.new_code_cell("workbench.close()\n%reset -f -s"))
+        folder = tmp_path / "together"
+        folder.mkdir()
+        client = NotebookClient(
+            together, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}}
+        )
+        client.execute()
+        return {called: Executed(folder, together.cells[start:end]) for called, (start, end) in spans.items()}
+
+    return run
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from running_lab import Lab, Sheet, opened_sheet, running_lab, wait_for
-from sample_workspace import SampleWorkspace
+from sample_workspace import SampleWorkspace, sample_workspace
 
 from deeplens_kit.pipeline import Workspace, add_location
 
@@ -69,15 +69,77 @@ def well(sheet: Sheet) -> None:
     assert sheet.refused == []
 
 
-@pytest.mark.parametrize("name", ["01_index_locations", "04_savings_report"])
-def test_a_notebook_runs(browser: Browser, lab: Lab, repository: Path, name: str) -> None:
-    with opened_sheet(browser, lab, f"{name}.ipynb") as sheet:
-        ran(sheet, name, repository)
-        if name == "01_index_locations":
-            assert sheet.page.locator(".jupyter-widgets .progress").count() > 0
-        else:
-            sheet.page.get_by_text("could be freed", exact=False).first.wait_for()
-            assert sheet.page.get_by_role("link", name="savings.html").count() == 1
+def test_a_pair_is_labelled_decided_and_looked_at_closely_by_keys(
+    browser: Browser, repository: Path, tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    # A workspace of its own, for what is said of pairs changes what the others show.
+    own = sample_workspace(tmp_path_factory)
+    shutil.copytree(repository / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    environment = {"DEEPLENS_WORKSPACE": str(own.workspace), "PYTHONPATH": str(repository)}
+    with (
+        running_lab(tmp_path / "notebooks", tmp_path / "home", environment) as running,
+        opened_sheet(browser, running, "04_review_duplicates.ipynb") as sheet,
+    ):
+        ran(sheet, "04-ran", repository)
+        page, keys = sheet.page, sheet.page.keyboard
+        said, place = page.locator(".pair > .said"), page.locator(".pair > .head")
+        cells = page.locator(".jp-Cell").count()
+        page.locator(".pair").focus()
+        # 1. To a group of copies, by keys that JupyterLab has other uses for.
+        keys.press("n")
+        until(lambda: "Group 2 of" in place.inner_text(), place)
+        keys.press("s")
+        until(lambda: said.inner_text() == "Labelled as the same picture.", said)
+        keys.press("x")
+        until(lambda: said.inner_text() == "It is never proposed.", said)
+        # 2. A close look, whose keys count too.
+        keys.press("c")
+        page.get_by_role("button", name="Overlay").wait_for()
+        keys.press("4")
+        until(lambda: page.get_by_role("button", name="Overlay").get_attribute("aria-pressed") == "true", said)
+        until(lambda: page.locator(".pair img").evaluate_all("all => all.every(i => i.naturalWidth > 1)"), said)
+        look(sheet, "04-close", repository)
+        output = page.locator(".jp-OutputArea-output", has=page.locator(".pair"))
+        output.evaluate("element => { element.id = 'reviewed' }")
+        found = Axe().run(page, context="#reviewed", options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
+        assert found.violations_count == 0, found.generate_report()
+        # 3. What was said is in the ledger, and undo takes the last of it back.
+        with Workspace.open(own.workspace) as workspace:
+            assert workspace.ledger.labels()["verdict"].to_list() == ["same"]
+            assert workspace.ledger.decisions()["kind"].to_list() == ["never_propose"]
+            keys.press("z")
+            until(lambda: said.inner_text() == "Taken back.", said)
+            assert workspace.ledger.decisions().is_empty()
+        # 4. Grouped anew the place stays.
+        keys.press("k")
+        page.get_by_role("button", name="Group anew").wait_for()
+        keys.press("r")
+        until(lambda: said.inner_text() == "Grouped anew.", said)
+        assert page.locator(".jp-Cell").count() == cells
+        well(sheet)
+
+
+def test_a_picture_that_is_given_is_found_with_its_duplicates(
+    browser: Browser, lab: Lab, sample: SampleWorkspace, repository: Path
+) -> None:
+    with opened_sheet(browser, lab, "06_search.ipynb") as sheet:
+        ran(sheet, "06-ran", repository)
+        page = sheet.page
+        asked = page.locator(".asked")
+        ((location, path), *_) = sample.places(source_id="coffee", family="original")
+        page.locator("input[type='file']").set_input_files(sample.library / location / path)
+        until(lambda: Path(path).name in asked.inner_text(), asked)
+        assert "This very file is indexed." in asked.inner_text()
+        page.get_by_role("button", name=re.compile("^Its duplicates")).first.click()
+        page.get_by_role("heading", name="Its duplicates").wait_for()
+        look(sheet, "06-duplicates", repository)
+        page.get_by_label("Or words of names and tags").fill("astronaut")
+        page.keyboard.press("Enter")
+        until(lambda: "astronaut" in asked.inner_text(), asked)
+        assert page.locator(".results .picture").count() > 1
+        well(sheet)
 
 
 def test_a_box_and_a_lasso_on_the_map_select_into_the_gallery(
@@ -127,6 +189,18 @@ def test_moving_a_threshold_by_keyboard_moves_the_figures(browser: Browser, lab:
         look(sheet, "03-moved", repository)
         page.get_by_role("button", name="Back to the strict rule").click()
         until(lambda: figures.inner_text().count("as by strict") == 5, figures)
+        # A pair is opened, labelled and taken back by keys that JupyterLab has other meanings for.
+        cells, desk = page.locator(".jp-Cell").count(), page.locator(".desk")
+        desk.focus()
+        page.keyboard.press("ArrowRight")
+        until(lambda: page.locator(".pair-shot img").count() > 0, desk)
+        page.keyboard.press("3")
+        until(lambda: "Difference" in page.locator(".way[aria-pressed=true]").inner_text(), desk)
+        for key, said in (("d", "Said: different pictures."), ("z", "Taken back.")):
+            page.keyboard.press(key)
+            until(lambda said=said: said in desk.inner_text(), desk)
+        look(sheet, "03-labelled", repository)
+        assert page.locator(".jp-Cell").count() == cells
         well(sheet)
 
 

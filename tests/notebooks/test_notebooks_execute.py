@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
-from conftest import NOTEBOOKS, Runner
+from conftest import NOTEBOOKS, Executed, Runner, Together
 from examples import IN_FULL, in_turn
 from sample_workspace import SampleWorkspace
 
 from data.make_sample_library import LOCATIONS
-from deeplens_kit.cli import main
 from deeplens_kit.matching import Thresholds
 from deeplens_kit.pipeline import Workspace, add_location, list_groups
 
 pytestmark = pytest.mark.slow
 
-# Each run starts a kernel. Where examples are to be few, half of the notebooks see one poor workspace, half the other.
-_EMPTY, _FAILING = (NOTEBOOKS, NOTEBOOKS) if IN_FULL else (NOTEBOOKS[::2], NOTEBOOKS[1::2])
 
-
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_indexing_accounts_for_every_file(execute: Runner, sample: SampleWorkspace, tmp_path: Path) -> None:
     with Workspace.create(tmp_path / "new") as new:
         for location in LOCATIONS:
@@ -43,14 +39,34 @@ def test_indexing_accounts_for_every_file(execute: Runner, sample: SampleWorkspa
     assert any("application/vnd.jupyter.widget-view+json" in output.get("data", {}) for output in ran.outputs)
 
 
-def test_every_picture_is_on_the_map_and_the_selection_is_what_can_be_freed(
-    execute: Runner, sample: SampleWorkspace
+def test_on_the_sample_library_each_says_what_its_commands_say(
+    execute_together: Together, sample: SampleWorkspace
 ) -> None:
-    figures = execute("02_explore_clusters", workspace=str(sample.workspace)).figures
+    workspace = {"workspace": str(sample.workspace)}
+    runs = {name: (name, workspace) for name in NOTEBOOKS[1:]}
+    stricter = {"likelihood_min": 0.999, "page_likelihood_min": 0.999}
+    runs["stricter"] = ("03_tune_thresholds", workspace | stricter)
+    ran = execute_together(runs)
+    with Workspace.open(sample.workspace) as opened:
+        groups = list_groups(opened).groups
+        strict = list_groups(opened, rule=Thresholds(**stricter).rule()).groups
+    check_map(ran["02_explore_clusters"].figures, sample, groups)
+    check_thresholds(ran["03_tune_thresholds"].figures, groups)
+    assert ran["03_tune_thresholds"].figures["now"] == ran["03_tune_thresholds"].figures["strict"]
+    check_thresholds(ran["stricter"].figures, strict)
+    # Never fewer than equal bytes show, never more than there are copies; and of what hashes show nearly all.
+    found = ran["03_tune_thresholds"].figures["now"]["objects"]
+    assert len(sample.places(evidence="bytes")) <= found <= len(sample.places(expected="copy"))
+    assert found >= len(sample.places(evidence="bytes")) + 0.8 * len(sample.places(evidence="hash"))
+    check_review(ran["04_review_duplicates"], groups)
+    check_plan(ran["05_plan_savings"], groups)
+    check_search(ran["06_search"], sample)
+
+
+def check_map(figures: dict[str, Any], sample: SampleWorkspace, groups: pl.DataFrame) -> None:
+    """Every picture is on the map, and selected is that from whose files most can be freed."""
     assert figures["pictures"] == len(contents(sample))
     assert figures["without_vector"] == 0
-    with Workspace.open(sample.workspace) as workspace:
-        groups = list_groups(workspace).groups
     freed = groups.group_by("digest").agg(pl.col("frees_bytes").sum()).filter(pl.col("frees_bytes") > 0)
     largest = freed.sort("frees_bytes", descending=True).head(12)
     assert figures["selection"]["pictures"] == largest.height > 0
@@ -58,49 +74,54 @@ def test_every_picture_is_on_the_map_and_the_selection_is_what_can_be_freed(
     assert figures["notes"] == []
 
 
-@pytest.mark.parametrize("bounds", in_turn([{}, {"likelihood_min": 0.999, "page_likelihood_min": 0.999}], 1))
-def test_thresholds_find_what_the_groups_hold(execute: Runner, sample: SampleWorkspace, bounds: dict[str, int]) -> None:
-    figures = execute("03_tune_thresholds", workspace=str(sample.workspace), **bounds).figures
-    with Workspace.open(sample.workspace) as workspace:
-        groups = list_groups(workspace, rule=Thresholds(**bounds).rule()).groups
+def check_thresholds(figures: dict[str, Any], groups: pl.DataFrame) -> None:
+    """The thresholds find what the groups hold."""
     removable = groups.filter(~groups["is_keeper"])
     now = figures["now"]
     assert now["objects"] == removable["object_id"].n_unique()
     assert now["groups"] == groups["group_id"].n_unique()
     assert now["realisable_bytes"] == removable["frees_bytes"].sum()
-    # Never fewer than equal bytes show, never more than there are copies.
-    assert len(sample.places(evidence="bytes")) <= now["objects"] <= len(sample.places(expected="copy"))
-    assert (figures["now"] == figures["strict"]) == (not bounds)
-    if not bounds:
-        shown = len(sample.places(evidence="bytes")) + 0.8 * len(sample.places(evidence="hash"))
-        assert now["objects"] >= shown
 
 
-def test_the_report_says_what_the_command_says(
-    execute: Runner, sample: SampleWorkspace, capsys: pytest.CaptureFixture[str]
+def check_review(ran: Executed, groups: pl.DataFrame) -> None:
+    """The groups of the command are reviewed, and looking at them says nothing of them."""
+    figures = ran.figures
+    assert figures["groups"] == groups["group_id"].n_unique()
+    assert figures["realisable_bytes"] == groups["frees_bytes"].sum()
+    assert figures["decisions"] == figures["labels"] == 0
+
+
+def check_plan(ran: Executed, groups: pl.DataFrame) -> None:
+    """No location is opened: nothing is saved, and what would be is equal bytes and pixels, with what opens the way."""
+    figures = ran.figures
+    facts = groups.filter(pl.col("tier").is_in(["bytes", "pixels"]), ~pl.col("is_keeper"), pl.col("frees_bytes") > 0)
+    assert figures["plan_id"] == ""
+    assert figures["objects"] == facts["object_id"].n_unique() > 0
+    assert set(figures["closed"]) == set(LOCATIONS)
+    assert "--option permissions=change" in ran.text
+    assert "No plan was saved, so there is nothing to rehearse." in ran.text
+
+
+def check_search(ran: Executed, sample: SampleWorkspace) -> None:
+    """By words what lies in the folder of that name, by picture among all pictures."""
+    named = {place for place in sample.places() if "photos" in place[1].split("/") and sample.truth[place]["source_id"]}
+    assert ran.figures["objects"] >= len(named) > 0
+    assert ran.figures["compared"] == len(contents(sample))
+
+
+def test_poor_workspaces_end_well_and_say_what_to_do(
+    execute_together: Together, empty: Path, failures_only: Path, one_picture: Path
 ) -> None:
-    ran = execute("04_savings_report", workspace=str(sample.workspace), out="monday.html")
-    assert main(["--workspace", str(sample.workspace), "savings", "--json"]) == 0
-    said = json.loads(capsys.readouterr().out)
-    assert ran.figures == said["summary"]
-    page = (ran.folder / "monday.html").read_text(encoding="utf-8")
-    assert "<html" in page
-    assert json.loads((ran.folder / "monday.json").read_text(encoding="utf-8"))["rows"] == said["rows"]
-    assert "monday.html" in ran.text
-
-
-@pytest.mark.parametrize("name", _EMPTY)
-def test_an_empty_workspace_ends_well_and_says_what_to_do(execute: Runner, empty: Path, name: str) -> None:
-    ran = execute(name, workspace=str(empty))
-    assert "add_location(name, folder)" in ran.text
-    assert no_copies(ran.figures)
-
-
-@pytest.mark.parametrize("name", in_turn(_FAILING, 0))
-def test_a_workspace_with_failures_only_ends_well(execute: Runner, failures_only: Path, name: str) -> None:
-    ran = execute(name, workspace=str(failures_only))
-    assert "2 files found, 0 of them analysed (0 %)" in ran.text
-    assert no_copies(ran.figures)
+    poor = {
+        "empty": (empty, "add_location(name, folder)"),
+        "failures": (failures_only, "2 files found, 0 of them analysed (0 %)"),
+        "one": (one_picture, "1 file found, 1 of them analysed (100 %)"),
+    }
+    runs = {f"{kind} {name}": (name, {"workspace": str(poor[kind][0])}) for kind in poor for name in NOTEBOOKS}
+    for called, ran in execute_together(runs).items():
+        kind = called.split()[0]
+        assert poor[kind][1] in ran.text, called
+        assert no_copies(ran.figures, of_pictures=kind != "one"), called
 
 
 @pytest.mark.parametrize("name", in_turn(NOTEBOOKS, 2))
@@ -121,9 +142,8 @@ def contents(sample: SampleWorkspace) -> set[str]:
     }
 
 
-def no_copies(figures: dict[str, Any]) -> bool:
-    """Whether every count of what could be freed is nought."""
+def no_copies(figures: dict[str, Any], *, of_pictures: bool) -> bool:
+    """Whether every count of what could be freed is nought, and `of_pictures` that of pictures too."""
     told = [figures, *(item for item in figures.values() if isinstance(item, dict))]
-    named = ("pictures", "groups", "objects", "realisable_bytes", "reclaimable_bytes")
-    counts = [item[name] for item in told for name in named if name in item]
-    return bool(counts) and not any(counts)
+    named = ["groups", "objects", "realisable_bytes", "reclaimable_bytes", *(["pictures"] if of_pictures else [])]
+    return not any(item[name] for item in told for name in named if name in item)

@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -26,8 +26,11 @@ from deeplens_kit.ledger import ApplicationState, QuarantineState
 from deeplens_kit.pipeline import Workspace, approve_plan, index, list_groups, make_plan
 from deeplens_kit.pipeline.applying import apply, pause, rehearse, resume
 from deeplens_kit.pipeline.certifying import certificate
-from deeplens_kit.pipeline.quarantining import chosen_items, empty_quarantine, list_quarantine
+from deeplens_kit.pipeline.forgetting import forget
+from deeplens_kit.pipeline.plan_editing import trim_plan
+from deeplens_kit.pipeline.quarantining import chosen_items, empty_quarantine, list_quarantine, restore_quarantined
 from deeplens_kit.pipeline.undoing import undo
+from deeplens_kit.storage.local_folder import LocalFolder
 from tests.actions.stage import Killed, kill_at
 
 _COPIES = 4
@@ -48,6 +51,14 @@ def library(tmp_path: Path) -> Iterator[Workspace]:
         workspace.ledger.add_location("laptop", str(tmp_path / "laptop"), {"permissions": "change"})
         index(workspace, and_match=False)
         yield workspace
+
+
+def _killed_at(where: str) -> Callable[[str], None]:
+    def boundary(name: str) -> None:
+        if name == where:
+            raise Killed
+
+    return boundary
 
 
 def _approved(workspace: Workspace) -> str:
@@ -85,13 +96,17 @@ def test_the_catalog_knows_at_once_what_went_and_what_came_back(library: Workspa
 
 def test_a_picture_that_left_the_catalog_meanwhile_keeps_no_other_out(library: Workspace) -> None:
     report = apply(library, _approved(library))
-    (library.directory.parent / "archive" / "0.jpg").unlink()
+    for name in ("0.jpg", "1.jpg"):
+        (library.directory.parent / "archive" / name).unlink()
     index(library, and_match=False)
+    (item,) = (item for item in library.ledger.quarantined() if item.keeper_path == "1.jpg")
+    restored = restore_quarantined(library, [item.item_id])
+    assert (restored.complete, len(restored.undone), restored.left_to_index) == (True, 1, 1)
     undone = undo(library, str(report.application and report.application.application_id))
     assert (undone.report.complete, undone.left_to_index) == (True, 1)
-    assert _rows(library).height == 2 * (_COPIES - 1)
+    assert _rows(library).height == 2 * (_COPIES - 2)
     index(library, and_match=False)
-    assert _rows(library).height == 2 * _COPIES - 1
+    assert _rows(library).height == 2 * _COPIES - 2
 
 
 def test_killed_paused_and_halted_it_is_gone_on_with(library: Workspace) -> None:
@@ -204,6 +219,8 @@ def test_with_another_disk_in_its_place_it_waits_until_the_right_one_is_back(lib
     assert [(trouble.code, trouble.step) for trouble in undone.troubles] == [("away", 0)]
     assert undone.application.state is ApplicationState.UNDOING
     assert not library.ledger.quarantined(states=(QuarantineState.MISSING,))
+    emptied = empty_quarantine(library, chosen_items(library, expired_only=False))
+    assert {item.code for item in emptied.items} == {"not_opened"}
     _plug_in(laptop, away)
     undone = undo(library, left.application_id)
     assert undone.report.complete and undone.application.state is ApplicationState.UNDONE
@@ -239,6 +256,36 @@ def test_a_share_that_is_mounted_anew_is_known_by_what_was_put_there(library: Wo
     assert _tree(library) == start
 
 
+def test_a_server_without_an_identity_is_known_by_the_one_file_that_was_being_worked_on(
+    library: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As SFTP, SMB and WebDAV are: one file is moved, its keeper lies elsewhere, and the process ends in the middle."""
+    monkeypatch.setattr(LocalFolder, "root_id", lambda _folder: None)
+    start, laptop = _tree(library), library.directory.parent / "laptop"
+    plan = make_plan(library, tiers=["bytes"])
+    trimmed = trim_plan(library, plan.plan_id, keep=[0])
+    approve_plan(library, trimmed.plan_id)
+    with pytest.raises(Killed):
+        apply(library, trimmed.plan_id, boundary=_killed_at("0.quarantine.move"))
+    (left,) = library.ledger.applications()
+    assert resume(library, left.application_id).figures["done"] == 1
+    with pytest.raises(Killed):
+        undo(library, left.application_id, boundary=_killed_at("0.undo.quarantine.move"))
+    away = _swap(laptop)
+    assert [trouble.code for trouble in undo(library, left.application_id).troubles] == ["away"]
+    _plug_in(laptop, away)
+    assert undo(library, left.application_id).application.state is ApplicationState.UNDONE
+    assert _tree(library) == start
+    again = make_plan(library, tiers=["bytes"])
+    trimmed = trim_plan(library, again.plan_id, keep=[0])
+    approve_plan(library, trimmed.plan_id)
+    apply(library, trimmed.plan_id)
+    with pytest.raises(Killed):
+        empty_quarantine(library, chosen_items(library, expired_only=False), boundary=_killed_at("0.empty.remove"))
+    empty_quarantine(library, chosen_items(library, expired_only=False))
+    assert list_quarantine(library).is_empty()
+
+
 def test_what_is_missing_is_never_forgotten_and_is_found_again(library: Workspace) -> None:
     laptop = library.directory.parent / "laptop"
     application = apply(library, _approved(library)).application
@@ -252,7 +299,8 @@ def test_what_is_missing_is_never_forgotten_and_is_found_again(library: Workspac
     emptied = empty_quarantine(library, chosen_items(library, expired_only=False))
     assert {item.code for item in emptied.items} == {"missing"}
     with pytest.raises(SettingsError, match="is in quarantine"):
-        library.ledger.forget_digest(emptied.items[0].item.digest)
+        forget(library, emptied.items[0].item.digest, "asked", really=True)
+    assert library.catalog.rows_of_picture(emptied.items[0].item.digest)
     assert set(list_quarantine(library)["state"]) == {"missing"}
     (laptop / "elsewhere").rename(quarantine)
     assert set(list_quarantine(library)["state"]) == {"held"}

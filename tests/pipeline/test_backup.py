@@ -60,6 +60,7 @@ def own(matched_pictures: Path, tmp_path: Path) -> Iterator[Workspace]:
     text = (folder / WORKSPACE_FILE).read_text(encoding="utf-8")
     (folder / WORKSPACE_FILE).write_text(f"# ours\n{text}\n[index]\nworkers = 1 # few\n", encoding="utf-8")
     (folder / "prices.yaml").write_text("currency: EUR\n", encoding="utf-8")
+    (folder / "owners.yaml").write_text("owners: []\n", encoding="utf-8")
     (folder / "policies").mkdir()
     (folder / "policies" / "mine.json").write_text("{}", encoding="utf-8")
     with Workspace.open(folder) as workspace:
@@ -101,7 +102,7 @@ def test_a_workspace_is_restored_as_it_was(own: Workspace, tmp_path: Path, monke
     assert (done.directory / "prices.yaml").read_text() == "currency: EUR\n"
     assert (done.directory / "policies" / "mine.json").read_text() == "{}"
     assert sorted(path.name for path in done.directory.iterdir() if not path.name.startswith("ledger.sqlite-")) == [
-        "catalog", "ledger.sqlite", "policies", "prices.yaml", WORKSPACE_FILE,
+        "catalog", "ledger.sqlite", "owners.yaml", "policies", "prices.yaml", WORKSPACE_FILE,
     ]  # fmt: skip
     with Workspace.open(done.directory) as restored:
         assert restored.content_digest() == own.content_digest()

@@ -11,9 +11,11 @@ import pytest
 
 from deeplens_kit.errors import LeaseHeldError, SettingsError, UnknownNameError
 from deeplens_kit.ledger import NoteChange
-from deeplens_kit.pipeline import Workspace
+from deeplens_kit.pipeline import Workspace, index
 from deeplens_kit.pipeline.act_ground import leased
-from deeplens_kit.pipeline.forgetting import digest_named, forget
+from deeplens_kit.pipeline.forgetting import digest_named, forget, kept_out_entries, withdraw_kept_out
+from deeplens_kit.pipeline.kept_out import KEPT_OUT_FILE
+from deeplens_kit.pipeline.proposal_record import PROPOSALS_FOLDER
 from deeplens_kit.pipeline.trace_scan import scan_files
 
 WHY = "asked by the person shown"
@@ -51,6 +53,8 @@ def spoken_of(workspace: Workspace, digest: str, other: str) -> None:
     pair.write_ipc(cache / "library" / "l" / "places.arrow", compression="zstd")
     (cache / "clusters").mkdir(exist_ok=True)
     (cache / "clusters" / "c.npz").write_bytes(b"no names in here")
+    (workspace.directory / PROPOSALS_FOLDER).mkdir()
+    pair.write_parquet(workspace.directory / PROPOSALS_FOLDER / "20260101T000000000000Z.parquet")
 
 
 def test_every_trace_goes_and_the_rest_stays(known: Workspace) -> None:
@@ -71,6 +75,7 @@ def test_every_trace_goes_and_the_rest_stays(known: Workspace) -> None:
     assert planned.items() <= counted.items()
     assert counted["catalog", "objects"] == 1 and counted["catalog", "pairs"] >= 1
     assert counted["caches", "verdicts"] == 1 and counted["caches", "clusters"] == 1
+    assert counted["reports", PROPOSALS_FOLDER] == 1
     assert {"labels", "decisions", "notes", "searches"} <= {what for where, what in counted if where == "ledger"}
     assert not known.thumbnails.path(digest).exists() and known.thumbnails.path(other).exists()
     assert (cache / "verdicts" / "v" / "2.parquet").exists() and not (cache / "library").exists()
@@ -104,6 +109,41 @@ def test_what_is_left_is_found(known: Workspace) -> None:
     assert {Path(line.rpartition(": ")[0]).name for line in done.proof.unexplained} == {
         "text", "raw", f"{digest}.bin", "packed.parquet", "packed.arrow"
     }  # fmt: skip
+
+
+def test_a_picture_is_kept_out_and_let_in_again(known: Workspace) -> None:
+    digest = digest_at(known, "coffee.jpg")
+    held = known.catalog.objects().height
+    told = forget(known, digest, WHY, keep_out=True)
+    assert told.kept_out and not kept_out_entries(known)
+    done = forget(known, digest, WHY, really=True, keep_out=True)
+    assert done.clean and done.kept_out and KEPT_OUT_FILE in [item.what for item in done.stays]
+    (entry,) = kept_out_entries(known)
+    assert scan_files([known.directory / KEPT_OUT_FILE], digest).found == ()
+
+    def at(path: str) -> dict[str, object]:
+        return known.catalog.objects().filter(path=path).row(0, named=True)
+
+    index(known, and_match=False)
+    # Accounted for like any other, by its place alone.
+    row = at("coffee.jpg")
+    assert (row["outcome"], row["digest"], row["checksum"]) == ("kept_out", None, None)
+    assert known.catalog.objects().height == held
+    (failure,) = known.catalog.failures().filter(path="coffee.jpg").iter_rows(named=True)
+    assert (failure["code"], failure["digest"]) == ("kept_out", None) and "kept-out withdraw" in failure["message"]
+    assert known.catalog.rows_of_picture(digest) == {}
+    assert index(known, and_match=False)[0].read_files == index(known, and_match=False)[0].failures == 0
+    # Forgetting it again proves it as well.
+    assert forget(known, digest, WHY, really=True).clean
+    with pytest.raises(UnknownNameError, match=entry.entry_id):
+        withdraw_kept_out(known, "0" * 64)
+    assert withdraw_kept_out(known, digest) == entry and not kept_out_entries(known)
+    index(known, and_match=False)
+    assert at("coffee.jpg")["digest"] == digest and known.catalog.failures().filter(path="coffee.jpg").is_empty()
+    assert {"picture.kept_out", "picture.let_in"} <= {line.action for line in known.ledger.audit_trail()}
+    (known.directory / KEPT_OUT_FILE).write_text("{}")
+    with pytest.raises(SettingsError, match="would come back"):
+        index(known, and_match=False)
 
 
 def test_holds_and_other_runs_stand_against_it(known: Workspace) -> None:

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deeplens_kit.pipeline.identifying import ANNOUNCED, KnownContents, promising_first
+from deeplens_kit.pipeline.identifying import KnownContents, promising_first
 from deeplens_kit.pipeline.reading import ReadTask
 from deeplens_kit.storage import ObjectStat
+from deeplens_kit.storage.values import ANNOUNCED
 
 
 def _digests(data: bytes) -> tuple[str, str, int]:

@@ -13,10 +13,13 @@ import lance
 import numpy as np
 import polars as pl
 import pytest
+from PIL import Image
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.explore import Layout
 from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline import (
+    PictureMap,
     ProgressSnapshot,
     Workspace,
     index,
@@ -25,7 +28,8 @@ from deeplens_kit.pipeline import (
     map_pictures,
     summarise_savings,
 )
-from deeplens_kit.pipeline import mapping as mapping_module
+from deeplens_kit.pipeline import map_cache as map_cache_module
+from deeplens_kit.pipeline import map_places as map_places_module
 from deeplens_kit.pipeline.map_cache import LayoutKey, MapCache
 from deeplens_kit.schemas import MAP_POINTS, Tier
 
@@ -67,6 +71,9 @@ def test_every_picture_has_its_place_and_its_facts(indexed: Workspace) -> None:
     assert (small["tier"], small["is_keeper"]) == ("copy", False)
     assert small["reclaimable_bytes"] == small["size_bytes"]
     assert (small["width_px"], small["height_px"], small["format"]) == (600, 400, "JPEG")
+    # Without a date of its own it is as old as its oldest file.
+    written = indexed.catalog.objects().filter(path="more/coffee small.jpg")["modified_at"][0]
+    assert small["dated_at"] == written.replace(tzinfo=None)
     # A picture of its own.
     camera = by_path["camera.jpg"]
     assert (camera["tier"], camera["group_id"], camera["is_keeper"], camera["reclaimable_bytes"]) == ("", "", False, 0)
@@ -115,7 +122,7 @@ def test_a_damaged_file_is_made_again(indexed: Workspace, content: bytes | str) 
     else:
         wrong = {
             "wrong shape": np.zeros((3, 2), np.float32),
-            "wrong type": np.zeros((5, 2), np.float64),
+            "wrong type": np.zeros(5, np.float64),
             "objects": np.array([[object(), 1]] * 5),
         }
         np.save(path, wrong[content], allow_pickle=True)
@@ -144,10 +151,10 @@ def test_every_part_of_the_key_changes_the_name_of_the_file(tmp_path: Path) -> N
 
 
 def test_the_map_that_was_not_used_for_longest_is_swept(tmp_path: Path) -> None:
-    cache, places = MapCache(tmp_path), np.zeros((1, 2), np.float32)
-    keys = [LayoutKey.of(["a"], "colour", seed, 2) for seed in range(10)]
+    cache, one = MapCache(tmp_path), Layout(np.zeros((1, 2), np.float32), np.ones(1, bool))
+    keys = [LayoutKey.of(["a" * 64], "colour", seed, 2) for seed in range(10)]
     for at, key in enumerate(keys):
-        cache.put(key, places)
+        cache.put(key, one)
         os.utime(cache.path(key), (at, at))
         if at == 8:
             assert cache.get(keys[1]) is not None
@@ -181,6 +188,74 @@ def test_a_map_that_lacks_a_vector_that_was_lost_is_not_kept(indexed: Workspace)
         found = map_pictures(indexed)
         assert (found.points.height, found.without_vector, found.cached) == (4, 1, False)
     assert cached_files(indexed) == []
+
+
+def digest_of(number: int) -> str:
+    return f"{number:064x}"
+
+
+def test_the_layout_that_shares_the_most_pictures_stands_for_others_of_the_same_settings(tmp_path: Path) -> None:
+    cache = MapCache(tmp_path)
+
+    def key(first: int, last: int, seed: int = 0) -> LayoutKey:
+        return LayoutKey.of([digest_of(number) for number in range(first, last)], "sscd_1", seed, 15)
+
+    def kept(made: LayoutKey, base: str = "") -> str:
+        count = len(made.digests)
+        cache.put(made, Layout(np.full((count, 2), count, np.float32), np.arange(count) % 2 == 0), base)
+        return cache.path(made, base).name
+
+    far, near = kept(key(0, 90)), kept(key(0, 95))
+    kept(key(0, 99, seed=1))
+    kept(key(0, 98), base=near)
+    found = cache.nearest(key(2, 100))
+    assert found is not None and found.name == near
+    assert found.digests.to_list() == [digest_of(number) for number in range(95)]
+    assert found.layout.places.shape == (95, 2) and found.layout.is_landmark.sum() == 48
+    # What went or came is more than a tenth.
+    assert cache.nearest(key(20, 95)) is None
+    assert cache.nearest(key(0, 120)) is None
+    (tmp_path / "maps" / near).write_bytes(b"damaged")
+    found = cache.nearest(key(0, 95))
+    assert found is not None and found.name == far
+
+
+def places_of(found: PictureMap) -> dict[str, tuple[float, float]]:
+    return {path: (x, y) for path, x, y in found.points.select("path", "x", "y").iter_rows()}
+
+
+def test_new_pictures_are_put_among_their_like_and_gone_ones_leave(
+    workspace: Workspace, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(map_cache_module, "REUSED_SHARE", 0.5)
+    index(workspace)
+    before = places_of(map_pictures(workspace))
+    # Another picture of what is there: smaller, so that its bytes are others.
+    with Image.open(pictures / "chelsea.jpg") as image:
+        image.resize((300, 200)).save(pictures / "chelsea again.png")
+    (pictures / "camera.jpg").unlink()
+    index(workspace)
+    found = map_pictures(workspace)
+    after = places_of(found)
+    assert (found.placed_later, found.cached) == (1, False)
+    assert {path: place for path, place in after.items() if path in before} == {
+        path: place for path, place in before.items() if path != "camera.jpg"
+    }
+    gaps = {path: np.hypot(*np.subtract(after["chelsea again.png"], place)) for path, place in before.items()}
+    assert min(gaps, key=gaps.__getitem__) == "chelsea.jpg"
+    # From the file, and without it from the same layout: the same map.
+    again = map_pictures(workspace)
+    assert (again.placed_later, again.cached) == (1, True)
+    for name in cached_files(workspace):
+        if name.startswith("extended"):
+            (Path(workspace.settings.cache_dir) / "maps" / name).unlink()
+    assert map_pictures(workspace).points.equals(found.points)
+    assert again.points.equals(found.points)
+    # Laid out anew when asked; from then on that is the map.
+    anew = map_pictures(workspace, refit=True)
+    assert (anew.placed_later, anew.cached) == (0, False)
+    assert places_of(anew)["coffee.jpg"] != after["coffee.jpg"]
+    assert map_pictures(workspace).points.equals(anew.points)
 
 
 def test_an_empty_workspace_has_an_empty_map(workspace: Workspace) -> None:
@@ -222,7 +297,7 @@ def test_a_stopped_map_leaves_nothing(indexed: Workspace, monkeypatch: pytest.Mo
     def stopped(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(mapping_module, "layout", stopped)
+    monkeypatch.setattr(map_places_module, "lay_out", stopped)
     with pytest.raises(KeyboardInterrupt):
         map_pictures(indexed)
     monkeypatch.undo()

@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from PIL import Image
 
-from deeplens_kit.actions import Told, new_sidecar, sidecar_tells
+from deeplens_kit.actions import Told, new_sidecar, sidecar_tells, steps_of
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.matching import KeepCriterion, KeepPolicy
 from deeplens_kit.pipeline import (
@@ -29,6 +29,7 @@ from deeplens_kit.pipeline import (
     trim_plan,
 )
 from deeplens_kit.pipeline.applying import apply
+from deeplens_kit.pipeline.metadata_merge import metadata_content
 from deeplens_kit.pipeline.undoing import undo
 
 TOLD = Told({"dc:subject": ("sea", "sun & sand")}, {"dc:description": "A boat", "xmp:Rating": "5"})
@@ -89,6 +90,9 @@ def test_a_sidecar_is_made_with_the_removal_and_goes_with_its_undoing(library: t
     assert after["vault/keep/told.jpg"] == before["vault/keep/told.jpg"] and "disk/told.jpg" not in after
     assert undo(workspace, application_id).report.complete
     assert contents(folder) == before
+    # Where the catalog forgot the keeper meanwhile nothing is written, and nobody is left with an error of the program.
+    workspace.catalog.forget_picture(made["keeper_digest"] or gone["keeper_digest"])
+    assert metadata_content(workspace, steps, {})(steps_of(steps)[made["step"]]) is None
 
 
 def test_a_sidecar_that_is_there_gets_more(library: tuple[Workspace, Path]) -> None:

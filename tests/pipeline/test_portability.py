@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import shutil
 from pathlib import Path
@@ -10,11 +11,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from bucket import Bucket
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger import NoteChange
-from deeplens_kit.pipeline import Workspace, change_location, list_groups, make_plan
+from deeplens_kit.pipeline import Workspace, change_location, index, list_groups, make_plan
+from deeplens_kit.pipeline.forgetting import forget
 from deeplens_kit.pipeline.portability import export_location
+from tests.servers.s3 import S3Server
 
 
 def test_everything_comes_back(matched_pictures: Path, tmp_path: Path) -> None:
@@ -71,3 +75,35 @@ def test_everything_comes_back(matched_pictures: Path, tmp_path: Path) -> None:
         empty = export_location(workspace, "other", str(tmp_path / "empty")).files
         assert empty.filter(pl.col("table").is_in(["objects", "pairs", "plan_steps"]))["rows"].to_list() == [0, 0, 0]
         assert workspace.ledger.audit_trail(action="location.exported")[0].details["name"] == "pics"
+
+
+def test_a_bucket_is_exported_to_a_bucket_and_a_picture_of_it_forgotten(
+    workspace: Workspace, pictures: Path, seaweedfs: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bucket, out = Bucket(seaweedfs), Bucket(seaweedfs)
+    for name, value in bucket.environment.items():
+        monkeypatch.setenv(name, value)
+    for name in ("coffee.jpg", "chelsea.jpg"):
+        bucket.put(name, (pictures / name).read_bytes())
+    bucket.add_to(workspace)
+    index(workspace, ["bucket"], and_match=False)
+    done = export_location(workspace, "bucket", f"s3://{out.name}", out.options())
+
+    def held(key: str) -> bytes:
+        return bytes(out.client.get_object(Bucket=out.name, Key=key)["Body"].read())
+
+    keys = {item["Key"] for item in out.client.list_objects_v2(Bucket=out.name)["Contents"]}
+    listed = {row["path"]: row["sha256"] for row in json.loads(held("manifest.json"))["files"]}
+    assert keys == {*listed, "manifest.json"} and listed.keys() == set(done.files["path"])
+    assert all(hashlib.sha256(held(key)).hexdigest() == listed[key] for key in listed)
+    (objects,) = (pl.read_parquet(io.BytesIO(held(key))) for key in keys if key.startswith("objects."))
+    assert objects["path"].to_list() == ["chelsea.jpg", "coffee.jpg"]
+
+    gone = forget(workspace, "bucket/coffee.jpg", "asked by the person shown", really=True, keep_out=True)
+    assert gone.clean and gone.files.select("location", "path").rows() == [("bucket", "coffee.jpg")]
+    # The checksum that the service lists may be the digest, so it is not kept; the object stays in the bucket.
+    for read in (1, 0):
+        assert index(workspace, ["bucket"], and_match=False)[0].failures == read
+        row = workspace.catalog.objects().filter(path="coffee.jpg").row(0, named=True)
+        assert (row["outcome"], row["digest"], row["checksum"]) == ("kept_out", None, None)
+    assert bucket.client.head_object(Bucket=bucket.name, Key="coffee.jpg")["ContentLength"] > 0

@@ -123,3 +123,17 @@ def test_a_map_of_a_person_is_followed(applied: tuple[Workspace, str, Path], tmp
     moved.write_text("from,to\n/old/a.png,/new/a.png\n")
     with pytest.raises(SettingsError, match="has the columns from, to"):
         plan_references(workspace, moved, ["disk"])
+
+
+def test_no_name_is_rewritten_to_a_file_that_went_since(applied: tuple[Workspace, str, Path]) -> None:
+    """A later plan took the keeper away: the catalog does not know it, and the storage has it not."""
+    workspace, application_id, disk = applied
+    vault = workspace.ledger.location("vault").location_id
+    two = disk.parent / "vault" / "two.png"
+    workspace.catalog.remove_objects([f"{vault}/one.png", f"{vault}/two.png"])
+    two.rename(aside := disk.parent / "two.png")
+    found = plan_references(workspace, application_id, ["disk"])
+    assert found.changes["after"].str.contains("vault/one.png").any()
+    assert not found.changes["after"].str.contains("two.png").any()
+    assert ("two.png", "disk:copy two.png") in found.left.select("path", "text").rows()
+    aside.rename(two)

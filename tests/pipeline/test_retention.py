@@ -14,8 +14,17 @@ import pytest
 from deeplens_kit.actions import check_plan
 from deeplens_kit.errors import PlanError, PlanStaleError, SettingsError, UnknownNameError
 from deeplens_kit.ledger import NoteChange
-from deeplens_kit.pipeline import Workspace, approve_plan, change_location, index, load_steps, trim_plan
+from deeplens_kit.pipeline import (
+    Workspace,
+    approve_plan,
+    change_location,
+    index,
+    load_steps,
+    refresh_plan,
+    trim_plan,
+)
 from deeplens_kit.pipeline.applying import apply
+from deeplens_kit.pipeline.certifying import certificate
 from deeplens_kit.pipeline.planning import save_steps
 from deeplens_kit.pipeline.retention import (
     add_retention,
@@ -101,14 +110,22 @@ def test_of_a_picture_of_which_all_files_are_named_the_first_of_the_policy_stays
     assert steps.select("victim_path", "keeper_path").rows() == [("more/again.jpg", "chelsea.jpg")]
 
 
-def test_last_copies_can_be_moved(aged: Workspace, pictures: Path, tmp_path: Path) -> None:
+def test_last_copies_can_be_moved(
+    aged: Workspace, pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "cold").mkdir()
     aged.ledger.add_location("cold", str(tmp_path / "cold"), {"permissions": "create"})
     add_retention(aged, RetentionRule("cold", 3650, action=ActionKind.MOVE, to="cold"))
     record = plan_retention(aged, "cold")
     before = (pictures / "coffee.jpg").read_bytes()
     approve_plan(aged, record.plan_id)
-    assert apply(aged, record.plan_id).figures["done"] == 2
+    # A file system that has no permissions of its own takes the call and keeps what it has.
+    monkeypatch.setattr(os, "fchmod", lambda _file, _mode: None)
+    done = apply(aged, record.plan_id)
+    assert done.figures["done"] == 2 and done.application is not None
+    assert certificate(aged, done.application.application_id).notes[0] == (
+        "Of 2 moved files permissions did not go along (steps 0, 1)."
+    )
     assert (tmp_path / "cold/pics/coffee.jpg").read_bytes() == before and not (pictures / "coffee.jpg").exists()
 
 
@@ -183,3 +200,24 @@ def test_a_collection(aged: Workspace) -> None:
     assert steps["victim_path"].to_list() == ["more/again.jpg"]
     with pytest.raises(SettingsError, match="no collection"):
         add_retention(aged, RetentionRule("x", collections=("levers",)))
+
+
+def test_a_plan_is_made_anew_by_its_rule_as_it_was(aged: Workspace, pictures: Path) -> None:
+    shutil.copyfile(pictures / "coffee.jpg", pictures / "more/coffee.jpg")
+    index(aged, and_match=False)
+    add_retention(aged, RetentionRule("ten-years", 3650))
+    first = plan_retention(aged, "ten-years")
+    names = load_steps(aged, first)["victim_path"]
+    assert sorted(names) == ["chelsea.jpg", "coffee.jpg"]
+    less = trim_plan(aged, first.plan_id, drop=[names.to_list().index("chelsea.jpg")])
+    os.utime(pictures / "more/coffee.jpg", (OLD.timestamp() - 9, OLD.timestamp() - 9))
+    index(aged, and_match=False)
+    remove_retention(aged, "ten-years")
+    again, changed = refresh_plan(aged, less.plan_id)
+    assert (again.kind, again.state, again.replaces) == ("retention", "draft", less.plan_id)
+    assert aged.ledger.plan(less.plan_id).state == "superseded"
+    # The older of the two equal files stays now; what was dropped by hand stays dropped.
+    assert load_steps(aged, again)["victim_path"].to_list() == ["coffee.jpg"]
+    assert {line["code"] for line in again.document["left_out"]} == {"dropped", "last_copy"}
+    assert changed.select("victim_path", "change").rows() == [("coffee.jpg", "changed")]
+    assert "was taken away since" in " ".join(again.document["notes"])

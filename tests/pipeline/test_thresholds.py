@@ -34,6 +34,7 @@ MOVED = [
     Thresholds(page_likelihood_min=0.5),
     Thresholds(other_shots_pdq_max=64),
     Thresholds(likelihood_min=1, page_likelihood_min=1, other_shots_pdq_max=0),
+    Thresholds(page_tone_min=0.05, pdq_quality_min=90),
 ]
 Truth = dict[tuple[str, str], dict[str, str]]
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -367,6 +371,47 @@ def test_it_never_overlaps_itself_and_a_crash_is_seen_by_the_next_run(
     assert workflow_history(workspace)["state"].to_list() == ["crashed", "nothing"]
     workspace.ledger.resume_workflow("nightly")
     assert ran(workspace).run.state == "applied"
+
+
+_KILLED = """
+import functools, os, signal, sys
+from deeplens_kit.pipeline import Workspace, workflow_running as running
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def at(name):
+    if name == sys.argv[2]:
+        die()
+
+running.apply = die if sys.argv[2] == "approved" else functools.partial(running.apply, boundary=at)
+with Workspace.open(sys.argv[1]) as workspace:
+    running.run_workflow(workspace, "nightly")
+"""
+
+
+def test_killed_with_its_plan_approved_and_in_the_middle_of_applying_it_is_gone_on_with(
+    workspace: Workspace, folder: Path
+) -> None:
+    added(workspace)
+    digests = {hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("[dv]*/*.png")}
+    for strike in ("approved", "1.quarantine.move"):
+        killed = subprocess.run([sys.executable, "-c", _KILLED, str(workspace.directory), strike], check=False)
+        assert killed.returncode == -signal.SIGKILL
+        with pytest.raises(WorkflowPausedError, match=r"while plan \w+ was at hand"):
+            ran(workspace)
+        workspace.ledger.resume_workflow("nightly")
+    second, first = workspace.ledger.workflow_runs("nightly")
+    assert (first.state, second.state) == ("crashed", "crashed")
+    # What bounds let through before the first strike was not applied by the second run: it was made anew.
+    assert workspace.ledger.plan(first.plan_id).state is PlanState.SUPERSEDED
+    (application,) = workspace.ledger.applications()
+    assert (application.plan_id, application.state) == (second.plan_id, ApplicationState.RUNNING)
+    # Of two files that were moved one has no end in the journal; nothing is planned over that.
+    assert ran(workspace).workflow.code == "unfinished"
+    assert resume(workspace, application.application_id).figures["done"] == 2 * COPIES
+    assert len(workspace.ledger.quarantined()) == 2 * COPIES and workspace.ledger.verify_audit().intact
+    assert {hashlib.sha256(file.read_bytes()).hexdigest() for file in folder.glob("[dv]*/*.png")} == digests
 
 
 def test_a_notice_that_is_not_taken_is_told_after_the_next_run(workspace: Workspace, hook: Hook) -> None:

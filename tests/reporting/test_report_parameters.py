@@ -40,8 +40,8 @@ def test_parameters_are_those_of_the_tagged_cell(tmp_path: Path) -> None:
 
 def test_the_savings_report_declares_what_the_guide_names() -> None:
     declared = report_parameters(bundled("reports") / "savings.ipynb")
-    bounds = {"likelihood_min", "page_likelihood_min", "other_shots_pdq_max"}
-    assert set(declared) == {"workspace", "numbers", "tiers", "max_groups", "rule", "policy"} | bounds
+    bounds = set(asdict(Thresholds()))
+    assert set(declared) == {"workspace", "numbers", "run", "tiers", "max_groups", "rule", "policy"} | bounds
     assert {name: declared[name].default for name in bounds} == asdict(Thresholds())
     assert all(item.meaning for item in declared.values())
 

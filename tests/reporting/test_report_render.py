@@ -95,7 +95,9 @@ def test_the_page_and_its_numbers_appear_under_its_name(
     )
     assert made.html == place / "monday.html"
     assert [path.name for path in made.numbers] == ["monday-more.parquet", "monday.json"]
-    assert sorted(item.name for item in place.iterdir()) == ["monday-more.parquet", "monday.html", "monday.json"]
+    assert sorted(item.name for item in place.iterdir()) == [
+        "monday-more.parquet", "monday.executed.ipynb", "monday.html", "monday.json",
+    ]  # fmt: skip
     assert (place / "monday.json").read_text() == 'it\'s "quoted" \\ {braces}'
     page = (place / "monday.html").read_text()
     assert '<h1>It says it\'s "quoted" \\ {braces}</h1>' in page

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import warnings
 from dataclasses import replace
@@ -17,7 +18,9 @@ from deeplens_kit.matching import STRICT, Clause, Thresholds
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.reporting import SavingsFrames, SavingsReport, describe_savings, report_savings, save_numbers
 from deeplens_kit.reporting import savings_sections as sections
+from deeplens_kit.reporting.bundled import bundled
 from deeplens_kit.reporting.palette import palette, themed
+from deeplens_kit.reporting.report_section import Previews
 from deeplens_kit.reporting.rule_words import rule_lines
 from deeplens_kit.reporting.savings_figures import concentration_figure, locations_figure
 from deeplens_kit.reporting.savings_files import NUMBERS_ENDINGS, read_numbers
@@ -62,17 +65,18 @@ def report_of(answer: Any, **options: Any) -> SavingsReport:
     )
 
 
-def all_sections(report: SavingsReport, answer: Any) -> str:
-    shown = [
-        sections.headline_section(report),
-        sections.tiers_section(report),
-        sections.locations_section(report),
-        sections.groups_section(report, answer.thumbnail),
-        sections.coverage_section(report),
-        sections.withheld_section(report),
-        sections.method_section(report),
-    ]
-    return "\n".join(section.html for section in shown)
+def all_sections(report: SavingsReport, answer: Any) -> list[sections.Section]:
+    """Every section, in the order of the notebook."""
+    notebook = json.loads((bundled("reports") / "savings.ipynb").read_text(encoding="utf-8"))
+    text = "".join("".join(cell["source"]) + "\n" for cell in notebook["cells"] if cell["cell_type"] == "code")
+    names = re.findall(r"savings_sections\.(\w+)_section\(", text)
+    assert {f"{name}_section" for name in names} == {name for name in sections.__all__ if name.endswith("_section")}
+    given = {"groups": (report, answer.thumbnail)}
+    return [getattr(sections, f"{name}_section")(*given.get(name, (report,))) for name in names]
+
+
+def all_html(report: SavingsReport, answer: Any) -> str:
+    return "\n".join(section.html for section in all_sections(report, answer))
 
 
 def text_of(html: str) -> str:
@@ -117,7 +121,7 @@ def test_the_curve_of_many_groups_is_thinned_out_and_ends_at_the_sum() -> None:
 
 def test_the_sections_say_the_numbers_and_escape_every_name(answer: Any) -> None:
     report = report_of(answer, notes=["A folder <could> not be listed."])
-    html = all_sections(report, answer)
+    html = all_html(report, answer)
     text = text_of(html)
     assert f"{report.totals.realisable_bytes:,} bytes" in text
     assert "71.4 % of 14 files" in text
@@ -130,7 +134,11 @@ def test_the_sections_say_the_numbers_and_escape_every_name(answer: Any) -> None
     assert "1 match looks like a copy" in text
     assert "it has more pixels than the picture that would stay" in text
     assert "damaged: the decoder gave up" in text
-    assert html.count('src="data:image/webp;base64,') + html.count("No preview") == html.count('class="frame"') > 5
+    assert (
+        html.count('src="data:image/webp;base64,') + html.count("No preview")
+        == html.count('class="frame"') + html.count('class="thumb')
+        > 5
+    )
     assert html.count("<svg ") == 3
 
 
@@ -146,7 +154,7 @@ def test_a_section_with_nothing_to_say_is_empty(
     given = {"no_duplicates": no_duplicates, "nothing_analysed": nothing_analysed, "nothing_found": nothing_found}
     for name, item in {"full": answer, **given}.items():
         report = report_of(item)
-        html = all_sections(report, item)
+        html = all_html(report, item)
         assert heads[name] in text_of(html)
         assert [other for other in heads.values() if other in text_of(html)] == [heads[name]]
         if name != "full":
@@ -271,3 +279,12 @@ def test_the_files_of_numbers_hold_what_the_report_says(answer: Any, tmp_path: P
     assert members.filter(~pl.col("is_keeper"))["size_bytes"].sum() == report.totals.gross_bytes
     assert r"evil/<script>alert(1)</script>" in "".join(members["path"].to_list())
     assert not any("\ufdd0" in path for path in members["path"])
+
+
+def test_previews_end_where_a_page_would_be_too_large(answer: Any) -> None:
+    previews = Previews({"a": b"x" * 600, "b": b"y" * 600, "c": b"z" * 300}.get, max_bytes=1000)
+    assert [bool(previews.data(digest)) for digest in ("a", "b", "c", "none")] == [True, False, True, False]
+    assert previews.left_out == 1
+    html = sections.groups_section(report_of(answer), lambda _digest: bytes(2_000_000)).html
+    assert len(html) < 5_000_000
+    assert "previews are left out to keep this page small enough" in html

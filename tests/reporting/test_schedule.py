@@ -7,7 +7,7 @@ import re
 import shlex
 import shutil
 import subprocess
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.reporting.cron import next_runs, parse_cron
+from deeplens_kit.reporting.cron import last_run, next_runs, parse_cron
 from deeplens_kit.reporting.schedule import (
     Job,
     check_zone,
@@ -150,6 +150,31 @@ def test_kubernetes_is_due_when_cron_is_or_says_that_it_cannot(expression: str) 
     # Sunday is 0 there, and 7 is an error.
     assert "7" not in times.kubernetes.split()[4]
     assert kubernetes_runs(times.kubernetes, 30) == next_runs(times, START, 30)
+
+
+@pytest.mark.parametrize("expression", ["30 2 * * *", "*/40 * * * *", "15 1,2 * * *"])
+@pytest.mark.parametrize("day", [datetime(2026, 3, 28, 22, tzinfo=UTC), datetime(2026, 10, 24, 22, tzinfo=UTC)])
+def test_the_last_and_the_next_time_agree_when_the_clock_changes(expression: str, day: datetime) -> None:
+    zone, times = ZoneInfo("Europe/Berlin"), parse_cron(expression)
+    due, at = [], (day - timedelta(days=2)).astimezone(zone)
+    while at.astimezone(UTC) < day + timedelta(hours=6):
+        (following,) = next_runs(times, at, 1)
+        assert following.astimezone(UTC) > at.astimezone(UTC)
+        due.append(following.astimezone(UTC))
+        at = following
+    for minutes in range(0, 360, 10):
+        now = day + timedelta(minutes=minutes)
+        found = last_run(times, now.astimezone(zone))
+        assert found is not None and found.astimezone(UTC) == max(item for item in due if item <= now)
+        assert next_runs(times, now.astimezone(zone), 1)[0].astimezone(UTC) == min(item for item in due if item > now)
+
+
+@pytest.mark.parametrize("expression", EXPRESSIONS)
+def test_the_last_time_is_that_of_brute_force(expression: str) -> None:
+    times = parse_cron(expression)
+    found = last_run(times, START)
+    assert found is not None and found <= START
+    assert next(iter(next_runs(times, found, 1))) > START
 
 
 @pytest.mark.parametrize(

@@ -99,6 +99,27 @@ def test_a_folder_that_cannot_be_written_out_costs_no_file(
         files.create("b.jpg", b"bytes")
 
 
+def test_without_links_and_renames_what_somebody_saves_under_the_name_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "link", _no_links)
+    monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: object())
+    opened = os.open
+
+    def open_and_save(path: str, flags: int, *rest: int, **more: int) -> int:
+        handle = opened(path, flags, *rest, **more)
+        if path == "a.jpg":
+            Path(tmp_path / "b").write_bytes(b"hers")
+            Path(tmp_path / "b").rename(tmp_path / "a.jpg")
+        return handle
+
+    with NewFiles(str(tmp_path)) as files, monkeypatch.context() as patch:
+        patch.setattr(os, "open", open_and_save)
+        with pytest.raises(FileExistsError):
+            files.create("a.jpg", b"ours")
+    assert {file.name: file.read_bytes() for file in tmp_path.iterdir()} == {"a.jpg": b"hers"}
+
+
 def test_what_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with NewFiles(str(tmp_path)) as files:
         with pytest.raises(ObjectError, match="cannot be written"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -229,15 +231,18 @@ def test_names_that_differ_in_case_only_are_one_file_where_they_lead_to_one() ->
 class _Acting(_Kept):
     """One whose contents are replaced, and that keeps times and classes."""
 
-    sets_times = sets_storage_class = True
+    sets_times = sets_storage_class = replaces_exactly = True
 
     def __init__(self) -> None:
         super().__init__()
+        self.tells_checksums = True
         self.times: dict[str, datetime] = {}
         self.classes: dict[str, str] = {}
 
     def stat(self, path: str) -> Entry:
-        return super().stat(path)._replace(modified_at=self.times.get(path), storage_class=self.classes.get(path))
+        found = super().stat(path)
+        checksum = f"md5:{hashlib.md5(self.objects[path][1]).hexdigest()}" if self.tells_checksums else None
+        return found._replace(modified_at=self.times.get(path), checksum=checksum, storage_class=self.classes.get(path))
 
     def replace(self, path: str, data: bytes, token: str) -> None:
         self.put(path, data)
@@ -282,6 +287,22 @@ def test_an_act_whose_answer_is_lost_is_told_as_it_ended(act: str, meddled: bool
         assert store.objects["a"][1] == (b"new" if act == "replace" else b"old")
 
 
+@pytest.mark.parametrize("tells_checksums", [True, False])
+def test_what_has_the_size_and_the_class_is_not_taken_for_ours_by_these(tells_checksums: bool) -> None:
+    store = _Acting()
+    store.tells_checksums = tells_checksums
+    store.put("a", b"old")
+    location = _opened(store)
+
+    def meddle() -> None:
+        store.put("a", b"new")
+        store.classes["a"] = "COLD"
+
+    _losing(store, "set_storage_class", meddle)
+    with pytest.raises(ObjectChangedError):
+        location.set_storage_class("a", "COLD", expected=location.stat("a"))
+
+
 def test_a_copy_that_is_not_what_was_copied_removes_nothing() -> None:
     store = _Kept()
     store.put("a", b"12345")
@@ -290,3 +311,72 @@ def test_a_copy_that_is_not_what_was_copied_removes_nothing() -> None:
     with pytest.raises(ObjectUnreadableError, match="not what was copied"):
         location.move("a", "b", expected=location.stat("a"))
     assert store.objects["a"][1] == b"12345"
+
+
+def _saves(store: _Renaming, at: int, data: bytes) -> None:
+    """Save a content under the name, as another program would, when the at-th move is asked for or done."""
+    seen: list[str] = []
+
+    def after(step: str) -> None:
+        seen.append(step)
+        if len(seen) == at and step in ("asked", "move"):
+            store.put("a", data)
+
+    store.after = after
+
+
+def test_a_content_is_replaced_by_names_where_no_request_does_it_in_one() -> None:
+    store = _Renaming()
+    store.put("a", b"old")
+    location = _opened(store)
+    location.replace("a", b"new", expected=location.stat("a"))
+    assert {name: data for name, (_, data) in store.objects.items()} == {"a": b"new"}
+
+
+@pytest.mark.parametrize("at", range(3, 6))
+def test_what_somebody_saves_while_it_is_replaced_keeps_the_name(at: int) -> None:
+    """Between the look at it and its rename, as it is renamed, and while nothing has the name."""
+    store = _Renaming()
+    store.put("a", b"old")
+    location = _opened(store)
+    _saves(store, at, b"hers")
+    with pytest.raises(ObjectChangedError):
+        location.replace("a", b"new", expected=location.stat("a"))
+    assert {name: data for name, (_, data) in store.objects.items()} == {"a": b"hers"}
+
+
+@pytest.mark.parametrize("lost", range(1, 8))
+def test_an_answer_that_is_lost_while_it_is_replaced_leaves_the_old_or_the_new(lost: int) -> None:
+    store = _Renaming()
+    store.put("a", b"old")
+    location = _opened(store)
+    seen: list[str] = []
+
+    def lose(step: str) -> None:
+        seen.append(step)
+        if len(seen) == lost:
+            raise ConnectionResetError("reset")
+
+    store.after = lose
+    location.replace("a", b"new", expected=location.stat("a"))
+    assert {name: data for name, (_, data) in store.objects.items()} == {"a": b"new"}
+
+
+def test_what_somebody_saves_as_it_is_removed_keeps_the_name() -> None:
+    class Unconditional(_Renaming):
+        """As SFTP, whose tokens tell size and time, which a rename keeps."""
+
+        removes_exactly = False
+
+        def stat(self, path: str) -> Entry:
+            return super().stat(path)._replace(change_token=str(len(self._found(path)[1])))
+
+    for at, name in ((1, "a"), (99, None)):
+        store = Unconditional()
+        store.put("a", b"old")
+        location = _opened(store)
+        state = location.stat("a")
+        _saves(store, at, b"hers")
+        with pytest.raises(ObjectChangedError) if name else contextlib.nullcontext():
+            location.remove("a", expected=state)
+        assert {path: data for path, (_, data) in store.objects.items()} == ({name: b"hers"} if name else {})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import numpy as np
 import polars as pl
 
@@ -30,7 +32,8 @@ def made_map(count: int, *, seed: int = 0, names: str = "picture") -> PictureMap
             "size_bytes": 1000 * (1 + np.arange(count, dtype=np.int64)),
             "width_px": np.full(count, 640, np.int32),
             "height_px": np.full(count, 480, np.int32),
-            "format": ["JPEG"] * count,
+            "format": ["JPEG" if number % 3 else "PNG" for number in range(count)],
+            "dated_at": [datetime(2010 + number % 12, 1, 1) if number % 4 else None for number in range(count)],
             "tier": [TIERS[1 + number % 2] if number % 5 == 0 else "" for number in range(count)],
             "group_id": [f"group {number % 3}" if number % 5 == 0 else "" for number in range(count)],
             "is_keeper": [False] * count,

@@ -7,23 +7,22 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import partial
 
 from panel.io.server import get_server
 from panel.viewable import Viewable
 
-from deeplens_kit.pipeline import ThresholdLab, Workspace, thumbnail
+from deeplens_kit import Workbench
 from deeplens_kit.views import ThresholdView
 from deeplens_kit.views.state import ThresholdState
 
 
-def page(workspace: Workspace) -> Callable[[], Viewable]:
-    lab = ThresholdLab(workspace)
-    return lambda: ThresholdView(ThresholdState(lab), partial(thumbnail, workspace)).__panel__()
+def page(workbench: Workbench) -> Callable[[], Viewable]:
+    lab = workbench.thresholds()
+    return lambda: ThresholdView(ThresholdState(lab, workbench), workbench.thumbnail, workbench.pair_looks).__panel__()
 
 
 def main() -> None:
-    pages = {str(number): page(Workspace.open(folder)) for number, folder in enumerate(sys.argv[1:])}
+    pages = {str(number): page(Workbench.open(folder)) for number, folder in enumerate(sys.argv[1:])}
     server = get_server(pages, port=0, address="127.0.0.1")
     server.start()
     print(f"http://127.0.0.1:{server.port}", flush=True)

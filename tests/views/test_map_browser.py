@@ -50,6 +50,7 @@ class Served:
     sample: str
     failures: str
     empty: str
+    unread: str
     waiting: str
     points: pl.DataFrame
 
@@ -70,8 +71,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with Workspace.open(folder / "without") as workspace:
         index(workspace)
     Workspace.create(folder / "empty").close()
+    # One whose only file is no picture.
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    with Workspace.create(folder / "unread") as workspace:
+        workspace.ledger.add_location("damaged", str(folder / "damaged"), {})
+        index(workspace)
     log = folder / "server.log"
-    folders = [sample.workspace, folder / "without", folder / "empty"]
+    folders = [sample.workspace, folder / "without", folder / "empty", folder / "unread"]
     root = Path(__file__).parent.parent.parent
     with log.open("w") as errors:
         server = subprocess.Popen(
@@ -83,7 +90,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
             assert server.stdout is not None
             address = next((line.strip() for line in server.stdout if line.startswith("http://")), None)
             assert address, log.read_text()
-            yield Served(*(f"{address}/{name}" for name in ("0", "1", "2", "waiting")), points)
+            yield Served(*(f"{address}/{name}" for name in ("0", "1", "2", "3", "waiting")), points)
         finally:
             server.terminate()
             server.communicate(timeout=30)
@@ -133,6 +140,11 @@ def test_the_picture_that_one_points_at_is_shown_with_its_facts(page: Page, serv
         "image => image.complete && image.naturalWidth > 100", arg=card.locator("img").element_handle()
     )
     assert str(card.locator("img").get_attribute("src")).startswith("data:image/webp;base64,")
+    page.mouse.click(*on_screen(page, lonely["x"], lonely["y"]))
+    expect(page.get_by_role("list", name="Most like it").get_by_role("button")).to_have_count(8)
+    other = served.points.filter(pl.col("digest") != lonely["digest"]).row(0, named=True)
+    page.mouse.move(*on_screen(page, other["x"], other["y"]), steps=4)
+    expect(card.locator("h4")).to_have_text(display_path(lonely["path"].rpartition("/")[2]))
 
 
 @pytest.mark.parametrize("tool", ["Lasso Select", "Box Select"])
@@ -152,16 +164,23 @@ def test_what_is_drawn_around_is_selected_exactly_and_shared(page: Page, served:
     for corner in path[1:]:
         page.mouse.move(*corner, steps=8)
     page.mouse.up()
-    expect(page.locator("p[role=status]")).to_have_text(f"Selected: {add_up_selection(inside).sentence}")
+    expect(page.locator("p[role=status]").first).to_have_text(f"Selected: {add_up_selection(inside).sentence}")
     expect(page.locator(".chosen")).to_have_text(" ".join(inside["digest"].sort()))
     page.get_by_role("button", name="Clear selection").click()
-    expect(page.locator("p[role=status]")).to_have_text("Nothing is selected.")
+    expect(page.locator("p[role=status]").first).to_have_text("Nothing is selected.")
 
 
 def test_everything_is_reached_by_keyboard(page: Page, served: Served) -> None:
+    """Colours, a selection, and its pictures one by one with those most like them."""
     from playwright.sync_api import expect
 
     open_map(page, served)
+    page.get_by_role("button", name="format").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("list", name="Colours")).to_contain_text("JPEG")
+    page.get_by_role("button", name="age").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".scale p span").first).to_have_text(re.compile(r"^[A-Z][a-z]+ \d{4}$"))
     page.get_by_role("button", name="tier").focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("In no group")).to_be_visible()
@@ -170,12 +189,55 @@ def test_everything_is_reached_by_keyboard(page: Page, served: Served) -> None:
     expect(page.get_by_text("Nothing to free")).to_be_visible()
     page.get_by_role("button", name="Select what is shown").focus()
     page.keyboard.press("Enter")
-    expect(page.locator("p[role=status]")).to_contain_text(f"Selected: {served.points.height} pictures")
+    expect(page.locator("p[role=status]").first).to_contain_text(f"Selected: {served.points.height} pictures")
+    # The pictures one by one, and those most like each.
+    page.get_by_role("button", name="Next selected picture").focus()
+    page.keyboard.press("Enter")
+    name = display_path(served.points["path"][0].rpartition("/")[2])
+    expect(page.locator("article.picture h4").first).to_have_text(name)
+    near = page.get_by_role("list", name="Most like it").get_by_role("button")
+    expect(near).to_have_count(8)
+    wanted = str(near.first.get_attribute("title"))
+    near.first.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("article.picture h4").first).to_have_text(wanted)
+    page.get_by_role("button", name="Let go of it").focus()
+    page.keyboard.press("Enter")
+    expect(near).to_have_count(0)
 
 
-@pytest.mark.parametrize(
-    "page", [(1440, 900, "light"), (1440, 900, "dark"), (390, 844, "light"), (390, 844, "dark")], indirect=True
-)
+def test_what_is_selected_is_acted_on_by_keys_alone(page: Page, served: Served) -> None:
+    from playwright.sync_api import expect
+
+    open_map(page, served)
+    page.get_by_role("button", name="Select what is shown").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Label the pairs among them").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Are these two the same picture?")).to_be_visible()
+    expect(page.get_by_role("button", name="Same picture (S)")).to_be_focused()
+    waiting = page.get_by_text("wait behind this one")
+    before = waiting.inner_text()
+    page.keyboard.press("s")
+    expect(waiting).not_to_have_text(before)
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("heading", name="1 pair labelled")).to_be_visible()
+    page.get_by_role("button", name="Plan: all copies in their groups").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("No plan was made")
+    with page.expect_download() as saved:
+        page.get_by_role("button", name="Save as CSV").focus()
+        page.keyboard.press("Enter")
+    assert pl.read_csv(saved.value.path())["digest"].sort().equals(served.points["digest"].sort())
+    page.get_by_role("button", name="Never propose these for removal").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{served.points.height} pictures will never be proposed for removal")).to_be_visible()
+    page.get_by_role("button", name="Take it back").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text(f"{served.points.height} decisions taken back")).to_be_visible()
+
+
+@pytest.mark.parametrize("page", [(1440, 900, "dark"), (390, 844, "light")], indirect=True)
 def test_it_fits_the_screen_and_warns_of_what_it_is_not(page: Page, served: Served) -> None:
     from playwright.sync_api import expect
 
@@ -192,6 +254,8 @@ def test_what_is_missing_is_said_in_the_place_of_the_map(page: Page, served: Ser
 
     page.goto(served.empty)
     expect(page.get_by_role("heading", name="No picture is indexed yet")).to_be_visible()
+    page.goto(served.unread)
+    expect(page.get_by_role("heading", name="No picture could be read")).to_be_visible()
     page.goto(served.failures)
     expect(page.get_by_role("heading", name="None of the 1 picture has vectors of sscd_small")).to_be_visible()
     expect(page.get_by_text("deeplens index")).to_be_visible()

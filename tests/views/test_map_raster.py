@@ -8,7 +8,9 @@ from map_worlds import made_map
 
 from deeplens_kit.views import map_raster
 from deeplens_kit.views.map_discs import draw_discs
+from deeplens_kit.views.map_kernels import positions_within
 from deeplens_kit.views.map_raster import MapRaster, Window
+from deeplens_kit.views.map_tiles import MapTiles
 from deeplens_kit.views.state.map_colours import COLOUR_CHOICES, QUIET, Colouring, LegendEntry, colouring_of
 
 RED = "#d00000"
@@ -63,8 +65,7 @@ def test_what_is_not_selected_fades(kind: str) -> None:
 
 def test_amounts_go_along_the_scale(kind: str) -> None:
     places = np.array([(2.0, 5.0), (8.0, 5.0)], np.float32)
-    amounts = np.array([10.0, 1e6], np.float32)
-    colouring = Colouring((), np.zeros(2, np.int16), amounts, span=(10, 1_000_000))
+    colouring = Colouring((), np.zeros(2, np.int16), np.array([0.0, 1.0], np.float32), ends=("10 B", "1 MB"))
     image = MapRaster(places, colouring).draw(Window((0, 0), (10, 10), 100, 100))
     assert image[50, 20, 2] > image[50, 20, 0], "little is blue"
     assert image[50, 80, 0] > image[50, 80, 2], "much is orange"
@@ -93,6 +94,28 @@ def test_many_points_are_a_density_and_few_are_discs() -> None:
     # The same map looked at closely has few points in the window: discs of several pixels.
     close = MapRaster(many, colouring).draw(Window((4, -5), (5, 5), 300, 300))
     assert (close[..., 3] > 0).sum() > 10 * ((many[:, 0] >= 4) & (abs(many[:, 1]) <= 5)).sum()
+
+
+def test_a_window_looks_at_all_points_near_it_and_at_no_others() -> None:
+    random = np.random.default_rng(4)
+    places = np.concatenate([random.normal(size=(5_000, 2)), random.normal(scale=0.01, size=(5_000, 2)) + 3])
+    tiles = MapTiles(places.astype(np.float32))
+    assert np.array_equal(tiles.places, places.astype(np.float32)[tiles.order])
+    assert np.array_equal(np.sort(tiles.order), np.arange(10_000))
+    for low, high in (((-1, -1), (0.5, 2)), ((2.99, 2.99), (3.0, 3.01)), ((-99, -99), (99, 99)), ((7, 7), (8, 8))):
+        window = np.array([*low, *high], np.float64)
+        found = positions_within(tiles.places, tiles.runs(low, high), window, 10_000)
+        x, y = tiles.places.T
+        inside = (x >= low[0]) & (x <= high[0]) & (y >= low[1]) & (y <= high[1])
+        assert np.array_equal(found, np.flatnonzero(inside))
+    assert len(positions_within(tiles.places, tiles.runs((-99, -99), (99, 99)), np.array([-99.0, -99, 99, 99]), 7)) == 8
+
+
+def test_pixels_of_a_density_hold_the_colours_of_all_points_in_them() -> None:
+    entries = (LegendEntry("one", "#ff0000", 3), LegendEntry("two", "#0000ff", 1))
+    colouring = Colouring(entries, np.array([0, 0, 0, 1] * 8_000, np.int16), np.full(32_000, np.nan, np.float32))
+    image = MapRaster(np.full((32_000, 2), 5, np.float32), colouring).draw(Window((0, 0), (10, 10), 20, 20))
+    assert image[9, 10].tolist() == [191, 0, 64, 255]
 
 
 def test_a_disc_is_round_smooth_and_where_it_should_be() -> None:

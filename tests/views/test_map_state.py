@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 from map_worlds import made_clusters, made_map
 
+from deeplens_kit.reporting.words import format_bytes
 from deeplens_kit.views.state import SelectionState
 from deeplens_kit.views.state.map_colours import (
     BY_CLUSTER,
@@ -97,11 +99,13 @@ def test_another_map_is_pointed_at_anew(state: MapState) -> None:
 def test_every_point_has_a_colour_and_the_legend_counts_all(colour_by: str, count: int) -> None:
     state = MapState(picture_map=made_map(count), colour_by=colour_by)
     found: Colouring = state.colouring
-    assert found.entry.shape == found.amounts.shape == (count,)
+    assert found.entry.shape == found.share.shape == (count,)
     counted = np.bincount(found.entry, minlength=len(found.entries))[: len(found.entries)]
     assert [entry.pictures for entry in found.entries] == counted.tolist()
     along = found.entry == len(found.entries)
-    assert np.isfinite(found.amounts[along]).all()
+    assert ((found.share[along] >= 0) & (found.share[along] <= 1)).all()
+    assert np.isnan(found.share[~along]).all()
+    assert (found.ends is not None) == along.any()
     assert counted.sum() + along.sum() == count
 
 
@@ -122,9 +126,25 @@ def test_the_scale_goes_from_the_least_to_the_most_that_can_be_freed() -> None:
     points = made_map(60).points
     found = colouring_of(points, "reclaimable bytes")
     freed = points["reclaimable_bytes"].filter(points["reclaimable_bytes"] > 0)
-    assert found.span == (freed.min(), freed.max())
+    assert found.ends == (format_bytes(freed.min()), format_bytes(freed.max()))  # type: ignore[arg-type]
     assert [entry.name for entry in found.entries] == ["Nothing to free"]
-    assert colouring_of(points.filter(pl.col("reclaimable_bytes") == 0), "reclaimable bytes").span is None
+    order = np.argsort(points["reclaimable_bytes"].to_numpy(), kind="stable")[-freed.len() :]
+    assert (np.diff(found.share[order]) > 0).all()
+    assert found.share[order[[0, -1]]].tolist() == [0.0, 1.0]
+    assert colouring_of(points.filter(pl.col("reclaimable_bytes") == 0), "reclaimable bytes").ends is None
+
+
+def test_the_scale_of_ages_goes_from_old_to_new_and_one_odd_date_does_not_stretch_it() -> None:
+    points = made_map(400).points
+    odd = pl.when(pl.int_range(pl.len()) == 1).then(datetime(1970, 1, 1)).otherwise("dated_at").cast(pl.Datetime("us"))
+    found = colouring_of(points.with_columns(dated_at=odd), "age")
+    assert found.ends == ("January 2011", "January 2021")
+    assert [(entry.name, entry.pictures) for entry in found.entries] == [("No date known", 100)]
+    assert found.share[1] == 0.0, "as old as the oldest that counts"
+    by_year = dict(zip(points["dated_at"].dt.year().to_list(), found.share.tolist(), strict=True))
+    assert 0.0 == by_year[2011] < by_year[2013] < by_year[2021] == 1.0
+    undated = colouring_of(points.with_columns(dated_at=pl.lit(None, pl.Datetime("us"))), "age")
+    assert (undated.ends, len(undated.entries)) == (None, 1)
 
 
 @pytest.mark.parametrize("count", [0, 3, 25])

@@ -12,7 +12,9 @@ from deeplens_kit.views.state.selection import SelectionState
 
 @pytest.fixture
 def points() -> pl.DataFrame:
-    rows = [(name, 0.0, 0.0, "share", f"{name}.jpg", 1, 10, 4, 3, "JPEG", "", "", False, 0) for name in ("a", "b")]
+    rows = [
+        (name, 0.0, 0.0, "share", f"{name}.jpg", 1, 10, 4, 3, "JPEG", None, "", "", False, 0) for name in ("a", "b")
+    ]
     return pl.DataFrame(rows, schema=MAP_POINTS.polars, orient="row")
 
 

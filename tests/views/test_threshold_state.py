@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 
-from deeplens_kit.errors import SettingsError
-from deeplens_kit.matching import Thresholds
+from deeplens_kit import Workbench
+from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.matching import STRICT, Clause, Thresholds
 from deeplens_kit.pipeline.thresholds import ThresholdLab
 from deeplens_kit.schemas import OBJECTS, PAIRS, PICTURES
 from deeplens_kit.views.state import ThresholdState
@@ -97,6 +99,62 @@ def test_pages_have_a_bound_of_their_own() -> None:
     assert state.outcome.groups == strict
     state.page_likelihood_min = 0.0
     assert state.outcome.groups == len(AGREEMENTS)
+
+
+def test_what_counts_as_a_page_and_as_too_little_are_bounds_too(state: ThresholdState) -> None:
+    plain = state.histogram.filter(situation="verified")["pairs"].sum()
+    assert plain == len(AGREEMENTS)
+    state.page_tone_min = 0.05
+    assert state.histogram["situation"].unique().to_list() == ["verified_page"]
+    state.back_to_strict()
+    objects, pictures, pairs = library(AGREEMENTS)
+    told = ThresholdState(ThresholdLab.of(objects, pictures.with_columns(pdq_quality=pl.lit(30, pl.Int32)), pairs))
+    found = told.outcome.groups
+    told.pdq_quality_min = 31
+    assert told.outcome.groups == 0 < found == state.outcome.groups
+    assert told.rule.pdq_quality_min == 31 and "quality 31" in told.rule.name
+    told.back_to_strict()
+    assert told.rule is STRICT
+
+
+def test_borderline_pairs_are_asked_as_they_are_shown(state: ThresholdState) -> None:
+    rows = {(row["digest_a"], row["digest_b"]): row for row in state.borderline.rows(named=True)}
+    asked = [rows[pair] for pair in state.asked_pairs]
+    assert len(asked) == len(rows) and list(state.desk.pairs) == state.asked_pairs
+    for accepted in (True, False):
+        away = [abs(row["margin"]) for row in asked if row["accepted"] == accepted]
+        assert away == sorted(away)
+    assert [row["accepted"] for row in asked] == sorted((row["accepted"] for row in asked), reverse=True)
+
+
+def test_bounds_are_saved_as_a_rule_and_a_rule_moves_the_bounds(tmp_path: Path) -> None:
+    with Workbench.create(tmp_path / "workspace") as workbench:
+        state = ThresholdState(ThresholdLab.of(*library(AGREEMENTS)), workbench)
+        state.param.update(likelihood_min=0.95, page_tone_min=0.4, tiers=["bytes", "copy"])
+        assert state.save("careful", "as agreed") == (
+            "Saved as 'careful', version 1. `deeplens rules use careful` puts it in use."
+        )
+        assert "version 1. It is in use" in state.save(" careful ", use=True)
+        state.likelihood_min = 0.96
+        assert "version 2" in state.save("careful")
+        state.back_to_strict()
+        state.tiers = ["bytes", "pixels", "copy"]
+        state.start_from("careful@1")
+        assert state.thresholds == Thresholds(likelihood_min=0.95, page_tone_min=0.4)
+        assert state.tiers == ["bytes", "copy"] and workbench.rule("careful@1").verified == state.rule.verified
+        for name, why in (("strict", "choose another name"), ("  ", "has no name yet")):
+            with pytest.raises(SettingsError, match=why):
+                state.save(name)
+        state.tiers = []
+        with pytest.raises(SettingsError, match="No tier is chosen"):
+            state.save("empty")
+        with pytest.raises(UnknownNameError):
+            state.start_from("nobody")
+        workbench.save_rule("by hash", dataclasses.replace(STRICT, verified=(Clause(pdq_max=3),)))
+        with pytest.raises(SettingsError, match="clauses of its own"):
+            state.start_from("by hash")
+    with pytest.raises(SettingsError, match="stands alone"):
+        ThresholdState(ThresholdLab.of(*library(AGREEMENTS))).save("careful")
 
 
 def test_other_shots_have_a_bound_of_their_own(state: ThresholdState) -> None:

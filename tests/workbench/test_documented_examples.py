@@ -15,10 +15,12 @@ from deeplens_kit import Workbench
 from deeplens_kit.matching import Thresholds
 from deeplens_kit.workbench.acting import WorkbenchActing
 from deeplens_kit.workbench.decisions import WorkbenchDecisions
+from deeplens_kit.workbench.keeping import WorkbenchKeeping
 from deeplens_kit.workbench.labels import WorkbenchLabels
 from deeplens_kit.workbench.locations import WorkbenchLocations
 from deeplens_kit.workbench.plans import WorkbenchPlans
 from deeplens_kit.workbench.searches import WorkbenchSearches
+from deeplens_kit.workbench.selections import WorkbenchSelections
 from deeplens_kit.workbench.workflows import WorkbenchWorkflows
 
 _CALLS = sorted(
@@ -27,10 +29,12 @@ _CALLS = sorted(
         Workbench,
         WorkbenchActing,
         WorkbenchDecisions,
+        WorkbenchKeeping,
         WorkbenchLabels,
         WorkbenchLocations,
         WorkbenchPlans,
         WorkbenchSearches,
+        WorkbenchSelections,
         WorkbenchWorkflows,
     )
     for name in vars(part)

@@ -15,7 +15,7 @@ from deeplens_kit.actions.act_values import Doubt, SkipCode
 from deeplens_kit.actions.ground import Act, Ended, Ground
 from deeplens_kit.errors import LocationReadOnlyError, ObjectError
 from deeplens_kit.ledger.act_values import JournalPhase
-from deeplens_kit.storage import LocationKind, ObjectStat
+from deeplens_kit.storage import QUARANTINE_FOLDER, LocationKind, ObjectStat
 
 __all__ = [
     "INTERRUPTED",
@@ -24,6 +24,7 @@ __all__ = [
     "failed",
     "kind_at",
     "not_done",
+    "put_aside",
     "remove_unfinished",
     "skipped",
     "state_facts",
@@ -141,6 +142,11 @@ def times_back(ground: Ground, act: Act, kind: LocationKind, path: str, before: 
         return False
     # A storage that counts in seconds gives back the nearest that it has.
     return abs(state.modified_at - time) <= _SAME_TIME
+
+
+def put_aside(ground: Ground, act: Act) -> str:
+    """Where a file is put before it is removed."""
+    return f"{QUARANTINE_FOLDER}/{ground.application_id}.taken-back/{act.step}"
 
 
 def remove_unfinished(kind: LocationKind, path: str) -> None:

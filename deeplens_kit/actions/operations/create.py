@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from deeplens_kit.actions.act_values import Doubt, SkipCode
@@ -17,6 +18,7 @@ from deeplens_kit.actions.operations.base import (
     failed,
     kind_at,
     not_done,
+    put_aside,
     remove_unfinished,
     skipped,
     state_facts,
@@ -26,7 +28,7 @@ from deeplens_kit.actions.operations.base import (
 from deeplens_kit.actions.proof import carried, digest_of, stat_or_none
 from deeplens_kit.errors import LocationReadOnlyError, ObjectError
 from deeplens_kit.ledger.act_values import JournalPhase
-from deeplens_kit.storage import QUARANTINE_FOLDER, LocationKind, ObjectStat
+from deeplens_kit.storage import LocationKind, ObjectStat
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.storage.store import MOST_CARRIED_BYTES
 
@@ -48,11 +50,12 @@ class CreateOperation:
         data = self._data(ground, act)
         if hashlib.sha256(data).hexdigest() != facts["digest"]:
             raise Doubt(SkipCode.VICTIM_OTHER, "It holds something else than was proved.")
-        made = ground.touch(act, "create", lambda: kind.create(facts["path"], data))
+        made, left = self._create(ground, act, kind, data)
         if digest_of(kind, facts["path"], made) != facts["digest"]:
             ground.touch(act, "remove", lambda: kind.remove(facts["path"], expected=made))
             return failed("written_wrong", "What was written does not read back as it was; it was removed again.")
-        return self._made(ground, act, kind)
+        ended = self._made(ground, act, kind)
+        return replace(ended, facts={**ended.facts, "left": list(left)}) if left else ended
 
     def settle(self, ground: Ground, act: Act) -> Ended:
         """Nothing has the name, or it is whole: a new file appears only then."""
@@ -88,7 +91,7 @@ class CreateOperation:
         """Move it to quarantine, see that what it was copied from is still there, and remove it then."""
         facts = act.facts
         kind = kind_at(ground, facts["location_id"])
-        here, aside = kind.stat(facts["path"]), _aside(ground, act)
+        here, aside = kind.stat(facts["path"]), put_aside(ground, act)
         if digest_of(kind, facts["path"], here) != facts["digest"]:
             return skipped("changed_since", "It was changed since it was made; it stays.")
         ground.touch(act, "move-aside", lambda: kind.move(facts["path"], aside, expected=here))
@@ -96,7 +99,7 @@ class CreateOperation:
 
     def settle_back(self, ground: Ground, act: Act) -> Ended:
         """It is still there, put aside, or gone."""
-        facts, aside = act.facts, _aside(ground, act)
+        facts, aside = act.facts, put_aside(ground, act)
         kind = kind_at(ground, facts["location_id"])
         there, here = stat_or_none(kind, aside), stat_or_none(kind, facts["path"])
         if there is None:
@@ -110,6 +113,14 @@ class CreateOperation:
             return skipped("only_copy", "What it was copied from vanished with it; it stays.")
         ground.touch(act, "remove", lambda: kind.remove(aside, expected=there))
         return not_done() if here is not None else _gone(kind, facts)
+
+    def _create(self, ground: Ground, act: Act, kind: LocationKind, data: bytes) -> tuple[ObjectStat, tuple[str, ...]]:
+        """Write it; a copy of a file of this machine with its permissions and extended attributes where they go."""
+        path, source = act.facts["path"], act.facts.get("source")
+        if source is not None and not (origin := kind_at(ground, source["location_id"])).over_network:
+            beside = origin.about(source["path"])
+            return ground.touch(act, "create", lambda: kind.create_like(path, data, beside))
+        return ground.touch(act, "create", lambda: kind.create(path, data)), ()
 
     def _made(self, ground: Ground, act: Act, kind: LocationKind) -> Ended:
         """A copy gets the time of modification of what it is a copy of, where the storage can set it."""
@@ -132,11 +143,6 @@ def _gone(kind: LocationKind, facts: Mapping[str, Any]) -> Ended:
         with suppress(ObjectError, LocationReadOnlyError):  # an empty folder harms nobody
             kind.remove_made_folders(facts["path"], first)
     return Ended(JournalPhase.DONE)
-
-
-def _aside(ground: Ground, act: Act) -> str:
-    """Where a file is put before it is removed."""
-    return f"{QUARANTINE_FOLDER}/{ground.application_id}.taken-back/{act.step}"
 
 
 def _holds(ground: Ground, file: Mapping[str, Any], digest: str) -> bool:

@@ -11,14 +11,14 @@ from pathlib import Path
 
 from deeplens_kit.actions.act_values import SkipCode
 from deeplens_kit.actions.ground import Act, Ended, Ground
-from deeplens_kit.actions.operations.base import failed, kind_at, not_done, skipped, state_of
-from deeplens_kit.actions.proof import digest_of, stat_or_none
+from deeplens_kit.actions.operations.base import failed, kind_at, not_done, put_aside, skipped, state_of
+from deeplens_kit.actions.proof import digest_of, is_free, stat_or_none
 from deeplens_kit.errors import ObjectChangedError, ObjectError, ObjectGoneError
 from deeplens_kit.ledger.act_values import JournalPhase
 from deeplens_kit.schemas import ActionKind
 from deeplens_kit.storage import LocationKind, ObjectStat
 from deeplens_kit.storage.facts import LinkForm
-from deeplens_kit.storage.paths import decode_path
+from deeplens_kit.storage.paths import decode_path, display_path
 
 __all__ = ["PlaceOperation"]
 
@@ -94,6 +94,11 @@ class PlaceOperation:
         # Once more, of the very state that is removed: somebody may have saved something there meanwhile.
         if (hindered := self._hindered(kind, act, here)) is not None:
             return hindered
+        if facts["how"] == ActionKind.REDIRECT:
+            # Not every storage removes only what it compared: what is caught is looked at before it goes.
+            aside = put_aside(ground, act)
+            ground.touch(act, "move-aside", lambda: kind.move(facts["path"], aside, expected=here))
+            return self._ended_aside(ground, act, kind)
         ground.touch(act, "remove", lambda: kind.remove(facts["path"], expected=here))
         return _DONE
 
@@ -101,6 +106,8 @@ class PlaceOperation:
         """Nothing has the name, or it is still there."""
         facts = act.facts
         kind = kind_at(ground, facts["location_id"])
+        if facts["how"] == ActionKind.REDIRECT and stat_or_none(kind, put_aside(ground, act)) is not None:
+            return self._ended_aside(ground, act, kind)
         try:
             kind.stat(facts["path"])
         except ObjectGoneError:
@@ -108,6 +115,21 @@ class PlaceOperation:
         except ObjectError:
             pass  # a symbolic link has no state
         return not_done()
+
+    def _ended_aside(self, ground: Ground, act: Act, kind: LocationKind) -> Ended:
+        """Remove a small file that was put aside; another one gets its name back."""
+        path, aside = act.facts["path"], put_aside(ground, act)
+        there = kind.stat(aside)
+        if digest_of(kind, aside, there) == _digest(act):
+            ground.touch(act, "remove", lambda: kind.remove(aside, expected=there))
+            # A kill of a copy and a removal leaves it at both.
+            return _DONE if is_free(kind, path) else not_done()
+        if not is_free(kind, path):
+            return failed(
+                SkipCode.TAKEN, f"Another file was caught and lies at {display_path(aside)!r}; it stays there."
+            )
+        ground.touch(act, "move-back", lambda: kind.move(aside, path, expected=there))
+        return skipped(SkipCode.TAKEN, "It was changed since it was made; it stays.")
 
     def _unlinked(self, ground: Ground, act: Act, kind: LocationKind) -> Ended | None:
         """Remove a symbolic link that leads to the keeper; None where it is gone."""
@@ -130,5 +152,10 @@ class PlaceOperation:
                 return False
         wanted: str = facts["keeper_digest"]
         if facts["how"] == ActionKind.REDIRECT:
-            wanted = hashlib.sha256(facts["text"].encode()).hexdigest()
+            wanted = _digest(act)
         return digest_of(kind, facts["path"], here) == wanted
+
+
+def _digest(act: Act) -> str:
+    """Of the small file."""
+    return hashlib.sha256(act.facts["text"].encode()).hexdigest()

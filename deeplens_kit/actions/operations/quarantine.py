@@ -33,7 +33,7 @@ from deeplens_kit.errors import (
     ObjectGoneError,
 )
 from deeplens_kit.ledger.act_values import JournalPhase, QuarantinedFile, QuarantineState
-from deeplens_kit.storage import LocationKind, ObjectStat
+from deeplens_kit.storage import UNSETTLED, LocationKind, ObjectStat
 
 __all__ = ["MISSING", "NOT_MOVED_BACK", "QuarantineOperation", "held_file"]
 
@@ -113,7 +113,12 @@ class QuarantineOperation:
         there = kind.stat(facts["quarantine_path"])
         back = ground.touch(act, "move", lambda: kind.move(facts["quarantine_path"], facts["path"], expected=there))
         same = back.size_bytes == there.size_bytes and (
-            kind.proves_by_token or (kind.keeps_times_on_move and back.modified_at == there.modified_at)
+            kind.proves_by_token
+            or (
+                kind.keeps_times_on_move
+                and back.modified_at == there.modified_at
+                and not there.change_token.endswith(UNSETTLED)
+            )
         )
         return self._back(ground, act, kind, back if same else None)
 
@@ -289,6 +294,8 @@ def _tells_enough(kind: LocationKind, facts: Mapping[str, Any], moved: ObjectSta
     before = state_of(facts["state"])
     if kind.proves_by_token:
         return True  # the move was of the very version that was proved
+    if str(facts["state"]["token"]).endswith(UNSETTLED):
+        return False  # of a file that was written a moment before, its time tells no other writing
     return kind.keeps_times_on_move and before.modified_at is not None and moved.modified_at == before.modified_at
 
 

@@ -19,7 +19,8 @@ from deeplens_kit.actions.operations.base import (
     times_back,
 )
 from deeplens_kit.actions.operations.quarantine import held_file
-from deeplens_kit.actions.proof import carried, digest_of, stat_or_none
+from deeplens_kit.actions.proof import carried, digest_of, is_free, stat_or_none
+from deeplens_kit.errors import ObjectExistsError
 from deeplens_kit.ledger.act_values import JournalPhase, QuarantineState
 from deeplens_kit.storage.store import MOST_CARRIED_BYTES
 
@@ -97,8 +98,8 @@ class ReplaceOperation:
         return self.settle(ground, act)
 
     def settle(self, ground: Ground, act: Act) -> Ended:
-        """It holds the old content, the new one, or neither."""
-        holds = self._holds(ground, act)
+        """It holds the old content, the new one, or neither; where nothing has its name it gets the old one back."""
+        holds = self._holds(ground, act) or self._brought_back(ground, act)
         if holds == act.facts["new_digest"]:
             return Ended(JournalPhase.DONE)
         if holds == act.facts["digest"]:
@@ -134,7 +135,7 @@ class ReplaceOperation:
 
     def settle_back(self, ground: Ground, act: Act) -> Ended:
         """It holds the one or the other."""
-        facts, holds = act.facts, self._holds(ground, act)
+        facts, holds = act.facts, self._holds(ground, act) or self._brought_back(ground, act)
         if holds == facts["new_digest"]:
             return not_done()
         if holds != facts["digest"]:
@@ -142,6 +143,23 @@ class ReplaceOperation:
         kind = kind_at(ground, facts["location_id"])
         timed = times_back(ground, act, kind, facts["path"], facts["state"])
         return Ended(JournalPhase.DONE, facts={"times": timed})
+
+    def _brought_back(self, ground: Ground, act: Act) -> str | None:
+        """Put the old content back from quarantine, where a server had no file for the name when the process ended."""
+        facts = act.facts
+        kind = kind_at(ground, facts["location_id"])
+        if not kind.over_network or not is_free(kind, facts["path"]):
+            return None
+        there = stat_or_none(kind, facts["quarantine_path"])
+        if there is None or digest_of(kind, facts["quarantine_path"], there) != facts["digest"]:
+            return None
+        try:
+            ground.touch(act, "copy-back", lambda: kind.copy(facts["quarantine_path"], facts["path"], expected=there))
+        except ObjectExistsError:
+            pass  # somebody saved something there by now
+        else:
+            times_back(ground, act, kind, facts["path"], facts["state"])
+        return self._holds(ground, act)
 
     def _holds(self, ground: Ground, act: Act) -> str | None:
         kind = kind_at(ground, act.facts["location_id"])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from deeplens_kit.ledger import act_models, workflow_models  # noqa: F401 - maps the tables of acts
+from deeplens_kit.ledger import act_models, report_models, workflow_models  # noqa: F401 - maps all tables
 from deeplens_kit.ledger.models import Base
 
 __all__ = ["run"]

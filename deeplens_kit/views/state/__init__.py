@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from deeplens_kit.views.state.duplicates_state import DuplicatesState, Findings
     from deeplens_kit.views.state.map_state import MapState
+    from deeplens_kit.views.state.review_state import ReviewState
     from deeplens_kit.views.state.search_state import MAX_UPLOAD_BYTES, SearchState
     from deeplens_kit.views.state.selection import SelectionState
     from deeplens_kit.views.state.threshold_state import ThresholdState
@@ -21,6 +22,7 @@ __all__ = [
     "DuplicatesState",
     "Findings",
     "MapState",
+    "ReviewState",
     "SearchState",
     "SelectionState",
     "ThresholdState",
@@ -31,6 +33,7 @@ _HOMES = {
     "Findings": "duplicates_state",
     "MAX_UPLOAD_BYTES": "search_state",
     "MapState": "map_state",
+    "ReviewState": "review_state",
     "SearchState": "search_state",
     "SelectionState": "selection",
     "ThresholdState": "threshold_state",

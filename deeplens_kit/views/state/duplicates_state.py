@@ -14,11 +14,11 @@ import param
 import polars as pl
 
 from deeplens_kit.reporting import DuplicatesFrames, describe_duplicates
-from deeplens_kit.reporting.duplicates_view import GroupView, WithheldView
+from deeplens_kit.reporting.duplicates_view import MAX_PICTURES, GroupView, WithheldView
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups
 from deeplens_kit.storage.paths import display_path
 
-__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupsPage"]
+__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupsPage", "ranked_groups"]
 
 PAGE_GROUPS = 25
 """Groups on a page: a screen or two when folded, and little enough to be sent and drawn at once."""
@@ -55,7 +55,7 @@ class Findings:
         totals, coverage = add_up_groups(frames.groups), add_up_coverage(frames.coverage)
         return cls(frames, tuple(notes), totals, coverage, keepers, removals)
 
-    def describe(self, group_ids: Sequence[str]) -> tuple[GroupView, ...]:
+    def describe(self, group_ids: Sequence[str], *, max_pictures: int = MAX_PICTURES) -> tuple[GroupView, ...]:
         """The groups with these names, in this order; those that are not there are passed over."""
         rows = self.frames.groups.filter(pl.col("group_id").is_in(list(group_ids)))
         if rows.is_empty():
@@ -65,12 +65,18 @@ class Findings:
             self.frames,
             groups=rows,
             withheld=self.frames.withheld.clear(),
+            related=self.frames.related.clear(),
             pictures=self.frames.pictures.filter(pl.col("digest").is_in(digests)),
             coverage=self.frames.coverage.clear(),
             failures=self.frames.failures.clear(),
         )
         view = describe_duplicates(
-            part, workspace="", made_at=datetime.now(UTC), version="", max_groups=rows["group_id"].n_unique()
+            part,
+            workspace="",
+            made_at=datetime.now(UTC),
+            version="",
+            max_groups=rows["group_id"].n_unique(),
+            max_pictures=max_pictures,
         )
         by_id = {group.group_id: group for group in view.groups}
         return tuple(by_id[group_id] for group_id in group_ids if group_id in by_id)
@@ -88,7 +94,13 @@ class Findings:
     def withheld_of(self, digest: str) -> tuple[WithheldView, ...]:
         """Matches of a picture that are not proposed, with the reason."""
         of_it = (pl.col("digest") == digest) | (pl.col("keeper_digest") == digest)
-        rows = self.frames.withheld.filter(of_it)
+        return self._described(self.frames.withheld.filter(of_it))
+
+    def withheld(self, most: int) -> tuple[WithheldView, ...]:
+        """The strongest matches that are not proposed, with the reason."""
+        return self._described(self.frames.withheld.top_k(most, by="score"))
+
+    def _described(self, rows: pl.DataFrame) -> tuple[WithheldView, ...]:
         if rows.is_empty():
             return ()
         named = pl.concat([rows["object_id"], rows["keeper_object_id"]]).unique().implode()
@@ -96,6 +108,7 @@ class Findings:
             self.frames,
             groups=self.frames.groups.clear(),
             withheld=rows,
+            related=self.frames.related.clear(),
             pictures=self.frames.pictures.clear(),
             places=self.frames.places.filter(pl.col("object_id").is_in(named)),
             coverage=self.frames.coverage.clear(),
@@ -146,10 +159,17 @@ class DuplicatesState(param.Parameterized):
     def __init__(self, findings: Findings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.findings = findings
+        self._offer()
+
+    def _offer(self) -> None:
+        """Let the filters choose from what was found; what was chosen and is gone is chosen no more."""
         for name, column in (("locations", "location"), ("tiers", "tier")):
-            counts = findings.removals.group_by(column).agg(pl.col("group_id").n_unique()).sort(column)
+            counts = self.findings.removals.group_by(column).agg(pl.col("group_id").n_unique()).sort(column)
             objects = {f"{display_path(value)} ({count:,})": value for value, count in counts.iter_rows()}
             self.param[name].objects = objects
+            chosen = getattr(self, name)
+            if left_out := set(chosen) - set(objects.values()):
+                setattr(self, name, [value for value in chosen if value not in left_out])
 
     @param.depends("locations", "tiers", watch=True)
     def _start_over(self) -> None:
@@ -166,7 +186,7 @@ class DuplicatesState(param.Parameterized):
     def current_page(self) -> GroupsPage:
         """The groups that show now."""
         removals = self._removals()
-        ranked = _ranked(removals)
+        ranked = ranked_groups(removals)
         # An object that several groups propose can be removed once.
         once = removals.sort("frees_bytes", descending=True).unique("object_id", keep="first")
         pages = self._pages(ranked.height)
@@ -206,8 +226,8 @@ class DuplicatesState(param.Parameterized):
         return max(1, -(-groups // PAGE_GROUPS))
 
 
-def _ranked(removals: pl.DataFrame) -> pl.DataFrame:
-    """Groups by the bytes that these objects of theirs would free."""
+def ranked_groups(removals: pl.DataFrame) -> pl.DataFrame:
+    """Groups by the bytes that these objects of theirs would free; `removals` is as in `Findings`."""
     return (
         removals.group_by("group_id")
         .agg(frees=pl.col("frees_bytes").sum(), gross=pl.col("size_bytes").sum())

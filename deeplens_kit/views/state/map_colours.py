@@ -14,6 +14,8 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from deeplens_kit.reporting.words import format_bytes
+
 __all__ = [
     "BY_CLUSTER",
     "CATEGORY_COLOURS",
@@ -28,14 +30,14 @@ __all__ = [
     "colouring_of",
 ]
 
-COLOUR_CHOICES = ("location", "tier", "reclaimable bytes")
+COLOUR_CHOICES = ("location", "tier", "format", "age", "reclaimable bytes")
 
 BY_CLUSTER = "cluster"
 """One more choice, where clusters were found."""
 
 # After Okabe and Ito (2008), the light ones darkened: each has at least 3:1 against the grounds of the pages.
 CATEGORY_COLOURS = ("#0f7fc4", "#d55e00", "#00936b", "#b8578f", "#a97b00", "#1f8fa6")
-"""Of locations, in the order of their size; smaller ones share `QUIET`."""
+"""Of locations and formats, in the order of their size; smaller ones share `QUIET`."""
 
 CLUSTER_COLOURS = (*CATEGORY_COLOURS, "#6b8e23", "#c2483e", "#7a68c8", "#8c6d55")
 """Of the greatest clusters; smaller ones have these colours in turn, so that neighbours can be told apart."""
@@ -44,12 +46,15 @@ QUIET = "#858b96"
 """Of what is not in question: other locations, pictures in no group or cluster, nothing to free."""
 
 RAMP = ("#2f86d1", "#7a68c8", "#b153a8", "#d0506a", "#d8650b")
-"""From few bytes to many: from blue to orange, the axis that nearly everybody sees."""
+"""From few bytes to many, from old to new: from blue to orange, the axis that nearly everybody sees."""
 
 _TIERS = {"bytes": ("Equal bytes", "#0f7fc4"), "pixels": ("Equal pixels", "#00936b"), "copy": ("Copies", "#b8578f")}
-_NO_GROUP, _NOTHING, _OTHERS = "In no group", "Nothing to free", "Other locations"
+_NO_GROUP, _NOTHING, _NO_DATE = "In no group", "Nothing to free", "No date known"
+_OTHERS = {"location": "Other locations", "format": "Other formats"}
 _NO_CLUSTER, _SMALLER = "Outside any cluster", "smaller clusters"
 _NAMED_WORDS = 3
+# The scale of ages leaves out as much at either end, or one file of 1970 would make all others alike.
+_OUTLIERS = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,14 +73,14 @@ class Colouring:
     Attributes:
         entries: The legend; quiet entries, which are drawn beneath the others, come last.
         entry: (n,) int16, the entry of each point; `len(entries)` for points along the scale.
-        amounts: (n,) float32, the bytes of points along the scale; NaN for the others.
-        span: The least and the most bytes of the scale; None where nothing is along it.
+        share: (n,) float32, how far along the scale a point is, 0..1; NaN for points that are not.
+        ends: What the two ends of the scale are, in words; None where nothing is along it.
     """
 
     entries: tuple[LegendEntry, ...]
     entry: NDArray[np.int16]
-    amounts: NDArray[np.float32]
-    span: tuple[int, int] | None = None
+    share: NDArray[np.float32]
+    ends: tuple[str, str] | None = None
 
 
 def colouring_of(points: pl.DataFrame, colour_by: str) -> Colouring:
@@ -85,18 +90,18 @@ def colouring_of(points: pl.DataFrame, colour_by: str) -> Colouring:
         points: MAP_POINTS.
         colour_by: One of `COLOUR_CHOICES`.
     """
-    if colour_by == "location":
-        return _by_location(points)
+    if colour_by in _OTHERS:
+        return _by_name(points, colour_by)
     if colour_by == "tier":
         return _by_tier(points)
-    return _by_amount(points)
+    return _by_age(points) if colour_by == "age" else _by_amount(points)
 
 
-def _by_location(points: pl.DataFrame) -> Colouring:
-    counted = points.group_by("location").len().sort("len", "location", descending=[True, False])
-    named = counted["location"].to_list()[: len(CATEGORY_COLOURS)]
+def _by_name(points: pl.DataFrame, column: str) -> Colouring:
+    counted = points.group_by(column).len().sort("len", column, descending=[True, False])
+    named = counted[column].to_list()[: len(CATEGORY_COLOURS)]
     colours = dict(zip(named, CATEGORY_COLOURS, strict=False))
-    return _categories(points["location"], colours, dict(zip(named, named, strict=True)), _OTHERS)
+    return _categories(points[column], colours, dict(zip(named, named, strict=True)), _OTHERS[column])
 
 
 def _by_tier(points: pl.DataFrame) -> Colouring:
@@ -116,13 +121,37 @@ def _categories(values: pl.Series, colours: dict[str, str], names: dict[str, str
 
 
 def _by_amount(points: pl.DataFrame) -> Colouring:
-    amounts = points["reclaimable_bytes"]
-    some = (amounts > 0).to_numpy()
-    entries = [LegendEntry(_NOTHING, QUIET, int((~some).sum()))] if not some.all() else []
-    scaled = np.where(some, amounts.to_numpy(), np.nan).astype(np.float32)
-    freed = amounts.filter(amounts > 0)
-    span = (int(freed.min()), int(freed.max())) if some.any() else None  # type: ignore[arg-type]
-    return Colouring(tuple(entries), np.where(some, len(entries), 0).astype(np.int16), scaled, span)
+    amounts = points["reclaimable_bytes"].to_numpy()
+    some = amounts > 0
+    if not some.any():
+        return _scaled(np.full(len(amounts), np.nan), (0.0, 0.0), _NOTHING, None)
+    low, high = int(amounts[some].min()), int(amounts[some].max())
+    logs = np.log(np.where(some, amounts, np.nan))
+    return _scaled(logs, (np.log(low), np.log(high)), _NOTHING, (format_bytes(low), format_bytes(high)))
+
+
+def _by_age(points: pl.DataFrame) -> Colouring:
+    dated = points["dated_at"]
+    known = dated.drop_nulls()
+    if known.is_empty():
+        return _scaled(np.full(len(dated), np.nan), (0.0, 0.0), _NO_DATE, None)
+    moments = np.where(dated.is_null().to_numpy(), np.nan, dated.to_physical().fill_null(0).to_numpy().astype(float))
+    low, high = np.nanquantile(moments, [_OUTLIERS, 1.0 - _OUTLIERS], method="nearest")
+    ends = [f"{moment:%B %Y}" for moment in pl.Series([low, high]).cast(pl.Int64).cast(pl.Datetime("us"))]
+    return _scaled(moments, (low, high), _NO_DATE, (ends[0], ends[1]))
+
+
+def _scaled(
+    values: NDArray[np.floating], span: tuple[float, float], rest: str, ends: tuple[str, str] | None
+) -> Colouring:
+    """Points along a scale; those without a value, which is NaN, are quiet."""
+    some = np.isfinite(values)
+    entries = [LegendEntry(rest, QUIET, int((~some).sum()))] if not some.all() else []
+    low, high = span
+    share = np.clip((values - low) / (high - low), 0.0, 1.0) if high > low else np.where(some, 1.0, np.nan)
+    return Colouring(
+        tuple(entries), np.where(some, len(entries), 0).astype(np.int16), np.asarray(share, np.float32), ends
+    )
 
 
 def cluster_colouring(cluster_of: pl.Series, clusters: pl.DataFrame) -> Colouring:

@@ -43,6 +43,7 @@ class MapState(param.Parameterized):
         colour_by: What the colours tell.
         selection: What is selected, shared with other viewers; one of its own where none is given.
         pointed: The digest of the picture pointed at; empty for none.
+        pinned: It stays pointed at while the pointer moves on.
     """
 
     picture_map = param.ClassSelector(class_=PictureMap, default=None, allow_None=True)
@@ -50,6 +51,7 @@ class MapState(param.Parameterized):
     colour_by: Any = param.Selector(default=COLOUR_CHOICES[0], objects=list(COLOUR_CHOICES))
     selection: Any = param.ClassSelector(class_=SelectionState, instantiate=False)
     pointed = param.String(default="")
+    pinned = param.Boolean(default=False)
 
     def __init__(self, **params: Any) -> None:
         if params.get("selection") is None:
@@ -69,7 +71,8 @@ class MapState(param.Parameterized):
         self._picker = PlacePicker(self.places)
         self._colouring: dict[str, Colouring] = {}
         self._cluster_of: pl.Series | None = None
-        self.pointed = ""
+        self._selected: tuple[list[str] | None, NDArray[np.bool_]] = (None, np.zeros(0, bool))
+        self.param.update(pointed="", pinned=False)
 
     @param.depends("clusters", watch=True)
     def _offer_clusters(self) -> None:
@@ -126,15 +129,41 @@ class MapState(param.Parameterized):
 
     @property
     def selected(self) -> NDArray[np.bool_]:
-        """(n,) whether each point is selected."""
-        digests = pl.Series(self.selection.digests, dtype=pl.String)
-        return self.points["digest"].is_in(digests.implode()).to_numpy()
+        """(n,) whether each point is selected; the same array while the selection is the same."""
+        if self._selected[0] is not self.selection.digests:
+            digests = pl.Series(self.selection.digests, dtype=pl.String)
+            self._selected = self.selection.digests, self.points["digest"].is_in(digests.implode()).to_numpy()
+        return self._selected[1]
 
     def point_at(self, x: float, y: float, reach: tuple[float, float]) -> None:
-        """Point at the picture nearest to a place; where none is within reach the last one stays, to be looked at."""
-        found = self._picker.nearest(x, y, reach)
+        """Point at the picture nearest to a place; where none is within reach the last one stays, to be looked at.
+
+        A picture that is pinned stays as well.
+        """
+        found = None if self.pinned else self._picker.nearest(x, y, reach)
         if found is not None:
             self.pointed = self.points["digest"][found]
+
+    def pin_at(self, x: float, y: float, reach: tuple[float, float]) -> None:
+        """Pin the picture nearest to a place; where none is within reach let go of the one that is pinned."""
+        found = self._picker.nearest(x, y, reach)
+        if found is None:
+            self.pinned = False
+        else:
+            self.pin(self.points["digest"][found])
+
+    def pin(self, digest: str) -> None:
+        """Point at a picture of the map and stay there; another digest is passed over."""
+        if self.points["digest"].index_of(digest) is not None:
+            self.param.update(pointed=digest, pinned=True)
+
+    def pin_next_selected(self) -> None:
+        """Pin the selected picture behind the one that is pointed at, in the order of the points; then the first."""
+        selected = np.flatnonzero(self.selected)
+        if len(selected):
+            at = self.points["digest"].index_of(self.pointed) if self.pointed else None
+            behind = selected[selected > at] if at is not None else selected
+            self.pin(self.points["digest"][int(behind[0] if len(behind) else selected[0])])
 
     @property
     def pointed_points(self) -> pl.DataFrame:

@@ -59,15 +59,17 @@ _LIMITS = (25, 50, 100, 200)
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """The picture that is searched for.
+    """The picture, or the words, that are searched for.
 
     Attributes:
-        image: Its bytes, a link, or the digest of an indexed picture.
+        image: Its bytes, a link, or the digest of an indexed picture; empty where words are asked for.
         name: What to call it.
+        words: Full text over paths, names, tags, descriptions and metadata; empty where a picture is asked for.
     """
 
     image: bytes | str
     name: str
+    words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,10 +179,17 @@ class SearchState(param.Parameterized):
         """Ask for a picture; `begin` or `run` searches for it.
 
         Args:
-            image: Its bytes, a link, or the digest of an indexed picture.
+            image: Its bytes, a link, or the digest of an indexed picture; an empty text asks for nothing.
             name: What to call it.
         """
+        if image == "":
+            self.clear()
+            return
         self.query = Query(image.strip() if isinstance(image, str) else image, name)
+
+    def ask_words(self, words: str) -> None:
+        """Ask for words in paths, names, tags, descriptions and metadata; `begin` or `run` searches for them."""
+        self.query = Query("", words.strip(), words.strip())
 
     def clear(self) -> None:
         """Ask for nothing; a search under way comes to nothing."""
@@ -233,9 +242,10 @@ class SearchState(param.Parameterized):
                 raise QueryError(too_large(query.name, len(query.image), self.max_upload_bytes))
             if isinstance(query.image, str) and self._fetch is not None and is_link(query.image):
                 query = Query(*self._fetch(query.image))
-            answer = self._search(query.image, filters=request.filters, limit=request.limit, name=query.name)
+            asked = _in_full_text(query.words) if query.words else query.image
+            answer = self._search(asked, filters=request.filters, limit=request.limit, name=query.name)
             answer = originals_first(answer, self._keepers())
-            if isinstance(query.image, bytes):
+            if isinstance(query.image, bytes) and not query.words:
                 preview = self._preview(query.image)
         except DeepLensError as error:
             return SearchOutcome(None, str(error), query, None)
@@ -272,6 +282,12 @@ class SearchState(param.Parameterized):
             raise
         self.finish(request, outcome)
         return outcome.answer
+
+
+def _in_full_text(words: str) -> object:
+    from deeplens_kit.search.query import Query as SearchQuery
+
+    return SearchQuery(words=words)
 
 
 def originals_first(answer: SearchAnswer, keepers: Collection[str]) -> SearchAnswer:

@@ -12,15 +12,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import param
+import polars as pl
 
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.matching.rules import STRICT
 from deeplens_kit.matching.thresholds import Thresholds, refuse_replaced
+from deeplens_kit.views.state.desk_state import DeskState, Pair
 
 if TYPE_CHECKING:
-    import polars as pl
-
+    from deeplens_kit.matching.rules import Rule
+    from deeplens_kit.pipeline.lab_evidence import LabEstimate, LabEvidence
     from deeplens_kit.pipeline.thresholds import ThresholdLab, ThresholdOutcome
+    from deeplens_kit.views.state.lab_acts import LabActs
 
-__all__ = ["BORDERLINE_LIMIT", "ThresholdAnswer", "ThresholdRequest", "ThresholdState"]
+__all__ = ["BORDERLINE_LIMIT", "LabelAnswer", "ThresholdAnswer", "ThresholdRequest", "ThresholdState"]
 
 BORDERLINE_LIMIT = 12
 """Borderline pairs shown: six on each side of the bounds, what one looks through without scrolling for long."""
@@ -48,12 +53,29 @@ class ThresholdAnswer:
         outcome: Its totals.
         base: The totals of the strict rule for the same tiers.
         borderline: BORDERLINE.
+        histogram: HISTOGRAM.
     """
 
     request: ThresholdRequest
     outcome: ThresholdOutcome
     base: ThresholdOutcome
     borderline: pl.DataFrame
+    histogram: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class LabelAnswer:
+    """What labels say of a request.
+
+    Attributes:
+        request: What was asked for.
+        estimate: Precision and recall.
+        marks: The labelled pairs with their scores, as `LabEvidence.marks` gives them.
+    """
+
+    request: ThresholdRequest
+    estimate: LabEstimate
+    marks: pl.DataFrame
 
 
 class ThresholdState(param.Parameterized):
@@ -61,16 +83,22 @@ class ThresholdState(param.Parameterized):
 
     Args:
         lab: Answers for thresholds.
+        acts: The workspace of the lab, for labels and saved rules; None for figures alone.
 
     Attributes:
         likelihood_min: See `Thresholds`.
         page_likelihood_min: See `Thresholds`.
         other_shots_pdq_max: See `Thresholds`.
+        page_tone_min: See `Thresholds`.
+        pdq_quality_min: See `Thresholds`.
         tiers: Tiers to propose from.
         live: Each change is answered before the assignment returns.
         outcome: Totals by these bounds.
         base: Totals by the strict rule.
         borderline: The pairs nearest to the bounds.
+        histogram: How many pairs there are at each score.
+        estimate: What the labels say of these bounds; None until `load_evidence`.
+        marks: The labelled pairs with their scores; None until then.
 
     Raises:
         SettingsError: A bound is set that was replaced by another.
@@ -87,18 +115,30 @@ class ThresholdState(param.Parameterized):
         bounds=(0, 256),
         label="Bits that may differ where the cameras noted different times",
     )
+    page_tone_min: Any = param.Number(
+        default=_STRICT.page_tone_min, bounds=(0.0, 1.0), step=0.01, label="Share of one tone that makes a page"
+    )
+    pdq_quality_min = param.Integer(
+        default=_STRICT.pdq_quality_min, bounds=(0, 100), label="Least quality at which a picture can be told"
+    )
     tiers: Any = param.ListSelector(default=list(_TIERS.values()), objects=_TIERS, label="Propose from")
     live = param.Boolean(default=True)
     outcome: Any = param.Parameter(default=None)
     base: Any = param.Parameter(default=None)
     borderline: Any = param.Parameter(default=None)
+    histogram: Any = param.Parameter(default=None)
+    estimate: Any = param.Parameter(default=None)
+    marks: Any = param.Parameter(default=None)
 
-    BOUNDS = ("likelihood_min", "page_likelihood_min", "other_shots_pdq_max", "tiers")
+    BOUNDS = (*(item.name for item in dataclasses.fields(Thresholds)), "tiers")
     """Parameters that change the answer."""
 
-    def __init__(self, lab: ThresholdLab) -> None:
+    def __init__(self, lab: ThresholdLab, acts: LabActs | None = None) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.lab = lab
+        self.lab, self.acts = lab, acts
+        self.desk = DeskState(acts)
+        self.evidence: LabEvidence | None = None
+        self._bases: dict[tuple[str, ...], ThresholdOutcome] = {}
         self.run()
         self.param.watch(self._answer, list(self.BOUNDS))
 
@@ -114,7 +154,16 @@ class ThresholdState(param.Parameterized):
             likelihood_min=round(float(self.likelihood_min), _DIGITS),
             page_likelihood_min=round(float(self.page_likelihood_min), _DIGITS),
             other_shots_pdq_max=self.other_shots_pdq_max,
+            page_tone_min=round(float(self.page_tone_min), _DIGITS),
+            pdq_quality_min=self.pdq_quality_min,
         )
+
+    @property
+    def rule(self) -> Rule:
+        """The rule of the bounds and tiers as they stand."""
+        rule = self.thresholds.rule()
+        tiers = tuple(tier for tier in rule.tiers if tier in self.tiers)
+        return rule if tiers == rule.tiers else dataclasses.replace(rule, tiers=tiers)
 
     def begin(self) -> ThresholdRequest:
         """What is asked for now."""
@@ -122,16 +171,106 @@ class ThresholdState(param.Parameterized):
 
     def compute(self, request: ThresholdRequest) -> ThresholdAnswer:
         """Answer; touches no parameter, so that it may run on any thread."""
+        if request.tiers not in self._bases:
+            # Once: no move changes it.
+            self._bases[request.tiers] = self.lab.outcome(_STRICT, request.tiers)
         return ThresholdAnswer(
             request,
             outcome=self.lab.outcome(request.thresholds, request.tiers),
-            base=self.lab.outcome(_STRICT, request.tiers),
+            base=self._bases[request.tiers],
             borderline=self.lab.borderline(request.thresholds, BORDERLINE_LIMIT),
+            histogram=self.lab.histogram(request.thresholds),
         )
 
     def finish(self, answer: ThresholdAnswer) -> None:
         """Show an answer; those who watch are told once, when all of it stands."""
-        self.param.update(outcome=answer.outcome, base=answer.base, borderline=answer.borderline)
+        self.param.update(
+            outcome=answer.outcome, base=answer.base, borderline=answer.borderline, histogram=answer.histogram
+        )
+        if self.desk.source == "bounds":
+            self.desk.show(self.asked_pairs)
+
+    @property
+    def asked_pairs(self) -> list[Pair]:
+        """The borderline pairs as they are shown: copies and then the others, on either side the nearest first."""
+        found = self.borderline.with_columns(away=pl.col("margin").abs())
+        ordered = found.sort("accepted", "away", descending=[True, False], maintain_order=True)
+        return list(ordered.select("digest_a", "digest_b").iter_rows())
+
+    def read_evidence(self) -> LabEvidence | None:
+        """What the labels of now say, None where the lab stands alone; touches no parameter."""
+        return None if self.acts is None else self.acts.lab_evidence(self.lab, self.evidence)
+
+    def take_evidence(self, evidence: LabEvidence) -> None:
+        """Hold what `read_evidence` gave; the estimate for these bounds is asked for apart."""
+        self.evidence = evidence
+        self.desk.know(evidence.labels)
+
+    def judge(self, request: ThresholdRequest) -> LabelAnswer | None:
+        """What the labels say of a request, None before there is evidence; touches no parameter."""
+        if self.evidence is None:
+            return None
+        rule = request.thresholds.rule()
+        return LabelAnswer(request, self.evidence.estimate(rule), self.evidence.marks(rule))
+
+    def take(self, answer: LabelAnswer) -> None:
+        """Show what labels say."""
+        self.param.update(estimate=answer.estimate, marks=answer.marks)
+
+    def load_evidence(self) -> None:
+        """Read what the labels say, and show it; for a million pictures it takes some seconds."""
+        found = self.read_evidence()
+        if found is not None:
+            self.take_evidence(found)
+            judged = self.judge(self.begin())
+            if judged is not None:
+                self.take(judged)
+
+    def save(self, name: str, note: str = "", *, use: bool = False) -> str:
+        """Save the bounds as a rule; touches no parameter.
+
+        Args:
+            name: Of the rule; saved again with other bounds it becomes the next version.
+            note: Why, in words.
+            use: Judge by it from now on.
+
+        Returns:
+            What was done, in a sentence.
+
+        Raises:
+            SettingsError: The name is not allowed, no tier is chosen, or the lab stands alone.
+        """
+        if self.acts is None:
+            raise SettingsError("This lab stands alone: there is no workspace to save a rule in.")
+        if not self.tiers:
+            raise SettingsError("No tier is chosen, so that the rule would propose nothing; choose at least one.")
+        if not name.strip():
+            raise SettingsError("The rule has no name yet; give it one, for example 'careful'.")
+        saved = self.acts.save_rule(name.strip(), self.rule, note.strip())
+        done = f"Saved as {saved.name!r}, version {saved.version}."
+        if not use:
+            return f"{done} `deeplens rules use {saved.name}` puts it in use."
+        self.acts.use_rule(saved.name)
+        return f"{done} It is in use from now on, here and in every command and report that names no other rule."
+
+    def start_from(self, name: str) -> None:
+        """Move every bound to where a saved rule has it.
+
+        Args:
+            name: As for `Workbench.rule`.
+
+        Raises:
+            SettingsError: There is no such rule (UnknownNameError), or it says more than bounds can.
+        """
+        if self.acts is None:
+            raise SettingsError("This lab stands alone: it knows no saved rule.")
+        rule = self.acts.rule(name)
+        bounds = Thresholds.of(dataclasses.replace(rule, tiers=STRICT.tiers))
+        if bounds is None:
+            raise SettingsError(
+                f"The rule {name!r} has clauses of its own, which no slider shows; `deeplens rules show {name}` does."
+            )
+        self.param.update(**dataclasses.asdict(bounds), tiers=[str(tier) for tier in rule.tiers])
 
     def run(self) -> ThresholdOutcome:
         """Answer in place."""
@@ -146,3 +285,6 @@ class ThresholdState(param.Parameterized):
     def _answer(self, *_events: object) -> None:
         if self.live:
             self.run()
+            judged = self.judge(self.begin())
+            if judged is not None:
+                self.take(judged)
