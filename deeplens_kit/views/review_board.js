@@ -1,5 +1,8 @@
 // HTML with buttons and keys, whose pictures arrive when they are needed and stay for as long as the page does.
 const NOTHING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'/%3E"
+// A notebook's kernel hears nothing for a moment after the board is drawn: what is said then waits until it answers.
+const CALL_AGAIN_MS = 250
+const MOST_CALLS = 240
 
 export function render({ model }) {
   const board = document.createElement("div")
@@ -11,6 +14,14 @@ export function render({ model }) {
   const closer = model.get_child("closer")
   if (closer) store.append(closer)
   whole.append(board, store)
+  let heard = false, calls = 0
+  const waiting = []
+  const tell = (message) => { heard ? model.send_msg(message) : waiting.push(message) }
+  const call = () => {
+    if (heard || calls++ > MOST_CALLS) return
+    model.send_msg({ act: "ready" })
+    setTimeout(call, CALL_AGAIN_MS)
+  }
   const known = new Map(Object.entries(model.pictures))
   const asked = new Set()
 
@@ -22,7 +33,7 @@ export function render({ model }) {
       image.src = known.get(key) || NOTHING
       if (!known.has(key) && !asked.has(key)) { asked.add(key); wanted.push(key) }
     }
-    if (wanted.length) model.send_msg({ want: wanted })
+    if (wanted.length) tell({ want: wanted })
   }
   const active = () => {
     // What has the focus within a viewer of its own keeps it.
@@ -63,7 +74,7 @@ export function render({ model }) {
     const pressed = event.target.closest("[data-act]")
     if (!pressed || pressed.disabled || model.busy) return
     event.preventDefault()
-    model.send_msg({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
+    tell({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
   })
   board.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select")) return
@@ -72,7 +83,7 @@ export function render({ model }) {
     const key = event.key.toLowerCase()
     if ("1234".includes(key) && board.querySelector("[data-closer]")) {
       event.preventDefault()
-      model.send_msg({ act: "way", value: key })
+      tell({ act: "way", value: key })
       return
     }
     const meant = [...board.querySelectorAll("[aria-keyshortcuts]")]
@@ -84,7 +95,11 @@ export function render({ model }) {
     if (!event.repeat || meant.dataset.act === "move") meant.click()
   })
   model.on("msg:custom", (event) => {
-    const { pictures = {} } = event.data || event
+    const { pictures = {}, ready = false } = event.data || event
+    if (ready && !heard) {
+      heard = true
+      for (const message of waiting.splice(0)) model.send_msg(message)
+    }
     for (const [key, source] of Object.entries(pictures)) {
       known.set(key, source)
       for (const image of board.querySelectorAll(`img[data-picture="${key}"]`)) image.src = source
@@ -94,5 +109,6 @@ export function render({ model }) {
   model.on("busy", rest)
   show()
   rest()
+  call()
   return whole
 }

@@ -67,7 +67,7 @@ class ReviewBoard(JSComponent):
         self.pictures = {key: self.source(key) for key in list(found)[:_MOST_EMBEDDED]}
 
     def _handle_msg(self, data: Any) -> None:
-        """Hear a button or a wish for pictures; what is no message of ours is passed over."""
+        """Hear a button, a wish for pictures, or that it is drawn; what is no message of ours is passed over."""
         if not isinstance(data, dict):
             return
         wanted = data.get("want")
@@ -78,6 +78,9 @@ class ReviewBoard(JSComponent):
             pn.state.execute(partial(self._fetch, keys))
             return
         act, value = data.get("act"), data.get("value", "")
+        if act == "ready":
+            self._send_msg({"ready": True})
+            return
         if isinstance(act, str) and isinstance(value, str):
             self._on_act(act, value)
 
