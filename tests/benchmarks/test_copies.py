@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pdqhash
 import pytest
+from examples import IN_FULL
 from sample_workspace import sample_workspace
 
 from benchmarks import copies
@@ -95,6 +96,7 @@ def test_relations_stand_by_family(measured: tuple[Report, Path]) -> None:
     assert set(relations) - {"different pictures"} <= set(figures["families"])
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_sources_that_are_one_picture_are_left_out_beside_not_instead(
     bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from examples import IN_FULL
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -182,6 +183,7 @@ def test_nothing_is_said_and_warned_of(capfd: pytest.CaptureFixture[str], reposi
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_the_machine_code_is_kept_between_processes(tmp_path: Path, repository: Path) -> None:
     # Of umap-learn a copy, which has none yet; to compile what it imports takes four times as long.
     installed = importlib.util.find_spec("umap")
