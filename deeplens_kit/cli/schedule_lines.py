@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.notice_outbox import NoticeSent
     from deeplens_kit.service.schedules.events import FileRead, RunEnded, SchedulerEvent
 
-__all__ = ["json_lines", "stopped_json", "text_lines"]
+__all__ = ["json_lines", "nothing_due_json", "stopped_json", "text_lines"]
 
 _SHOWN = 3
 
@@ -73,6 +73,11 @@ def json_lines(event: SchedulerEvent, at: datetime) -> Iterator[str]:
     else:
         values = {"schedule": event.document.get("schedule"), "target": event.target, "reason": event.reason or None}
         yield _json("notice", at, {**values, "warning": event.warning or None, "sent": not event.reason})
+
+
+def nothing_due_json(at: datetime) -> str:
+    """What is said where something was to be run once and nothing is due."""
+    return _json("nothing_due", at, {})
 
 
 def stopped_json(at: datetime) -> str:

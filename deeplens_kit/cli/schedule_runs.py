@@ -18,7 +18,7 @@ import typer
 from deeplens_kit.cli.answers import Answer, Json, give
 from deeplens_kit.cli.invocation import opened
 from deeplens_kit.cli.schedule_commands import ScheduleFile, ScheduleName, file_of
-from deeplens_kit.cli.schedule_lines import json_lines, stopped_json, text_lines
+from deeplens_kit.cli.schedule_lines import json_lines, nothing_due_json, stopped_json, text_lines
 from deeplens_kit.cli.stopping import stop_on_signals
 from deeplens_kit.cli.tables import print_lines, shown
 from deeplens_kit.errors import Interrupted, ReportError
@@ -44,8 +44,13 @@ def run(
     The file is read again when it changes. Two of these on one workspace share the work.
     """
     from deeplens_kit.service.schedules import Scheduler
+    from deeplens_kit.service.schedules.events import RunEnded
+
+    ended = 0
 
     def tell(event: SchedulerEvent) -> None:
+        nonlocal ended
+        ended += isinstance(event, RunEnded)
         at = datetime.now(UTC)
         print_lines(list(json_lines(event, at) if lines else text_lines(event, at, once=once)))
         # At once: whoever reads waits for it.
@@ -61,6 +66,8 @@ def run(
         interrupted = once and stop.is_set()
     if interrupted:
         raise Interrupted("Stopped; what was being made is made anew by the next run.")
+    if once and not ended:
+        print_lines([nothing_due_json(datetime.now(UTC)) if lines else "Nothing is due now."])
     if not once:
         print_lines([stopped_json(datetime.now(UTC)) if lines else "Stopped."])
     if failed:

@@ -118,6 +118,7 @@ class ReportRunRecords(Transactions):
         schedule: str | None = None,
         states: Collection[ReportRunState] | None = None,
         due: bool = False,
+        parameters: Mapping[str, str] | None = None,
         limit: int | None = None,
     ) -> list[ReportRun]:
         """Runs of reports, the latest first.
@@ -127,10 +128,16 @@ class ReportRunRecords(Transactions):
             schedule: Only of this schedule; empty for those by hand.
             states: Only those that stand so.
             due: Only those that make a time of a schedule good.
+            parameters: Only those that had just these.
             limit: At most so many.
         """
         with self._reading() as session:
-            return rows.listed(session, report, schedule, states, due, limit)
+            return rows.listed(session, report, schedule, states, due, limit, parameters)
+
+    def report_run(self, run_id: str) -> ReportRun | None:
+        """A run by its id; None where there is none."""
+        with self._reading() as session:
+            return rows.one(session, run_id)
 
     def last_report_run(
         self, report: str, *, parameters: Mapping[str, str] | None = None, before: datetime | None = None

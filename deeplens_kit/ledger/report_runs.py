@@ -7,13 +7,16 @@ doing: the schedule stands in a unique column until its run is delivered or has 
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Text, and_, cast, or_, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
+from sqlalchemy.sql import ColumnElement
 
 from deeplens_kit.errors import ReportError, ReportRunningError, SettingsError, UnknownNameError
 from deeplens_kit.ledger.chain import plain
@@ -22,7 +25,7 @@ from deeplens_kit.ledger.report_models import ReportRunRow
 from deeplens_kit.ledger.report_values import ReportRun, ReportRunState
 from deeplens_kit.telemetry import redact
 
-__all__ = ["beat", "begin", "deliver", "end", "last", "listed", "settle_dead"]
+__all__ = ["beat", "begin", "deliver", "end", "last", "listed", "one", "settle_dead"]
 
 _RUNNING, _FINISHED = ReportRunState.RUNNING.value, ReportRunState.FINISHED.value
 
@@ -48,7 +51,7 @@ def begin(
         "report": report,
         "schedule": schedule,
         "live_schedule": schedule or None,
-        "parameters": plain(parameters),
+        "parameters": _ordered(parameters),
         "state": _RUNNING,
         "author": who,
         "holder": holder,
@@ -144,6 +147,7 @@ def listed(
     states: Collection[ReportRunState] | None,
     due: bool,
     limit: int | None,
+    parameters: Mapping[str, str] | None = None,
 ) -> list[ReportRun]:
     """Runs, the latest first."""
     query = select(ReportRunRow).order_by(ReportRunRow.started_at.desc(), ReportRunRow.run_id).limit(limit)
@@ -153,6 +157,8 @@ def listed(
         query = query.where(ReportRunRow.schedule == schedule)
     if states is not None:
         query = query.where(ReportRunRow.state.in_([state.value for state in states]))
+    if parameters is not None:
+        query = query.where(_has_just(parameters))
     if due:
         query = query.where(ReportRunRow.due_at.is_not(None))
     return [_frozen(row) for row in session.scalars(query)]
@@ -165,12 +171,26 @@ def last(
     query = select(ReportRunRow).where(ReportRunRow.report == report, ReportRunRow.state == _FINISHED)
     if before is not None:
         query = query.where(ReportRunRow.started_at < before)
-    asked = None if parameters is None else plain(parameters)
-    # The two databases compare JSON in different ways; such rows are few.
-    for row in session.scalars(query.order_by(ReportRunRow.started_at.desc(), ReportRunRow.run_id)):
-        if asked is None or row.parameters == asked:
-            return _frozen(row)
-    return None
+    if parameters is not None:
+        query = query.where(_has_just(parameters))
+    row = session.scalar(query.order_by(ReportRunRow.started_at.desc(), ReportRunRow.run_id).limit(1))
+    return _frozen(row) if row is not None else None
+
+
+def one(session: Session, run_id: str) -> ReportRun | None:
+    """A run by its id; None where there is none."""
+    row = session.get(ReportRunRow, run_id)
+    return _frozen(row) if row is not None else None
+
+
+def _has_just(parameters: Mapping[str, str]) -> ColumnElement[bool]:
+    """Whether a row has these parameters and no others: both databases keep the very text that is written."""
+    return cast(ReportRunRow.parameters, Text) == json.dumps(_ordered(parameters))
+
+
+def _ordered(parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Parameters in one order, so that equal ones are equal texts."""
+    return dict(sorted(plain(parameters).items()))
 
 
 def _made(session: Session, row: ReportRunRow) -> ReportRunRow | None:

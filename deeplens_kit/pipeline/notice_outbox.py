@@ -37,6 +37,8 @@ class Notice:
         subject: In a few words.
         lines: What is told, for people.
         document: The same for programs, as JSON can hold it; `made_at` is in it, as ISO 8601.
+        text: What a mail says in the place of the lines; empty for these.
+        html: The same for mail programs that show it; empty for none.
     """
 
     notice_id: str
@@ -44,6 +46,8 @@ class Notice:
     subject: str
     lines: tuple[str, ...]
     document: Mapping[str, Any]
+    text: str = ""
+    html: str = ""
 
     def as_document(self) -> bytes:
         """JSON, UTF-8, as `docs/user-guide.md` describes it."""
@@ -51,14 +55,16 @@ class Notice:
         return json.dumps(whole, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
     def as_mail(self, sender: str, recipients: Sequence[str]) -> EmailMessage:
-        """A mail in plain text."""
+        """A mail in plain text, and in HTML where there is such."""
         mail = EmailMessage()
         mail["Subject"] = _told(self.subject)
         mail["From"], mail["To"] = sender, ", ".join(recipients)
         mail["Date"] = datetime.fromisoformat(self.document["made_at"])
         mail["Message-ID"] = f"<{self.notice_id}@{sender.rpartition('@')[2]}>"
         mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's holiday note answers it
-        mail.set_content(_told("\n".join([*self.lines, ""])))
+        mail.set_content(_told(self.text or "\n".join([*self.lines, ""])))
+        if self.html:
+            mail.add_alternative(_told(self.html), subtype="html")
         return mail
 
 
@@ -87,6 +93,8 @@ def notice_events(kind: str, notice: Notice, targets: Collection[str]) -> list[O
         "subject": notice.subject,
         "lines": list(notice.lines),
         "document": dict(notice.document),
+        "text": notice.text,
+        "html": notice.html,
     }
     return [OutboxEvent(secrets.token_hex(16), kind, _digest(target), payload) for target in dict.fromkeys(targets)]
 
@@ -133,6 +141,9 @@ def _sent(event: OutboxEvent, target: str, stop: threading.Event, first_wait_sec
             event.payload["subject"],
             tuple(event.payload["lines"]),
             document,
+            # Events of an earlier version have neither.
+            event.payload.get("text", ""),
+            event.payload.get("html", ""),
         )
         warning = send_patiently(notice, target, stop, first_wait_seconds)
     except (NoticeNotSentError, DeepLensError, KeyError, TypeError) as error:

@@ -7,7 +7,10 @@ cannot tell.
 
 from __future__ import annotations
 
+import hashlib
 import io
+import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +28,7 @@ __all__ = ["PROPOSALS_FOLDER", "PROPOSED", "forget_proposals", "keep_proposals",
 _log = get_logger(__name__)
 
 PROPOSALS_FOLDER = "report-proposals"
-"""Of a workspace: a file for each of the last reports; it lies beside `workspace.toml`."""
+"""Of a workspace: files of the last reports of each kind; it lies beside `workspace.toml`."""
 
 PROPOSED = pl.Schema(
     {
@@ -39,19 +42,25 @@ PROPOSED = pl.Schema(
 )
 """Columns of what was proposed: a row for each object."""
 
-# Reports of several schedules with parameters of their own, each of which looks back once.
-_MOST_KEPT = 24
+# Of reports that are compared with each other: each looks back once, and one may be made while another is.
+_KEPT_OF_A_KIND = 3
+# Kinds, those that were made last: what nobody asked for since is an experiment of long ago.
+_MOST_KINDS = 48
 _NAME = "%Y%m%dT%H%M%S%fZ"
 
 
-def keep_proposals(workspace: Workspace, members: pl.DataFrame, made_at: datetime) -> None:
-    """Keep what a report proposes; of many the latest stay.
+def keep_proposals(
+    workspace: Workspace, members: pl.DataFrame, made_at: datetime, kind: Mapping[str, str] | None = None
+) -> None:
+    """Keep what a report proposes; of many of a kind the latest stay.
 
     Args:
         workspace: An open workspace. Where it cannot be written the report stands all the same, and the next one cannot
             look back to it.
         members: With `is_keeper` and the columns of PROPOSED.
         made_at: When that was read, with a zone.
+        kind: What reports have in common that are compared with each other: a report of each minute puts none of each
+            week aside.
     """
     proposed = members.filter(~pl.col("is_keeper")).select(PROPOSED.names()).unique("object_id", keep="first")
     content = io.BytesIO()
@@ -60,8 +69,8 @@ def keep_proposals(workspace: Workspace, members: pl.DataFrame, made_at: datetim
     folder = workspace.directory / PROPOSALS_FOLDER
     try:
         folder.mkdir(exist_ok=True)
-        write_bytes(folder / _file_name(made_at), content.getbuffer())
-        for file in sorted(folder.glob("*.parquet"))[:-_MOST_KEPT]:
+        write_bytes(folder / f"{_stem(made_at)}-{_digest(kind or {})}.parquet", content.getbuffer())
+        for file in _outdated(folder):
             file.unlink(missing_ok=True)
     except OSError as error:
         _log.warning("what was proposed is not kept", error=error.strerror or type(error).__name__)
@@ -74,9 +83,11 @@ def kept_proposals(workspace: Workspace, made_at: datetime) -> pl.DataFrame | No
         workspace: An open workspace.
         made_at: As given to `keep_proposals`.
     """
-    file = Path(workspace.directory) / PROPOSALS_FOLDER / _file_name(made_at)
+    folder = Path(workspace.directory) / PROPOSALS_FOLDER
     try:
-        return pl.read_parquet(file.read_bytes()).match_to_schema(PROPOSED)
+        # By its time alone: of an earlier version, a file has no kind.
+        file = next(folder.glob(f"{_stem(made_at)}*.parquet"), None)
+        return None if file is None else pl.read_parquet(file.read_bytes()).match_to_schema(PROPOSED)
     except FileNotFoundError:
         return None
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -100,5 +111,19 @@ def forget_proposals(directory: Path, *, really: bool) -> int:
     return len(files)
 
 
-def _file_name(made_at: datetime) -> str:
-    return f"{made_at.astimezone(UTC).strftime(_NAME)}.parquet"
+def _outdated(folder: Path) -> list[Path]:
+    """All but the latest of each of the latest kinds."""
+    kinds: dict[str, list[Path]] = {}
+    for file in sorted(folder.glob("*.parquet"), reverse=True):
+        kinds.setdefault(file.stem.partition("-")[2], []).append(file)
+    return [
+        file for at, files in enumerate(kinds.values()) for file in files[_KEPT_OF_A_KIND if at < _MOST_KINDS else 0 :]
+    ]
+
+
+def _stem(made_at: datetime) -> str:
+    return made_at.astimezone(UTC).strftime(_NAME)
+
+
+def _digest(kind: Mapping[str, str]) -> str:
+    return hashlib.sha256(json.dumps(sorted(kind.items())).encode()).hexdigest()[:16]

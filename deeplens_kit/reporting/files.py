@@ -109,11 +109,12 @@ def write_atomically(path: Path, chunks: Iterable[bytes]) -> int:
     return write_together([(path, chunks)])
 
 
-def write_together(parts: Sequence[tuple[Path, Iterable[bytes]]]) -> int:
+def write_together(parts: Sequence[tuple[Path, Iterable[bytes]]], gone: Sequence[Path] = ()) -> int:
     """Write several files that belong together: none appears before all are whole, and the last one appears last.
 
     Args:
         parts: Where, and what goes there.
+        gone: Files that belonged to the old ones and have no successor: removed before the last one appears.
 
     Returns:
         Bytes written.
@@ -128,6 +129,9 @@ def write_together(parts: Sequence[tuple[Path, Iterable[bytes]]]) -> int:
     try:
         for at, (_, chunks) in enumerate(parts):
             size += _write_temporary(targets[at], chunks, temporaries)
+        for file in gone:
+            replaced.append((file, _spare(file)))
+            file.unlink(missing_ok=True)
         for at, target in enumerate(targets):
             # A rename replaces whole: one file by itself needs no way back.
             replaced.append((target, _spare(target) if len(targets) > 1 else target))

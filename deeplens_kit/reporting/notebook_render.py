@@ -11,7 +11,7 @@ import contextlib
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -100,6 +100,7 @@ def render_notebook(
     mail: bool = False,
     run: str = "",
     keep_failed: Callable[[Path, bytes], str] | None = None,
+    outdated: Sequence[Path] = (),
 ) -> RenderedReport:
     """Run a notebook and put the page and the files that belong to it in place.
 
@@ -117,6 +118,7 @@ def render_notebook(
         run: The report's run in the ledger, told to a notebook with a parameter `run`.
         keep_failed: Given the name for a notebook that failed and its bytes, keeps it and gives where it is, empty
             where it cannot; None keeps it beside the page.
+        outdated: Files of the earlier report that this one does not replace: they go as it appears.
 
     Raises:
         UnknownNameError: There is no parameter of that name.
@@ -149,7 +151,7 @@ def render_notebook(
         if letter is not None and notes.mail is not None:
             parts[letter] = mail_file(notes.mail, page, out.name)
         # The page last: whoever sees the new page finds its numbers.
-        write_together([*((path, [content]) for path, content in parts.items()), (out, [page])])
+        write_together([*((path, [content]) for path, content in parts.items()), (out, [page])], outdated)
     _failed_file(out).unlink(missing_ok=True)
     return RenderedReport(out, tuple(numbers), kept, printed, letter, notes.headline, notes.figures, notes.mail)
 

@@ -27,7 +27,7 @@ from deeplens_kit.reporting.notebook_render import (
     RenderedReport,
     render_notebook,
 )
-from deeplens_kit.reporting.report_files import file_endings, is_numbers
+from deeplens_kit.reporting.report_files import file_endings, is_numbers, outdated_files
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
@@ -151,7 +151,8 @@ def make_report(
 ) -> RenderedReport:
     """Make a report and keep its run on record in the ledger.
 
-    All files appear together, or none; where anything fails the last good ones stand, and the notebook as far as it got
+    All files appear together, or none, and a PDF or mail of the report before that is not asked for any more goes as
+    they appear; where anything fails the last good ones stand, and the notebook as far as it got
     lies beside them.
 
     Args:
@@ -200,6 +201,7 @@ def make_report(
                 mail=mail,
                 run=noted.run.run_id,
                 keep_failed=keep_failed,
+                outdated=outdated_files(name, out, pdf=pdf, mail=mail),
             )
             noted.figures, noted.message = made.figures, made.headline
     return made

@@ -15,8 +15,11 @@ import polars as pl
 from deeplens_kit.reporting.exact_values import plain_rows
 from deeplens_kit.reporting.spreadsheet import csv_table, workbook
 
-__all__ = ["file_endings", "is_numbers", "save_report_files"]
+__all__ = ["file_endings", "is_numbers", "outdated_files", "save_report_files"]
 
+# What Chromium writes into what it prints, and we into a draft of a mail.
+_OF_A_PDF, _OF_A_MAIL = b"Skia/PDF", b"X-Unsent: 1"
+_LOOKED_AT = 4096
 _ALL = (".json", ".parquet", ".csv", ".xlsx")
 # More tables, by the name of the report.
 _MORE: Mapping[str, tuple[str, ...]] = {
@@ -44,6 +47,40 @@ def is_numbers(file: Path, name: str) -> bool:
             return stream.read(len(beginning)) == beginning
     except OSError:
         return False
+
+
+def outdated_files(name: str, out: Path, *, pdf: bool, mail: bool) -> list[Path]:
+    """The PDF and the mail of the report before, where this one comes without: beside a new page they would tell lies.
+
+    Args:
+        name: Of the report.
+        out: Its page.
+        pdf: A PDF is made, and replaces what is there.
+        mail: Likewise a mail.
+
+    Returns:
+        Files that a report of this kind left there. What somebody else put there under such a name is not among them:
+        the numbers beside it are no report's of this kind, or it is not printed or written as we do it.
+    """
+    if not is_numbers(out.with_name(f"{out.stem}.json"), name):
+        return []
+    found = []
+    for ending, wanted, mark in ((".pdf", pdf, _OF_A_PDF), (".eml", mail, _OF_A_MAIL)):
+        file = out.with_name(out.stem + ending)
+        if not wanted and file.is_file() and not file.is_symlink() and mark in _ends(file):
+            found.append(file)
+    return found
+
+
+def _ends(file: Path) -> bytes:
+    """The first and the last bytes of a file; none where it cannot be read."""
+    try:
+        with file.open("rb") as stream:
+            first = stream.read(_LOOKED_AT)
+            stream.seek(max(0, file.stat().st_size - _LOOKED_AT))
+            return first + stream.read(_LOOKED_AT)
+    except OSError:
+        return b""
 
 
 def save_report_files(

@@ -8,19 +8,23 @@ itself arrives as ruins: this is a second, smaller telling of it, below the 102 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 from email.policy import SMTP
+from html import escape
 
 from deeplens_kit.reporting.templating import page_environment
 
-__all__ = ["MailFigure", "MailTable", "ReportMail", "mail_file", "report_mail"]
+__all__ = ["MailFigure", "MailTable", "ReportMail", "linked_mail", "mail_file", "report_mail"]
 
 _TEMPLATE = "mail.html.jinja"
 # Rows of a table in a mail; the page and the files hold all of them.
 _MAX_ROWS = 10
 # Bytes of a page that goes along, at most; base64 makes a third more of it, and many servers refuse 25 MB.
 _MAX_PAGE_BYTES = 10_000_000
+# Where a mail that is sent names its page; texts of a report are escaped, so that none is read as this.
+_LINK_PLACE = "<!--page-->"
+_LINK_STYLE = "font-family: Arial, Helvetica, sans-serif; font-size: 16px; line-height: 24px; padding-bottom: 16px;"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +92,7 @@ def report_mail(
         notes=notes,
         tables=told,
         max_rows=_MAX_ROWS,
+        link_place=_LINK_PLACE,
     )  # fmt: skip
     lines = [headline, "=" * min(len(headline), 72), "", lead, ""]
     lines += [f"{item.name}: {item.value}{f' ({item.says})' if item.says else ''}" for item in figures]
@@ -96,6 +101,22 @@ def report_mail(
         lines += ["", table.title, "-" * len(table.title), *_columns(table)]
     lines += ["", about, ""]
     return ReportMail(subject=_line(f"{title}: {headline}"), text="\n".join(lines), html=html)
+
+
+def linked_mail(mail: ReportMail, link: str) -> ReportMail:
+    """The mail with where its page is, for one that goes without it.
+
+    Args:
+        mail: What to tell.
+        link: An address, or a path; empty for none.
+    """
+    if not link:
+        return mail
+    shown = escape(link)
+    if link.startswith(("https://", "http://")):
+        shown = f'<a href="{shown}" style="color: #0b6647;">Open the report</a>'
+    row = f'<tr><td style="{_LINK_STYLE} word-break: break-all;">{shown}</td></tr>'
+    return replace(mail, text=f"{link}\n\n{mail.text}", html=mail.html.replace(_LINK_PLACE, row, 1))
 
 
 def mail_file(mail: ReportMail, page: bytes = b"", name: str = "report.html") -> bytes:

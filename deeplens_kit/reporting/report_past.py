@@ -30,8 +30,8 @@ def asked_parameters(workspace: Workspace, report: str, run: str) -> dict[str, s
         report: Name of the report.
         run: Id of the run; empty for none.
     """
-    runs = workspace.ledger.report_runs(report) if run else []
-    return next((dict(item.parameters) for item in runs if item.run_id == run), {})
+    found = workspace.ledger.report_run(run) if run else None
+    return dict(found.parameters) if found is not None and found.report == report else {}
 
 
 def past_points(workspace: Workspace, report: str, run: str) -> tuple[HistoryPoint, ...]:
@@ -43,8 +43,10 @@ def past_points(workspace: Workspace, report: str, run: str) -> tuple[HistoryPoi
         run: Id of the run that is being made; empty for none, which had no parameters.
     """
     asked = asked_parameters(workspace, report, run)
-    runs = workspace.ledger.report_runs(report, states=[ReportRunState.FINISHED])
-    same = [item for item in runs if dict(item.parameters) == asked and item.figures and item.run_id != run]
+    runs = workspace.ledger.report_runs(
+        report, states=[ReportRunState.FINISHED], parameters=asked, limit=_MAX_POINTS + 1
+    )
+    same = [item for item in runs if item.figures and item.run_id != run]
     return tuple(
         HistoryPoint(item.finished_at or item.started_at, item.figures, item.run_id)
         for item in reversed(same[:_MAX_POINTS])
@@ -61,8 +63,9 @@ def keep_for_the_next(workspace: Workspace, report: SavingsReport, run: str) -> 
     """
     from deeplens_kit.pipeline.proposal_record import keep_proposals
 
-    if run:
-        keep_proposals(workspace, report.members, report.made_at)
+    found = workspace.ledger.report_run(run) if run else None
+    if found is not None:
+        keep_proposals(workspace, report.members, report.made_at, {"report": found.report, **found.parameters})
 
 
 def own_version() -> str:

@@ -140,8 +140,10 @@ def _compared(workspace: Workspace, report: SavingsReport, groups: pl.DataFrame,
     report = replace(report, policy=asked.policy.name)
     runs = [
         run
-        for run in workspace.ledger.report_runs(asked.report, states=[ReportRunState.FINISHED])
-        if (asked.parameters is None or dict(run.parameters) == dict(asked.parameters)) and read_at(run) < asked.now
+        for run in workspace.ledger.report_runs(
+            asked.report, states=[ReportRunState.FINISHED], parameters=asked.parameters, limit=2 * _MOST_HISTORY
+        )
+        if read_at(run) < asked.now
     ]
     history = history_of(runs[:_MOST_HISTORY])
     last = max(runs, key=lambda run: (read_at(run), run.run_id), default=None)

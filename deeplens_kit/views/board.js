@@ -1,4 +1,5 @@
 export function render({ model }) {
+  const tell = tellingOnceHeard(model)
   const board = document.createElement("div")
   board.className = "board"
   const show = () => {
@@ -18,7 +19,7 @@ export function render({ model }) {
     const pressed = event.target.closest("[data-act]")
     if (!pressed || model.busy) return
     event.preventDefault()
-    model.send_msg({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
+    tell({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
   })
   board.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return

@@ -9,18 +9,17 @@ the button that has it as `data-key`.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
+from deeplens_kit.views.heard import HeardComponent, with_hearing
 from deeplens_kit.views.theme import viewer_style
 
 __all__ = ["Board"]
 
 
-class Board(JSComponent):
+class Board(HeardComponent):
     """HTML with buttons.
 
     Args:
@@ -34,11 +33,11 @@ class Board(JSComponent):
     html = param.String(default="")
     busy = param.Boolean(default=False)
 
-    _esm = Path(__file__).with_name("board.js")
+    _esm = with_hearing("board.js")
 
     def __init__(self, on_act: Callable[[str, str], Any] | None = None, **params: Any) -> None:
         params = {"stylesheets": [viewer_style()], "sizing_mode": "stretch_width"} | params
-        super().__init__(**params)  # type: ignore[no-untyped-call]
+        super().__init__(**params)
         self._on_act = on_act
 
     def _handle_msg(self, data: Any) -> None:

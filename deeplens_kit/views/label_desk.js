@@ -1,8 +1,7 @@
 // What is asked about a pair, the pair itself, and the pairs beside it; keys count while the focus is within.
-const MOST_CALLS = 60
-const CALL_AGAIN_MS = 1000
 
 export function render({ model }) {
+  const tell = tellingOnceHeard(model)
   const desk = document.createElement("section")
   desk.className = "desk"
   desk.tabIndex = 0
@@ -30,7 +29,7 @@ export function render({ model }) {
     const pressed = event.target.closest("[data-act]")
     if (!pressed || pressed.disabled) return
     event.preventDefault()
-    model.send_msg({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
+    tell({ act: pressed.dataset.act, value: pressed.dataset.value || "" })
   })
   desk.addEventListener("keydown", (event) => {
     const target = event.composedPath()[0]
@@ -44,7 +43,7 @@ export function render({ model }) {
       // A key that is held down moves on, and says nothing twice.
       if (!event.repeat || meant.dataset.act === "move") meant.click()
     } else if ("1234".includes(key)) {
-      model.send_msg({ act: "way", value: key })
+      tell({ act: "way", value: key })
     } else return
     event.preventDefault()
     event.stopPropagation()
@@ -52,13 +51,5 @@ export function render({ model }) {
   model.on("above", show)
   model.on("below", show)
   show()
-  // From now on what is sent arrives: in a notebook what was sent before is lost, and so may this be.
-  let calls = 0
-  const call = () => {
-    if (model.heard || calls++ > MOST_CALLS) return
-    model.send_msg({ act: "ready" })
-    setTimeout(call, CALL_AGAIN_MS)
-  }
-  call()
   return desk
 }

@@ -8,17 +8,17 @@ pressed; must not hold state. A button says what it does by `data-act`, with wha
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 from panel.viewable import Child
+
+from deeplens_kit.views.heard import READY, HeardComponent, with_hearing
 
 __all__ = ["LabelDesk"]
 
 
-class LabelDesk(JSComponent):
+class LabelDesk(HeardComponent):
     """HTML with buttons and keys around the viewer of a pair.
 
     Args:
@@ -29,18 +29,16 @@ class LabelDesk(JSComponent):
         above: What is shown above the viewer.
         closer: The viewer of a pair.
         below: What is shown beneath it.
-        heard: That it is drawn was heard.
     """
 
     above = param.String(default="")
     closer = Child()
     below = param.String(default="")
-    heard = param.Boolean(default=False)
 
-    _esm = Path(__file__).with_name("label_desk.js")
+    _esm = with_hearing("label_desk.js")
 
     def __init__(self, on_act: Callable[[str, str], Any], **params: Any) -> None:
-        super().__init__(**{"sizing_mode": "stretch_width", **params})  # type: ignore[no-untyped-call]
+        super().__init__(**{"sizing_mode": "stretch_width", **params})
         self._on_act = on_act
 
     def _handle_msg(self, data: Any) -> None:
@@ -48,8 +46,9 @@ class LabelDesk(JSComponent):
         if not isinstance(data, dict):
             return
         act, value = data.get("act"), data.get("value", "")
-        if act == "ready" and self.heard:
-            return
         if isinstance(act, str) and isinstance(value, str):
-            self.heard = self.heard or act == "ready"
             self._on_act(act, value)
+
+    def on_drawn(self) -> None:
+        """Tell of it as of a button."""
+        self._on_act(READY, "")

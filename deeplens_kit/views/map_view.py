@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deeplens_kit.errors import ExtraMissingError
+from deeplens_kit.views.board import Board
 from deeplens_kit.views.cards import picture_src
 from deeplens_kit.views.map_near import NearPictures
 from deeplens_kit.views.map_raster import MapRaster, Window
@@ -75,9 +76,14 @@ class MapView:
         holoviews.renderer("bokeh")  # loads it; as an extension it would write into the notebook
         self._state = state
         self._thumbnail, self._nearest = thumbnail, nearest
+        # Stays while the parts come and go, so that there is always one that tells whether the page listens.
+        ear = Board(margin=0)
         # A ground of its own: a notebook's may be light while the texts follow a dark screen.
         self._layout = panel.Column(
-            sizing_mode="stretch_width", stylesheets=_sheets(), styles={"background": "var(--page)", "padding": "16px"}
+            ear,
+            sizing_mode="stretch_width",
+            stylesheets=_sheets(),
+            styles={"background": "var(--page)", "padding": "16px"},
         )
         state.param.watch(lambda _: self._show(), ["picture_map"])
         self._show()
@@ -88,14 +94,14 @@ class MapView:
     def _show(self) -> None:
         found = self._state.picture_map
         if found is None:
-            self._layout[:] = [_html(waiting_html())]
+            self._layout[1:] = [_html(waiting_html())]
         elif found.points.is_empty():
-            self._layout[:] = [_html(nothing_html(found))]
+            self._layout[1:] = [_html(nothing_html(found))]
         else:
-            self._layout[:] = _Board(self._state, self._thumbnail, self._nearest).parts()
+            self._layout[1:] = _Parts(self._state, self._thumbnail, self._nearest).all()
 
 
-class _Board:
+class _Parts:
     """The parts of a map that has points."""
 
     def __init__(
@@ -113,11 +119,11 @@ class _Board:
         self._window = Window(*self._whole, _USUAL_WIDTH_PX, _HEIGHT_PX)
         self._legend, self._card, self._sum = _html(""), _html(""), _html("")
 
-    def parts(self) -> list[Any]:
+    def all(self) -> list[Any]:
         import panel as pn
 
         found = self._state.picture_map
-        assert found is not None, "a board without a map"
+        assert found is not None, "parts without a map"
         self._follow()
         side = pn.Column(
             self._controls(), self._legend, self._card, self._near, self._sum, self._acts(),

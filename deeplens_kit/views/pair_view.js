@@ -49,6 +49,7 @@ const shot = (picture, layers, corners, side) => {
 }
 
 export function render({ model }) {
+  tellingOnceHeard(model)
   const still = window.matchMedia("(prefers-reduced-motion: reduce)").matches
   const root = made("div", "pair-look")
   const empty = made("div", "message note")

@@ -10,16 +10,15 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import param
-from panel.custom import JSComponent
 
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.words import format_percent
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.cards import PLACEHOLDER, picture_src
+from deeplens_kit.views.heard import HeardComponent, with_hearing
 from deeplens_kit.views.theme import viewer_style
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _ASK = "Choose a pair to see both pictures here."
 _LOST = "Neither picture can be shown."
 
 
-class PairStage(JSComponent):
+class PairStage(HeardComponent):
     """What the browser shows of a pair.
 
     Attributes:
@@ -52,7 +51,7 @@ class PairStage(JSComponent):
     mode: Any = param.Selector(default=PAIR_MODES[0], objects=list(PAIR_MODES))
     said = param.String(default=_ASK)
 
-    _esm = Path(__file__).with_name("pair_view.js")
+    _esm = with_hearing("pair_view.js")
 
 
 class PairView:
@@ -68,7 +67,7 @@ class PairView:
         self._kept: OrderedDict[tuple[str, str], PairLooks | None] = OrderedDict()
         self._asked: tuple[str, str] | None = None
         sheets = [viewer_style(), files("deeplens_kit.views").joinpath("pair_view.css").read_text("utf-8")]
-        self._stage = PairStage(stylesheets=sheets, sizing_mode="stretch_width")  # type: ignore[no-untyped-call]
+        self._stage = PairStage(stylesheets=sheets, sizing_mode="stretch_width")
 
     def __panel__(self) -> Viewable:
         stage: Viewable = self._stage

@@ -3,6 +3,7 @@ const ICON = `<svg viewBox="0 0 48 48" width="40" height="40" fill="none" stroke
   <circle cx="16" cy="19" r="3.2"/><path d="M7 34l11-10 8 7 6-6 10 9"/></svg>`
 
 export function render({ model }) {
+  const tell = tellingOnceHeard(model)
   const box = document.createElement("div")
   box.className = "drop-box"
   box.innerHTML = `<label class="drop"><input type="file" accept="image/*,.heic,.heif,.avif,.tif,.tiff,.bmp">
@@ -24,7 +25,7 @@ export function render({ model }) {
   const piece = async (at) => {
     const current = sending
     const data = await current.file.slice(at, at + model.piece_bytes).arrayBuffer()
-    if (sending === current) model.send_msg({ kind: "piece", number: current.number, data })
+    if (sending === current) tell({ kind: "piece", number: current.number, data })
   }
   const take = (file) => {
     if (!file) return
@@ -33,12 +34,12 @@ export function render({ model }) {
     sending = null
     progress(null)
     if (file.size > model.max_bytes || file.size === 0) {
-      model.send_msg({ kind: "refused", name, size: file.size })
+      tell({ kind: "refused", name, size: file.size })
       return
     }
     sending = { file, number }
     progress(0, `Sending ${name}`)
-    model.send_msg({ kind: "start", number, name, size: file.size })
+    tell({ kind: "start", number, name, size: file.size })
   }
   model.on("msg:custom", (event) => {
     const said = event.data || event

@@ -9,13 +9,12 @@ fill the memory of the browser.
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 
 from deeplens_kit.reporting.words import format_bytes
+from deeplens_kit.views.heard import HeardComponent, with_hearing
 from deeplens_kit.views.state.search_state import MAX_UPLOAD_BYTES, too_large
 from deeplens_kit.views.theme import viewer_style
 
@@ -24,7 +23,7 @@ __all__ = ["PictureDrop"]
 _PIECE_BYTES = 2**20
 
 
-class PictureDrop(JSComponent):
+class PictureDrop(HeardComponent):
     """A place for one picture at a time; the next replaces it.
 
     Args:
@@ -45,13 +44,13 @@ class PictureDrop(JSComponent):
     busy = param.Boolean(default=False)
     compact = param.Boolean(default=False)
 
-    _esm = Path(__file__).with_name("picture_drop.js")
+    _esm = with_hearing("picture_drop.js")
 
     def __init__(
         self, on_picture: Callable[[bytes, str], Any], on_refused: Callable[[str, str], Any], **params: Any
     ) -> None:
         params = {"stylesheets": [viewer_style()], "sizing_mode": "stretch_width"} | params
-        super().__init__(**params)  # type: ignore[no-untyped-call]
+        super().__init__(**params)
         self.limit_words = format_bytes(self.max_bytes)
         self._on_picture, self._on_refused = on_picture, on_refused
         self._number = 0

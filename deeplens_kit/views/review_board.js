@@ -1,8 +1,5 @@
 // HTML with buttons and keys, whose pictures arrive when they are needed and stay for as long as the page does.
 const NOTHING = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 1 1'/%3E"
-// A notebook's kernel hears nothing for a moment after the board is drawn: what is said then waits until it answers.
-const CALL_AGAIN_MS = 250
-const MOST_CALLS = 240
 
 export function render({ model }) {
   const board = document.createElement("div")
@@ -14,14 +11,7 @@ export function render({ model }) {
   const closer = model.get_child("closer")
   if (closer) store.append(closer)
   whole.append(board, store)
-  let heard = false, calls = 0
-  const waiting = []
-  const tell = (message) => { heard ? model.send_msg(message) : waiting.push(message) }
-  const call = () => {
-    if (heard || calls++ > MOST_CALLS) return
-    model.send_msg({ act: "ready" })
-    setTimeout(call, CALL_AGAIN_MS)
-  }
+  const tell = tellingOnceHeard(model)
   const known = new Map(Object.entries(model.pictures))
   const asked = new Set()
 
@@ -95,11 +85,7 @@ export function render({ model }) {
     if (!event.repeat || meant.dataset.act === "move") meant.click()
   })
   model.on("msg:custom", (event) => {
-    const { pictures = {}, ready = false } = event.data || event
-    if (ready && !heard) {
-      heard = true
-      for (const message of waiting.splice(0)) model.send_msg(message)
-    }
+    const { pictures = {} } = event.data || event
     for (const [key, source] of Object.entries(pictures)) {
       known.set(key, source)
       for (const image of board.querySelectorAll(`img[data-picture="${key}"]`)) image.src = source
@@ -109,6 +95,5 @@ export function render({ model }) {
   model.on("busy", rest)
   show()
   rest()
-  call()
   return whole
 }

@@ -11,14 +11,13 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import param
-from panel.custom import JSComponent
 from panel.viewable import Child
 
 from deeplens_kit.views.cards import picture_src
+from deeplens_kit.views.heard import HeardComponent, with_hearing
 
 __all__ = ["ReviewBoard"]
 
@@ -29,7 +28,7 @@ _MOST_EMBEDDED = 60
 _ADDRESS = re.compile('src="picture:([0-9a-f]{64}/[0-9]+)"')
 
 
-class ReviewBoard(JSComponent):
+class ReviewBoard(HeardComponent):
     """HTML with buttons, keys and pictures.
 
     Args:
@@ -48,12 +47,12 @@ class ReviewBoard(JSComponent):
     closer = Child()
     busy = param.Boolean(default=False)
 
-    _esm = Path(__file__).with_name("review_board.js")
+    _esm = with_hearing("review_board.js")
 
     def __init__(
         self, thumbnail: Callable[[str, int], bytes | None], on_act: Callable[[str, str], Any], **params: Any
     ) -> None:
-        super().__init__(**{"sizing_mode": "stretch_width", **params})  # type: ignore[no-untyped-call]
+        super().__init__(**{"sizing_mode": "stretch_width", **params})
         self._thumbnail, self._on_act = thumbnail, on_act
 
     def source(self, key: str) -> str:
@@ -67,7 +66,7 @@ class ReviewBoard(JSComponent):
         self.pictures = {key: self.source(key) for key in list(found)[:_MOST_EMBEDDED]}
 
     def _handle_msg(self, data: Any) -> None:
-        """Hear a button, a wish for pictures, or that it is drawn; what is no message of ours is passed over."""
+        """Hear a button or a wish for pictures; what is no message of ours is passed over."""
         if not isinstance(data, dict):
             return
         wanted = data.get("want")
@@ -78,9 +77,6 @@ class ReviewBoard(JSComponent):
             pn.state.execute(partial(self._fetch, keys))
             return
         act, value = data.get("act"), data.get("value", "")
-        if act == "ready":
-            self._send_msg({"ready": True})
-            return
         if isinstance(act, str) and isinstance(value, str):
             self._on_act(act, value)
 

@@ -68,12 +68,11 @@ class SelectionView:
         closer: PairCloser | None = None,
     ) -> None:
         from panel.layout import Column
-        from panel.pane import HTML
 
         self._points, self._selection, self._thumbnail = points, selection, thumbnail
         self._closer = closer
         self._desk = SelectionDesk(selection, acts) if acts is not None else None
-        self._words = HTML("", stylesheets=[viewer_style()], sizing_mode="stretch_width", margin=(0, 0, 12, 0))
+        self._words = Board(margin=(0, 0, 12, 0))
         self._gallery = Gallery(thumbnail, empty="No picture is selected.")
         sheets = [viewer_style(), files("deeplens_kit.views").joinpath("map.css").read_text(encoding="utf-8")]
         self._acts = Board(self._act, margin=(0, 0, 8, 0))
@@ -103,7 +102,7 @@ class SelectionView:
         selected = self._selected
         nothing = _NONE if self._points.is_empty() else _NOTHING
         said = add_up_selection(selected).sentence if selected.height else nothing
-        self._words.object = f'<p role="status" aria-live="polite">{escape(said)}</p>'
+        self._words.html = f'<p role="status" aria-live="polite">{escape(said)}</p>'
         self._gallery.show(describe_selected(selected))
         self._acts.html = acts_html(selected) if selected.height else ""
 

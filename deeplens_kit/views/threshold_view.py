@@ -248,11 +248,7 @@ class ThresholdView:
             self._closer.mode = PAIR_MODES[int(value) - 1]
 
     def _drawn(self) -> None:
-        """Fetch the pictures and what labels say now that somebody looks.
-
-        Not before: a notebook takes a message in parts, and one whose first part comes before it listens puts all that
-        follow out of step.
-        """
+        """Fetch the pictures and what labels say now that somebody looks."""
         self._moved()
         if self._state.acts is not None:
             self._execute(self._read_evidence)

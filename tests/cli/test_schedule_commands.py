@@ -13,9 +13,10 @@ from typing import Any
 
 import pytest
 from cli_process import Deeplens, Result
+from mail_server import Mailbox, serving
 from web_hook import Hook
 
-from deeplens_kit.pipeline import Workspace
+from deeplens_kit.pipeline import Workspace, index
 from deeplens_kit.reporting.schedule import local_zone
 
 SCHEDULES = """
@@ -100,6 +101,30 @@ def test_schedules_are_looked_at_run_by_hand_and_handed_to_others(
     assert 'image: "me:1"' in rows[0]["text"]
 
 
+def test_what_is_due_is_a_real_page_told_by_mail_and_webhook(
+    run: Callable[..., Result], workspace: Path, hook: Hook
+) -> None:
+    box, file = Mailbox(), workspace / "reports/schedules.yaml"
+    (workspace.parent / "pics/notes.jpg").write_text("no picture", encoding="utf-8")
+    with Workspace.open(workspace) as opened:
+        index(opened)
+    with serving(box):
+        mail = f"smtp://127.0.0.1:{box.port}/?to=ben@example.org&from=anna@example.org&plain=true"
+        told = f'notify: ["{mail}", "{hook.url}"]'
+        entry = f'{{report: coverage, cron: "0 0 1 1 *", timezone: UTC, to: "p-{{date}}.html", {told}}}'
+        file.write_text(f"schedules: {{seen: {entry}}}", encoding="utf-8")
+        os.utime(file, (0, 0))
+        once = run("run", "--once")
+    assert once.code == 0, once.err
+    (page,) = (workspace / "reports").glob("p-*.html")
+    (sent,), ((_, _, body),) = box.mails, hook.posted
+    plain, html = (part.get_content() for part in sent.iter_parts())
+    headline = json.loads(body)["headline"]
+    assert headline in plain and headline in html
+    assert "notes.jpg" in page.read_text(encoding="utf-8")
+    assert plain.startswith(str(page)) and page.name in html and json.loads(body)["link"] == str(page)
+
+
 def test_lines_of_another_zone_come_last_in_a_crontab(run: Callable[..., Result], workspace: Path) -> None:
     other = "Asia/Tokyo" if local_zone() != "Asia/Tokyo" else "Asia/Seoul"
     text = "".join(
@@ -158,4 +183,5 @@ def test_the_loop_runs_what_was_missed_in_a_process_of_its_own_and_ends_by_a_sig
     assert going.wait(60) == 0
     again = run("run", "--once")
     assert (again.code, "yearly:" in again.out) == (0, False), "it is made good"
+    assert again.out.rstrip().endswith("Nothing is due now.")
     assert run("history", "--json").json["summary"]["runs"] == 1

@@ -67,6 +67,18 @@ class ReportRunConformance:
         assert ledger.last_report_run("savings", before=ended.started_at) is None
         assert ledger.last_report_run("savings", parameters={"rule": "other"}) is None
 
+    def test_only_runs_with_the_same_parameters_are_asked_for(self, ledger: Ledger, clock: Clock) -> None:
+        for number, parameters in enumerate(({"a": "1", "b": "é"}, {"b": "é", "a": "1"}, {"a": "1"}, {})):
+            clock.go(minutes=1)
+            run = ledger.begin_report_run("savings", parameters)
+            ledger.end_report_run(run.run_id, "finished", {"number": number})
+        same = ledger.report_runs("savings", parameters={"b": "é", "a": "1"})
+        assert [run.figures["number"] for run in same] == [1, 0]
+        assert [run.figures["number"] for run in ledger.report_runs(parameters={}, limit=1)] == [3]
+        found = ledger.report_run(run.run_id)
+        assert found is not None and found.figures == {"number": 3}
+        assert ledger.report_run("0" * 32) is None
+
     def test_a_run_ends_once(self, ledger: Ledger) -> None:
         run = ledger.begin_report_run("savings", {})
         assert ledger.beat_report_run(run.run_id)

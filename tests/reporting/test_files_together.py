@@ -26,6 +26,31 @@ def test_all_are_written_and_nothing_else_is_left(tmp_path: Path, there: tuple[s
     assert size == sum(len(content) for content in contents(tmp_path).values())
 
 
+@pytest.mark.parametrize("well", [True, False])
+def test_what_has_no_successor_goes_with_the_others_or_stays_with_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, well: bool
+) -> None:
+    for name in (*NAMES, "c.pdf"):
+        (tmp_path / name).write_bytes(b"old")
+    before = contents(tmp_path)
+    parts = [(tmp_path / name, [b"new"]) for name in NAMES]
+    if well:
+        write_together(parts, [tmp_path / "c.pdf", tmp_path / "c.eml"])
+        assert contents(tmp_path) == dict.fromkeys(NAMES, b"new")
+        return
+    real = Path.replace
+
+    def replace(self: Path, target: Path) -> Path:
+        if target.name == NAMES[-1] and self.read_bytes() == b"new":
+            raise OSError(5, "Input/output error")
+        return real(self, target)
+
+    monkeypatch.setattr(Path, "replace", replace)
+    with pytest.raises(SettingsError):
+        write_together(parts, [tmp_path / "c.pdf", tmp_path / "c.eml"])
+    assert contents(tmp_path) == before
+
+
 @pytest.mark.parametrize("there", [(), ("a.json", "c.html"), NAMES])
 @pytest.mark.parametrize("bad", range(3))
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])

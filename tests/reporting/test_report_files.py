@@ -12,7 +12,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from deeplens_kit.reporting.report_files import file_endings, is_numbers, save_report_files
+from deeplens_kit.reporting.report_files import file_endings, is_numbers, outdated_files, save_report_files
+from deeplens_kit.reporting.report_mail import ReportMail, mail_file
 from deeplens_kit.reporting.selection_files import selection_file
 from deeplens_kit.reporting.spreadsheet import csv_table, workbook
 
@@ -67,6 +68,20 @@ def test_selected_pictures_are_such_a_csv_too() -> None:
     read = pl.read_csv(selection_file(selected, ".csv"))
     assert read["path"].to_list() == ["'=cmd|' /C calc'!A0", "'\n=1+1.jpg"]
     assert read.columns == ["path", "dated_at"] and read["dated_at"][0].startswith("2026-03-04T05:06:00")
+
+
+def test_the_pdf_of_the_report_before_is_outdated_and_one_of_somebody_else_is_not(tmp_path: Path) -> None:
+    page, pdf, mail = (tmp_path / f"monday{ending}" for ending in (".html", ".pdf", ".eml"))
+    pdf.write_bytes(b"%PDF-1.4\n" + b"x" * 9000 + b"/Producer (Skia/PDF m150)\n%%EOF")
+    mail.write_bytes(mail_file(ReportMail("s", "t", "h")))
+    assert outdated_files("savings", page, pdf=False, mail=False) == [], "no numbers say that it is a report's"
+    (tmp_path / "monday.json").write_text('{\n"command": "savings",', encoding="utf-8")
+    assert outdated_files("savings", page, pdf=False, mail=False) == [pdf, mail]
+    assert outdated_files("savings", page, pdf=True, mail=False) == [mail]
+    assert outdated_files("drift", page, pdf=False, mail=False) == []
+    pdf.write_bytes(b"%PDF-1.4 of a scanner")
+    mail.write_bytes(b"Subject: hello")
+    assert outdated_files("savings", page, pdf=False, mail=False) == []
 
 
 @pytest.mark.parametrize("name", ["savings", "coverage", "drift", "evidence"])

@@ -26,7 +26,7 @@ from deeplens_kit.pipeline import Workspace, approve_plan, index, list_groups, m
 from deeplens_kit.pipeline.applying import apply
 from deeplens_kit.pipeline.evaluating import evaluate
 from deeplens_kit.pipeline.owners import parse_owners
-from deeplens_kit.pipeline.proposal_record import PROPOSALS_FOLDER, keep_proposals
+from deeplens_kit.pipeline.proposal_record import PROPOSALS_FOLDER, PROPOSED, keep_proposals, kept_proposals
 from deeplens_kit.pipeline.quarantining import chosen_items, empty_quarantine
 from deeplens_kit.pipeline.report_evidence import believable_bytes
 from deeplens_kit.pipeline.undoing import undo
@@ -81,6 +81,19 @@ def _reported(
         keep_proposals(workspace, report.members, report.made_at)
         workspace.ledger.end_report_run(run.run_id, ReportRunState.FINISHED, kpi_of(report))
     return report
+
+
+def test_a_report_of_each_minute_puts_none_of_each_week_aside(tmp_path: Path) -> None:
+    members = pl.DataFrame(schema={"is_keeper": pl.Boolean, **PROPOSED})
+    monday = datetime(2026, 11, 30, 6, tzinfo=UTC)
+    with Workspace.create(tmp_path / "ws") as workspace:
+        keep_proposals(workspace, members, monday, {"report": "savings", "rule": "strict"})
+        for minute in range(1, 60):
+            keep_proposals(workspace, members, monday + timedelta(minutes=minute), {"report": "savings"})
+        assert kept_proposals(workspace, monday) is not None
+        assert kept_proposals(workspace, monday + timedelta(minutes=59)) is not None
+        assert kept_proposals(workspace, monday + timedelta(minutes=1)) is None
+        assert len(list((workspace.directory / PROPOSALS_FOLDER).iterdir())) < 10
 
 
 @dataclass(frozen=True)

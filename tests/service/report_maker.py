@@ -9,6 +9,7 @@ from typing import Any
 from deeplens_kit.errors import ReportError
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.pipeline.report_recording import recorded_report
+from deeplens_kit.reporting.report_mail import MailFigure, report_mail
 from deeplens_kit.service.schedules import making
 
 
@@ -42,4 +43,6 @@ class Maker:
             out.write_text("<html>", encoding="utf-8")
             self.made.append(out)
             noted.figures, noted.message = {"n": len(self.made)}, f"{len(self.made)} GB could be freed."
-        return making.MadeReport(out, (numbers,), noted.message, noted.figures)
+        said = [MailFigure("Number", str(len(self.made)))]
+        mail = report_mail(title="Savings", headline=noted.message, lead="Of <all>.", about="of a test", figures=said)
+        return making.MadeReport(out, (numbers,), noted.message, noted.figures, mail)

@@ -162,6 +162,14 @@ def test_what_is_no_file_of_schedules_says_why(tmp_path: Path, text: str, words:
         read_schedules(written(tmp_path, text))
 
 
+def test_what_lacks_a_report_is_told_its_other_faults_too(tmp_path: Path) -> None:
+    text = "schedules: {a: {cron: 99 0 1 1 1, to: page.txt, formats: [doc], retries: -1, link: nowhere}}"
+    with pytest.raises(SettingsError) as raised:
+        read_schedules(written(tmp_path, text))
+    for words in ("one of `report` and `workflow`", "minute", "ends in .html", "'doc'", "retries", "`link` is 'nowhere'"):
+        assert words in str(raised.value)
+
+
 def test_a_file_that_is_not_there_says_how_to_begin(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="deeplens schedule example"):
         read_schedules(tmp_path / "none.yaml")

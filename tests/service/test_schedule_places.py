@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from report_maker import Maker
@@ -15,6 +16,7 @@ from deeplens_kit.errors import DeepLensError, LocationError, ReportError, Setti
 from deeplens_kit.ledger import ReportRunState
 from deeplens_kit.pipeline import Workspace, add_location
 from deeplens_kit.service.schedules import Schedule, making, perform, send_waiting
+from deeplens_kit.service.schedules.places import filled
 from deeplens_kit.storage import open_location
 from tests.servers.s3 import S3Server
 
@@ -31,6 +33,15 @@ def workspace(tmp_path: Path) -> Iterator[Workspace]:
 
 def schedule(to: Path | str, **how: object) -> Schedule:
     return Schedule("weekly", "savings", {}, "0 6 * * 1", "UTC", str(to), **how)  # type: ignore[arg-type]
+
+
+def test_an_hour_that_comes_twice_has_two_names() -> None:
+    zone = ZoneInfo("Europe/Berlin")
+    names = [
+        filled("p-{date}-{time}.html", datetime(2026, 10, 25, hour, 30, tzinfo=UTC).astimezone(zone))
+        for hour in (23, 0, 1, 2)
+    ]
+    assert names[1:] == ["p-2026-10-25-0230.html", "p-2026-10-25-0230b.html", "p-2026-10-25-0330.html"]
 
 
 def test_in_a_folder_nothing_is_replaced(workspace: Workspace, tmp_path: Path, maker: Maker) -> None:

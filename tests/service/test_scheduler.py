@@ -200,7 +200,11 @@ def test_two_minutes_are_two_reports_each_told_by_mail_and_webhook(
         (SIX + timedelta(minutes=minute), ReportRunState.FINISHED, None) for minute in (0, 1)
     ]
     assert (box.mails[1]["Subject"], box.mails[1]["To"]) == ("DeepLens each: 2 GB could be freed.", "ben@example.org")
-    assert "https://x.example/p-2026-11-30-0601.html" in box.mails[1].get_content()
+    plain, html = (part.get_content().replace("\r\n", "\n") for part in box.mails[1].iter_parts())
+    link = "https://x.example/p-2026-11-30-0601.html"
+    assert plain.startswith(f"{link}\n\n2 GB could be freed.") and "Number: 2" in plain
+    assert f'<a href="{link}"' in html and "Of &lt;all&gt;." in html
+    assert plain.rstrip().endswith("Savings of the workspace ws.")
     _, headers, body = hook.posted[0]
     told = json.loads(body)
     assert headers["DeepLens-Signature"].startswith("sha256=") and "kept-to-ourselves" not in body.decode()

@@ -20,7 +20,7 @@ def points() -> pl.DataFrame:
 
 def shown(view: SelectionView) -> str:
     words, gallery = view.__panel__().objects
-    return str(words.object) + str(gallery.object)
+    return str(words.html) + str(gallery.object)
 
 
 def test_it_follows_the_selection(points: pl.DataFrame) -> None:

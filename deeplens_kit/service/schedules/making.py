@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from deeplens_kit.reporting import rendering
+from deeplens_kit.reporting.report_mail import ReportMail
 
 __all__ = ["MadeReport", "check_report", "make_report"]
 
@@ -25,12 +26,14 @@ class MadeReport:
         beside: The files that belong to it.
         headline: What it says, in a sentence.
         figures: Its headline numbers, as JSON can hold them.
+        message: The report as a mail; None where it tells none.
     """
 
     html: Path
     beside: tuple[Path, ...]
     headline: str
     figures: Mapping[str, Any] = field(default_factory=dict)
+    message: ReportMail | None = None
 
 
 def check_report(name: str, parameters: Mapping[str, str]) -> None:
@@ -63,4 +66,4 @@ def make_report(
         keep_failed=keep_failed,
     )
     page, *beside = made.files
-    return MadeReport(page, tuple(beside), made.headline, made.figures)
+    return MadeReport(page, tuple(beside), made.headline, made.figures, made.message)

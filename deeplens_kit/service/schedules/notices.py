@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from deeplens_kit.ledger import Ledger, OutboxEvent, ReportRun
 from deeplens_kit.pipeline.notice_outbox import Notice, NoticeSent, notice_events, send_notices
 from deeplens_kit.pipeline.notify_sending import FIRST_WAIT_SECONDS
+from deeplens_kit.reporting.report_mail import ReportMail, linked_mail
 from deeplens_kit.service.schedules.values import Schedule
 from deeplens_kit.telemetry import redact
 
@@ -24,7 +25,14 @@ _SUBJECT_LETTERS = 150
 
 
 def events_of_run(
-    schedule: Schedule, run: ReportRun, workspace: str, *, headline: str = "", link: str = "", problem: str = ""
+    schedule: Schedule,
+    run: ReportRun,
+    workspace: str,
+    *,
+    headline: str = "",
+    link: str = "",
+    problem: str = "",
+    mail: ReportMail | None = None,
 ) -> list[OutboxEvent]:
     """What is told of a run, for the outbox: one event for each address.
 
@@ -35,6 +43,7 @@ def events_of_run(
         headline: What the report says, in a sentence.
         link: Where people open it, or the last good one; empty for a workflow.
         problem: Why it could not be made; empty where it was.
+        mail: The report as a mail; None for the headline alone.
     """
     said, what = " ".join(redact(problem or headline).split()), f"{schedule.what[:1].upper()}{schedule.what[1:]}"
     if problem:
@@ -59,7 +68,10 @@ def events_of_run(
         "attempt": run.attempt,
         "figures": dict(run.figures),
     }
-    return notice_events(_KIND, Notice(run.run_id, REPORT_SCHEMA, subject, tuple(lines), document), schedule.notify)
+    told = linked_mail(mail, link) if mail is not None and not problem else ReportMail("", "", "")
+    text = "\n".join([redact(told.text).rstrip(), "", lines[-1], ""]) if told.text else ""
+    notice = Notice(run.run_id, REPORT_SCHEMA, subject, tuple(lines), document, text, redact(told.html))
+    return notice_events(_KIND, notice, schedule.notify)
 
 
 def send_waiting(

@@ -116,7 +116,9 @@ def _make(workspace: Workspace, schedule: Schedule, due_at: datetime | None, att
                 ledger.end_report_run(run.run_id, state, message=f"It was made, and not put in place. {error}")
             raise
     link = _link(schedule, out, now)
-    events = events_of_run(schedule, run, workspace.directory.name, headline=made.headline, link=link)
+    events = events_of_run(
+        schedule, run, workspace.directory.name, headline=made.headline, link=link, mail=made.message
+    )
     return ledger.deliver_report_run(run.run_id, out, made.headline, events=events)
 
 

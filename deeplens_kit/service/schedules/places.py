@@ -103,10 +103,12 @@ def filled(template: str, at: datetime, file: str = "") -> str:
 
     Args:
         template: With {date}, {time} and {file}.
-        at: In the zone of the schedule.
+        at: In the zone of the schedule. Where the clock is put back an hour is told twice: in its second turn a "b"
+            follows the time, so that the pages of the first are not written over.
         file: Name of the page.
     """
-    filled_in = template.replace("{date}", f"{at:%Y-%m-%d}").replace("{time}", f"{at:%H%M}")
+    time = f"{at:%H%M}{'b' if at.fold else ''}"
+    filled_in = template.replace("{date}", f"{at:%Y-%m-%d}").replace("{time}", time)
     return filled_in.replace("{file}", file)
 
 

@@ -106,7 +106,6 @@ class _Reader:
         given = yaml.mapping(node, "key of a schedule", (*_OF_ONE, *_FOR_ALL))
         if ("report" in given) == ("workflow" in given):
             yaml.wrong(key, f"Schedule {name!r} must have one of `report` and `workflow`")
-            return None
         values = {**defaults, **self._shared(given)}
         if "cron" in given:
             values["cron"] = self._tried(given["cron"][1], "cron", lambda text: parse_cron(text).text)
@@ -114,7 +113,9 @@ class _Reader:
             yaml.wrong(key, f'Schedule {name!r} has no `cron`, which says when, for example "0 6 * * 1"')
         if "paused" in given:
             values["paused"] = yaml.flag(given["paused"][1], "paused")
-        values |= self._workflow(given) if WORKFLOW in given else self._report(name, given)
+        # What has neither is read as a report: all that is wrong is told at once.
+        is_workflow = WORKFLOW in given and "report" not in given
+        values |= self._workflow(given) if is_workflow else self._report(name, given)
         if values.get("to"):
             self._pages.append((values["to"], name, key))
         if "zone" not in values:
@@ -154,9 +155,9 @@ class _Reader:
 
     def _report(self, name: str, given: dict[str, tuple[Any, Any]]) -> dict[str, Any]:
         yaml = self._yaml
-        if "index" in given:
+        if "index" in given and "report" in given and WORKFLOW not in given:
             yaml.wrong(given["index"][0], "`index` is for workflows; run `deeplens watch` or `deeplens index` beside")
-        report = self._tried(given["report"][1], "report", _checked_name)
+        report = self._tried(given["report"][1], "report", _checked_name) if "report" in given else ""
         values: dict[str, Any] = {"report": report, "parameters": self._parameters(report, given)}
         if "formats" in given:
             asked = yaml.texts(given["formats"][1], "A format")
