@@ -15,7 +15,7 @@ import polars as pl
 from deeplens_kit.reporting.evidence_report import EvidenceReport, evidence_figures
 from deeplens_kit.reporting.exact_values import json_document
 from deeplens_kit.reporting.history_figures import TimeSeries, line_chart
-from deeplens_kit.reporting.label_words import format_share
+from deeplens_kit.reporting.label_words import format_share, format_upper_share
 from deeplens_kit.reporting.report_files import save_report_files
 from deeplens_kit.reporting.report_mail import MailFigure, MailTable, ReportMail, report_mail
 from deeplens_kit.reporting.report_notes import ReportNotes, save_notes
@@ -64,7 +64,7 @@ def intervals_section(report: EvidenceReport) -> Section:
         (
             name,
             "not known" if item.estimate is None else bar(item.estimate, format_share(item.estimate)),
-            f"{format_share(item.low)} to {format_share(item.high)}",
+            f"{format_share(item.low)} to {format_upper_share(item.high)}",
             format_share(item.lower),
             format_count(item.pairs),
             format_count(item.labelled),

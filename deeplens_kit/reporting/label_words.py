@@ -1,7 +1,7 @@
 """Labels, intervals and recommended thresholds in words.
 
 Takes what the pipeline found out, gives lines; must not estimate anything. Shares are cut, not rounded: a bound of
-.98996 does not read as 99 %.
+.98996 does not read as 99 %. Upper ends are rounded up, for the same reason.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline.evaluating import Evaluation, LabelledPopulation, RecommendedThreshold
     from deeplens_kit.pipeline.labelling import LabelProgress
 
-__all__ = ["evaluation_lines", "format_share", "progress_line", "recommendation_lines", "state_lines", "truth_lines"]
+__all__ = [
+    "evaluation_lines",
+    "format_share",
+    "format_upper_share",
+    "progress_line",
+    "recommendation_lines",
+    "state_lines",
+    "truth_lines",
+]
 
 # Half of what a float64 may be off by after some sums: 0.99 computed as 0.98999999999 is 99 %.
 _ROUNDING = 1e-9
@@ -27,6 +35,11 @@ _CALIBRATED_AT = (0.5, 0.7, 0.9, 0.99)
 def format_share(share: float | None) -> str:
     """A share to two decimals of a percent, cut off: "99.12 %"; "-" for None."""
     return "-" if share is None else f"{math.floor((share + _ROUNDING) * 10_000) / 100:.2f} %"
+
+
+def format_upper_share(share: float) -> str:
+    """The upper end of an interval, rounded up: of .98991 "99.00 %"."""
+    return f"{math.ceil((share - _ROUNDING) * 10_000) / 100:.2f} %"
 
 
 def progress_line(progress: LabelProgress) -> str:
@@ -46,8 +59,8 @@ def progress_line(progress: LabelProgress) -> str:
 def state_lines(labels: LabelledPopulation) -> list[str]:
     """What stands behind an estimate, and what weakens it."""
     lines = [
-        f"By {plural(labels.labelled, 'label')} of {plural(labels.drawn, 'drawn pair')}, out of "
-        f"{plural(labels.population.candidates.height, 'candidate')}."
+        f"By {plural(labels.labelled, 'label')} of {plural(labels.drawn, 'drawn pair')}; candidates now: "
+        f"{labels.population.candidates.height:,}."
     ]
     frame = labels.frame
     if frame.drawn_by:
@@ -143,7 +156,7 @@ def _interval(interval: Interval) -> str:
     estimate = "not known" if interval.estimate is None else format_share(interval.estimate)
     sure = format_share(interval.confidence).replace(".00", "")
     return (
-        f"{estimate}, {sure} interval {format_share(interval.low)} to {format_share(interval.high)}, at least "
+        f"{estimate}, {sure} interval {format_share(interval.low)} to {format_upper_share(interval.high)}, at least "
         f"{format_share(interval.lower)}; {interval.labelled:,} of {plural(interval.pairs, 'pair')} labelled, "
         f"{interval.wrong:,} different, {interval.unsure:,} unsure"
     )

@@ -6,6 +6,7 @@ sum or read a store.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ import polars as pl
 
 from deeplens_kit.reporting.report_lines import BreakdownLine, OverlapLine, SavingInterval, ScenarioLine
 from deeplens_kit.reporting.rule_words import rule_title
-from deeplens_kit.reporting.words import format_bytes, format_money, format_percent
+from deeplens_kit.reporting.words import format_bytes, format_money, format_percent, place_words
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
@@ -112,8 +113,9 @@ def overlap_words(lines: Sequence[OverlapLine]) -> str:
         return "No folder is held by another one by half or more."
     first = lines[0]
     share = format_percent(first.pictures, first.pictures_a)
+    at_first, at_other = (place_words(place, with_all=True) for place in (first.folder_a, first.folder_b))
     return (
-        f"Of the different pictures in {first.folder_a} {share} lie in {first.folder_b} too, "
+        f"Of the different pictures in {at_first} {share} lie in {at_other} too, "
         "as the same bytes or as a copy of the one or the other. A folder is listed where at least half of it is held; "
         "a line for each two folders, not for those within them."
     )
@@ -147,7 +149,7 @@ def interval_words(interval: SavingInterval | None, unsupported: str, unframed: 
         f"With {_percent(interval.confidence)} confidence {format_bytes(interval.low_bytes)} to "
         f"{format_bytes(interval.high_bytes)} of it are freed by removing true copies, by {interval.labels:,} labels: "
         f"{format_bytes(interval.fact_bytes)} are equal bytes or equal samples, which need none, and of the pairs that "
-        f"are copies by likelihood {_percent(interval.precision_low)} to {_percent(interval.precision_high)} are."
+        f"are copies by likelihood {_percent(interval.precision_low)} to {_percent_up(interval.precision_high)} are."
         f"{drawn}"
     )
 
@@ -216,3 +218,8 @@ def _line(row: dict[str, object], by: str, total: int, currency: str | None) -> 
 def _percent(share: float) -> str:
     """Cut, not rounded: what is a bound below must not look higher."""
     return f"{int(share * 1000 + 1e-6) / 10:g} %"
+
+
+def _percent_up(share: float) -> str:
+    """Rounded up: what is a bound above must not look lower."""
+    return f"{math.ceil(share * 1000 - 1e-6) / 10:g} %"

@@ -11,7 +11,7 @@ from deeplens_kit.reporting.report_mail import MailFigure, MailTable, ReportMail
 from deeplens_kit.reporting.report_notes import ReportNotes
 from deeplens_kit.reporting.savings_numbers import coverage_line
 from deeplens_kit.reporting.savings_report import SavingsReport
-from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, plural, tier_words
+from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, place_words, plural, tier_words
 
 __all__ = ["savings_headline", "savings_mail", "savings_notes"]
 
@@ -92,7 +92,14 @@ def _tables(report: SavingsReport) -> list[MailTable]:
         ("Folders", "Folder", report.by_folder),
         ("Owners", "Owner", report.by_owner),
     ):
-        rows = tuple((line.name, format_count(line.objects), format_bytes(line.realisable_bytes)) for line in lines)
+        rows = tuple(
+            (
+                place_words(line.name) if heading == "Folder" else line.name,
+                format_count(line.objects),
+                format_bytes(line.realisable_bytes),
+            )
+            for line in lines
+        )
         tables.append(MailTable(title, (heading, *amounts), rows))
     groups = tuple(
         (f"{group.location}: {group.title}", format_count(group.removable), format_bytes(group.frees_bytes))
@@ -100,7 +107,11 @@ def _tables(report: SavingsReport) -> list[MailTable]:
     )
     tables.append(MailTable("The groups that free most", ("Stays", "Copies", "Frees"), groups))
     overlaps = tuple(
-        (line.folder_a, line.folder_b, format_percent(int(line.share * 1_000_000 + 1e-3), 1_000_000))
+        (
+            place_words(line.folder_a, with_all=True),
+            place_words(line.folder_b, with_all=True),
+            format_percent(int(line.share * 1_000_000 + 1e-3), 1_000_000),
+        )
         for line in report.overlaps
     )
     tables.append(MailTable("Folders in other folders", ("Folder", "In", "Contained"), overlaps, numbers_from=2))

@@ -6,6 +6,7 @@ rows are shown: the workbook beside the page holds them all.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from deeplens_kit.reporting.report_lines import BreakdownLine, ChangeLine, LineageLine, ScenarioLine
 from deeplens_kit.reporting.report_tables import Drawn, bar, report_table, small_picture, sparkline, table_markup
 from deeplens_kit.reporting.savings_report import AmountLine, SavingsReport
-from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, plural, tier_words
+from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, place_words, plural, tier_words
 
 if TYPE_CHECKING:
     from great_tables import GT
@@ -66,7 +67,7 @@ def breakdown_table(name: str, heading: str, lines: Sequence[BreakdownLine]) -> 
         lines: The lines; columns that none of them fills are left out.
     """
     columns: dict[str, Callable[[BreakdownLine], str]] = {
-        heading: lambda line: line.name,
+        heading: lambda line: place_words(line.name) if heading == "Folder" else line.name,
         "Files": lambda line: format_count(line.objects),
         "Can be freed": lambda line: format_bytes(line.realisable_bytes),
     }
@@ -84,9 +85,9 @@ def overlaps_table(report: SavingsReport) -> GT:
     """Which folders others hold as well."""
     rows = [
         (
-            line.folder_a,
+            place_words(line.folder_a, with_all=True),
             bar(line.share, _share(line.share)),
-            line.folder_b,
+            place_words(line.folder_b, with_all=True),
             f"{format_count(line.pictures)} of {format_count(line.pictures_a)}" if line.pictures_a
             else format_count(line.pictures),
             format_bytes(line.bytes),
@@ -136,7 +137,9 @@ def _rules_table(lines: Sequence[ScenarioLine]) -> GT:
 def _precision(line: ScenarioLine | None) -> str:
     if line is None or line.precision_low is None:
         return "not known"
-    between = (_share(line.precision_low), _share(line.precision_high))
+    # The upper end is rounded up, so that the interval never looks narrower than it is.
+    high = None if line.precision_high is None else math.ceil(line.precision_high * 1000 - 1e-6) / 1000
+    between = (_share(line.precision_low), _share(high))
     return " to ".join(word.replace(" ", "\N{NO-BREAK SPACE}") for word in between)
 
 

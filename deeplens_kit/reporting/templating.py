@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import base64
 import re
+from functools import partial
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 
 from deeplens_kit.reporting.label_words import format_share
-from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, plural
+from deeplens_kit.reporting.words import format_bytes, format_count, format_percent, format_score, place_words, plural
 
 __all__ = ["page_environment", "picture_data"]
 
@@ -30,7 +31,12 @@ def page_environment() -> Environment:
         auto_reload=False,
     )
     environment.filters.update(
-        coded=_coded, size=format_bytes, count=format_count, score=format_score, unbroken=_unbroken
+        coded=_coded,
+        size=format_bytes,
+        count=format_count,
+        score=format_score,
+        unbroken=_unbroken,
+        whole_place=partial(place_words, with_all=True),
     )
     environment.globals.update(plural=plural, percent=format_percent, share=_share)
     environment.globals.update(floor_share=format_share)

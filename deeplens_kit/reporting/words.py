@@ -19,6 +19,7 @@ __all__ = [
     "missing_lines",
     "orientation_words",
     "outcome_words",
+    "place_words",
     "plural",
     "problem_words",
     "relation_words",
@@ -149,6 +150,18 @@ def format_percent(part: int, whole: int) -> str:
     if tenths == 0:
         return "0 %" if part <= 0 else "< 0.1 %"
     return f"{tenths // 10}.{tenths % 10} %"
+
+
+def place_words(place: str, *, with_all: bool = False) -> str:
+    """A folder as "location:folder/"; of the top of a location, "location:", what that is.
+
+    Args:
+        place: The folder.
+        with_all: It stands for what is in the folders within it too.
+    """
+    if not place.endswith(":"):
+        return place
+    return f"{place} ({'whole location' if with_all else 'top folder'})"
 
 
 def format_score(score: float) -> str:

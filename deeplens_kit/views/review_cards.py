@@ -192,7 +192,7 @@ def _marks(entry: ReviewEntry) -> str:
         words, kind = _DECISION_WORDS[entry.decision]
         marks.append(f'<span class="chip {kind}">decided: {words}</span>')
     if entry.instead:
-        marks.append('<span class="chip plain">noted: should stay instead; waits for the keep policy</span>')
+        marks.append('<span class="chip plain">noted: should stay instead; waits until the keep policy agrees</span>')
     return f'<p class="marks">{"".join(marks)}</p>' if marks else ""
 
 

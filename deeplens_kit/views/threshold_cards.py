@@ -9,7 +9,7 @@ from decimal import Decimal
 from html import escape
 from typing import TYPE_CHECKING
 
-from deeplens_kit.reporting.label_words import format_share
+from deeplens_kit.reporting.label_words import format_share, format_upper_share
 from deeplens_kit.reporting.savings_money import add_up_money
 from deeplens_kit.reporting.words import format_bytes, format_money, plural
 from deeplens_kit.savings import exact
@@ -75,7 +75,7 @@ def _share(name: str, interval: Interval, of: str) -> str:
     estimate = "not known" if interval.estimate is None else format_share(interval.estimate)
     sure = format_share(interval.confidence).replace(".00", "")
     # The upper end is cut off too, as everywhere: what is shown is never more than is so.
-    between = f"{sure} interval {format_share(interval.low)} to {format_share(interval.high)}"
+    between = f"{sure} interval {format_share(interval.low)} to {format_upper_share(interval.high)}"
     return f'<div><dt>{name}</dt><dd>{estimate}</dd><dd class="same">{between}<br>{of}</dd></div>'
 
 

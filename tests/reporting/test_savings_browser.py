@@ -158,6 +158,27 @@ def test_prints_as_it_is_light_though_the_screen_is_dark(browser: Browser, pages
     context.close()
 
 
+def test_what_is_long_is_folded_on_a_narrow_screen_and_neither_on_a_wide_one_nor_on_paper(
+    browser: Browser, pages: Path
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 900})
+    page.goto((pages / "full.html").as_uri(), wait_until="load")
+    shown = """() => [...document.querySelectorAll('.report-group > .fold .strip')].map(
+      strip => strip.checkVisibility({contentVisibilityAuto: true, visibilityProperty: true}))"""
+    groups = page.locator(".report-group").count()
+    assert groups > 1
+    assert page.evaluate(shown) == [True] + [False] * (groups - 1)
+    page.locator(".report-group > .fold > summary").nth(1).click()
+    assert page.evaluate(shown) == [True, True] + [False] * (groups - 2)
+    page.emulate_media(media="print")
+    assert page.evaluate(shown) == [True] * groups
+    page.emulate_media(media="screen")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert page.evaluate(shown) == [True] * groups
+    assert not page.locator(".fold > summary").first.is_visible()
+    page.close()
+
+
 def test_the_pdf_has_its_pages_and_text_that_can_be_searched(pages: Path, tmp_path: Path) -> None:
     content = print_page(pages / "full.html", tmp_path)
     assert content.startswith(b"%PDF")

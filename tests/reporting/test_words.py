@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from deeplens_kit.features.orientations import ORIENTATIONS
+from deeplens_kit.reporting.label_words import format_share, format_upper_share
 from deeplens_kit.reporting.words import (
     _SKIPPED_WORDS,
     format_bytes,
@@ -20,6 +21,7 @@ from deeplens_kit.reporting.words import (
     format_seconds,
     orientation_words,
     outcome_words,
+    place_words,
     plural,
     problem_words,
     relation_words,
@@ -161,3 +163,14 @@ def test_what_was_left_out_in_words() -> None:
         "1 new, 2 pipes, sockets or devices, 6 of the workspace itself"
     )
     assert {str(reason) for reason in SkipReason} == set(_SKIPPED_WORDS)
+
+
+def test_the_top_of_a_location_is_told_as_such() -> None:
+    assert place_words("laptop:talk/") == "laptop:talk/"
+    assert place_words("laptop:") == "laptop: (top folder)"
+    assert place_words("laptop:", with_all=True) == "laptop: (whole location)"
+
+
+def test_an_upper_end_is_rounded_up() -> None:
+    assert [format_upper_share(share) for share in (0.98991, 0.99, 1.0)] == ["99.00 %", "99.00 %", "100.00 %"]
+    assert [format_share(share) for share in (0.98991, 0.99)] == ["98.99 %", "99.00 %"]

@@ -166,7 +166,14 @@ def test_what_lacks_a_report_is_told_its_other_faults_too(tmp_path: Path) -> Non
     text = "schedules: {a: {cron: 99 0 1 1 1, to: page.txt, formats: [doc], retries: -1, link: nowhere}}"
     with pytest.raises(SettingsError) as raised:
         read_schedules(written(tmp_path, text))
-    for words in ("one of `report` and `workflow`", "minute", "ends in .html", "'doc'", "retries", "`link` is 'nowhere'"):
+    for words in (
+        "one of `report` and `workflow`",
+        "minute",
+        "ends in .html",
+        "'doc'",
+        "retries",
+        "`link` is 'nowhere'",
+    ):
         assert words in str(raised.value)
 
 

@@ -128,6 +128,7 @@ def test_decisions_are_recorded_shown_and_taken_back(state: ReviewState, workspa
     state.take_back()
     assert kinds(workspace) == ["approved"]
     state.keep_instead()
+    assert "It waits until the keep policy agrees. Why the other one stays now: it is older." in state.said
     keepers = set(workspace.ledger.decisions()["keeper_digest"])
     assert len(keepers) == 2
     state.take_back()

@@ -42,8 +42,8 @@ _SAID = {
 }
 _EQUAL = "Files with equal bytes are proposed without an approval."
 _INSTEAD = (
-    "Noted that the copy should stay and the other may go. Which of the two stays the keep policy says, so this waits "
-    "until the policy puts the copy first."
+    "Noted that the copy should stay and the other may go. It waits until the keep policy agrees. Why the "
+    "other one stays now: {reason}. With a policy that puts the copy first this counts."
 )
 
 
@@ -238,10 +238,12 @@ class ReviewState(DuplicatesState):
 
     def keep_instead(self, member_digest: str | None = None) -> None:
         """Say that a copy should stay in the place of its keeper; `member_digest` is as for `label`."""
-        pair = self._pair(member_digest)
-        if pair is not None and pair[0] != pair[1]:
+        pair, found = self._pair(member_digest), self.current()
+        if pair is not None and found is not None and pair[0] != pair[1]:
             keeper, member = pair
-            self._act(lambda: self._source.acts.decide(DecisionKind.APPROVED, [(member, keeper)]), _INSTEAD)
+            reason = next(file.reason for file in found.keeper.members if file.is_keeper)
+            said = _INSTEAD.format(reason=reason.rstrip("."))
+            self._act(lambda: self._source.acts.decide(DecisionKind.APPROVED, [(member, keeper)]), said)
 
     def decide_group(self, kind: DecisionKind | str) -> None:
         """Decide on all copies of the group that is looked at, and go on to the next group."""
