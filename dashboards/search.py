@@ -6,10 +6,9 @@ panel serve dashboards/search.py dashboards/duplicates.py --dev
 import panel as pn
 
 from deeplens_kit.service import open_session
-from deeplens_kit.views.page import served_page
-from deeplens_kit.views.search_view import SearchView
+from deeplens_kit.service.pages import asked_address
+from deeplens_kit.service.search_acts import open_search
 
-with open_session(pn, "search") as desk:
-    state = desk.search_state()
-    view = SearchView(state, desk.findings, desk.image_source)
-    served_page("search", desk.name, {"ask": view.question, "filters": view.filters, "main": view.answer}).servable()
+with open_session(pn, "search") as session:
+    view = open_search(session, asked_address(pn.state.session_args))
+    session.show({"ask": view.question, "filters": view.filters, "main": view.answer})

@@ -6,6 +6,7 @@ much fails or is skipped, where a storage is full, and at once where the journal
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
@@ -132,7 +133,8 @@ class Acting:
 
     def _at_once(self, queues: Sequence[Sequence[Sequence[ActStep]]], work: _Work) -> None:
         with ThreadPoolExecutor(min(len(queues), _MOST_THREADS), thread_name_prefix="acting") as pool:
-            futures = [pool.submit(self._through, queue, work) for queue in queues]
+            # Each in a copy of the context: log lines keep their ids, the ledger knows for whom and which job.
+            futures = [pool.submit(contextvars.copy_context().run, self._through, queue, work) for queue in queues]
             try:
                 done, _ = wait(futures, return_when=FIRST_EXCEPTION)
                 if any(future.exception() is not None for future in done):

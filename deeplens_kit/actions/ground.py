@@ -14,6 +14,7 @@ from typing import Any, Protocol, TypeVar
 from deeplens_kit.actions.act_values import ActStep, ApplyOptions, FileAt
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.ledger.act_values import JournalEntry, JournalPhase, QuarantinedFile, QuarantineState
+from deeplens_kit.ledger.job_values import ImageStage
 from deeplens_kit.storage import LocationKind
 
 __all__ = ["Act", "Ended", "Ground", "Journal", "JournalUnwritable", "no_boundary", "no_content", "nothing_protected"]
@@ -32,6 +33,7 @@ class Journal(Protocol):
         held: Sequence[QuarantinedFile] = (),
         changed: Mapping[str, QuarantineState] | None = None,
         audit: str = "",
+        stages: Sequence[ImageStage] = (),
     ) -> list[JournalEntry]:
         """Append lines, with what they make of the quarantine, in one transaction."""
         ...
@@ -101,6 +103,10 @@ class Ended:
     changed: Mapping[str, QuarantineState] = field(default_factory=dict)
 
 
+_STAGES = {"quarantine": "quarantined", "undo.quarantine": "restored", "empty": "emptied", "undo.empty": "restored"}
+"""What people call that an operation is done; of all others its name."""
+
+
 def no_boundary(_name: str) -> None:
     """Nothing happens between the acts."""
 
@@ -168,7 +174,8 @@ class Ground:
         line = JournalEntry(
             act.step, act.operation, ended.phase, code=ended.code, message=ended.message, facts=ended.facts
         )
-        self._write(act, line, str(ended.phase), held=ended.held, changed=ended.changed)
+        stages = _stages(self.application_id, act) if ended.phase is JournalPhase.DONE else ()
+        self._write(act, line, str(ended.phase), held=ended.held, changed=ended.changed, stages=stages)
 
     def touch(self, act: Act, what: str, work: Callable[[], _Result]) -> _Result:
         """Do one thing to a storage, between two boundaries.
@@ -190,10 +197,20 @@ class Ground:
         *,
         held: Sequence[QuarantinedFile] = (),
         changed: Mapping[str, QuarantineState] | None = None,
+        stages: Sequence[ImageStage] = (),
     ) -> None:
         self.boundary(f"{act.step}.{act.operation}.before-{name}")
         try:
-            self.ledger.append_journal(self.application_id, [line], held=held, changed=changed or {})
+            self.ledger.append_journal(self.application_id, [line], held=held, changed=changed or {}, stages=stages)
         except DeepLensError as error:
             raise JournalUnwritable(error) from error
         self.boundary(f"{act.step}.{act.operation}.{name}")
+
+
+def _stages(application_id: str, act: Act) -> tuple[ImageStage, ...]:
+    """What an operation that is done has made of its file; nothing of what only looked."""
+    if "path" not in act.facts:
+        return ()
+    image_id = f"{act.facts['location_id']}/{act.facts['path']}"
+    details = {"application_id": application_id, "step": act.step, "operation": act.operation}
+    return (ImageStage(image_id, _STAGES.get(act.operation, act.operation), details),)

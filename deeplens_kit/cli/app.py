@@ -14,6 +14,7 @@ import typer
 
 from deeplens_kit import __version__
 from deeplens_kit.cli import (
+    access_app,
     act_app,
     care_app,
     choice_app,
@@ -24,6 +25,7 @@ from deeplens_kit.cli import (
     finding_commands,
     index_commands,
     ingest_command,
+    jobs_app,
     keep_app,
     label_app,
     location_commands,
@@ -274,6 +276,7 @@ plan_app.add_commands(app)
 act_app.add_commands(app)
 workflow_app.add_commands(app)
 schedule_app.add_commands(app)
+jobs_app.add_commands(app)
 _add(
     app, convert_command.convert, "convert",
     "deeplens convert scan.tif --to kept --format jxl --lossless",
@@ -316,6 +319,7 @@ _add(
     "deeplens report schedule --cron '0 6 * * 1' --out savings.html",
     "deeplens report schedule --cron @weekly --form systemd",
 )  # fmt: skip
+access_app.add_commands(app)
 care_app.add_commands(app)
 keep_app.add_commands(app)
 _add(app, workspace_commands.upgrade, "upgrade", "deeplens upgrade")

@@ -7,7 +7,8 @@ happened, to which value, what is allowed and what to do next, in one line witho
     DeepLensError                    exit 1
     ├── SettingsError                exit 2   a setting, option or argument that is not allowed
     │   ├── UnknownNameError         exit 2   a name that does not exist, with the nearest that does
-    │   └── CredentialMissingError   exit 2   a credential is not where its reference says
+    │   ├── CredentialMissingError   exit 2   a credential is not where its reference says
+    │   └── NamedInBodyError         exit 2   the body of a request names what there is not
     ├── WorkspaceError               exit 3   the workspace cannot be used
     │   ├── WorkspaceMissingError    exit 3   no workspace.toml there
     │   ├── WorkspaceSchemaError     exit 3   older (run `deeplens upgrade`) or newer than this version
@@ -42,6 +43,20 @@ happened, to which value, what is allowed and what to do next, in one line witho
     │   ├── PlanStateError           exit 7   it is applied already, or being applied
     │   └── WorkflowPausedError      exit 7   a workflow that does nothing until somebody resumes it
     ├── ActionsHaltedError           exit 8   applying stopped: too many failures or skips; what was done stands
+    ├── AccessError                  exit 10  somebody may not do what they asked for
+    │   ├── NotAuthenticatedError    exit 10  nobody knows who asks
+    │   ├── AccessDeniedError        exit 10  whoever asks lacks the scope
+    │   └── RateLimitedError         exit 10  too many requests in a while
+    │       └── ServerBusyError      exit 10  as many costly ones as the server takes on are under way or wait
+    ├── RequestError                 exit 2   a request over HTTP that cannot be done as it was sent
+    │   ├── MissingError             exit 2   what it speaks of is not there
+    │   ├── RequestConflictError     exit 2   it contradicts what is there, or another request
+    │   ├── KeyReusedError           exit 2   its idempotency key came with another one
+    │   └── BodyTooLargeError        exit 2   it brings more bytes than are taken
+    ├── JobError                     exit 1   a job cannot do what is asked
+    │   ├── JobStateError            exit 1   it has ended already, or has not
+    │   ├── JobLostError             exit 1   its worker has it no more
+    │   └── QueueFullError           exit 1   too many jobs wait
     ├── AuditBrokenError             exit 9   a line of the audit trail was altered or is missing
     ├── TooFewLabelsError            exit 1   there are too few labels for what was asked
     ├── DecoderUnavailableError      exit 1   no process to decode in can be started
@@ -94,6 +109,23 @@ from deeplens_kit.errors.objects import (
     PlaceholderError,
     UnsupportedFormatError,
 )
+from deeplens_kit.errors.serving import (
+    AccessDeniedError,
+    AccessError,
+    BodyTooLargeError,
+    JobError,
+    JobLostError,
+    JobStateError,
+    KeyReusedError,
+    MissingError,
+    NamedInBodyError,
+    NotAuthenticatedError,
+    QueueFullError,
+    RateLimitedError,
+    RequestConflictError,
+    RequestError,
+    ServerBusyError,
+)
 from deeplens_kit.errors.stores import (
     BackupError,
     LeaseHeldError,
@@ -108,9 +140,12 @@ from deeplens_kit.errors.stores import (
 )
 
 __all__ = [
+    "AccessDeniedError",
+    "AccessError",
     "ActionsHaltedError",
     "AuditBrokenError",
     "BackupError",
+    "BodyTooLargeError",
     "CorruptPictureError",
     "CredentialMissingError",
     "DecodeTimeoutError",
@@ -119,6 +154,10 @@ __all__ = [
     "DeepLensError",
     "ExtraMissingError",
     "Interrupted",
+    "JobError",
+    "JobLostError",
+    "JobStateError",
+    "KeyReusedError",
     "LeaseHeldError",
     "LimitExceededError",
     "LinkRefusedError",
@@ -126,9 +165,12 @@ __all__ = [
     "LocationError",
     "LocationReadOnlyError",
     "LocationUnavailableError",
+    "MissingError",
     "ModelCorruptError",
     "ModelUnavailableError",
+    "NamedInBodyError",
     "NotAPictureError",
+    "NotAuthenticatedError",
     "ObjectChangedError",
     "ObjectError",
     "ObjectExistsError",
@@ -142,8 +184,13 @@ __all__ = [
     "PlanStaleError",
     "PlanStateError",
     "QueryError",
+    "QueueFullError",
+    "RateLimitedError",
     "ReportError",
     "ReportRunningError",
+    "RequestConflictError",
+    "RequestError",
+    "ServerBusyError",
     "SettingsError",
     "StoreFullError",
     "TooFewLabelsError",

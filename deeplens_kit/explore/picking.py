@@ -5,6 +5,7 @@ Takes places and what was drawn, gives positions; must not know what is at them.
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ _CANDIDATES = 16
 
 
 class PlacePicker:
-    """Places to be picked from.
+    """Places to be picked from, from any thread.
 
     Args:
         places: (n, 2) float32, finite.
@@ -26,6 +27,7 @@ class PlacePicker:
     def __init__(self, places: NDArray[np.float32]) -> None:
         self._places = places
         self._tree: Any = None
+        self._one_at_a_time = threading.Lock()
 
     def nearest(self, x: float, y: float, reach: tuple[float, float]) -> int | None:
         """The place nearest to a point, or None.
@@ -38,14 +40,19 @@ class PlacePicker:
         """
         if not len(self._places):
             return None
-        if self._tree is None:
-            from scipy.spatial import cKDTree
-
-            self._tree = cKDTree(self._places)
-        found = np.atleast_1d(self._tree.query((x, y), k=min(_CANDIDATES, len(self._places)))[1])
+        found = np.atleast_1d(self._grown().query((x, y), k=min(_CANDIDATES, len(self._places)))[1])
         gaps = np.square((self._places[found] - (x, y)) / reach).sum(axis=1)
         best = int(gaps.argmin())
         return int(found[best]) if gaps[best] <= 1.0 else None
+
+    def _grown(self) -> Any:
+        """The tree, grown when it is first needed; who waits for it then has it."""
+        with self._one_at_a_time:
+            if self._tree is None:
+                from scipy.spatial import cKDTree
+
+                self._tree = cKDTree(self._places)
+            return self._tree
 
     def at(self, position: int) -> NDArray[np.int64]:
         """All places that are exactly where this one is, itself among them: rising positions."""

@@ -10,6 +10,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from deeplens_kit.ledger.access_values import (
+        NOBODY,
+        ROLE_SCOPES,
+        AccessLink,
+        ApiKey,
+        LinkPurpose,
+        Principal,
+        PrincipalKind,
+        Role,
+        Scope,
+        SessionKind,
+        User,
+        UserSession,
+        local_principal,
+    )
     from deeplens_kit.ledger.act_values import (
         Application,
         ApplicationState,
@@ -24,10 +39,21 @@ if TYPE_CHECKING:
         QuarantineState,
     )
     from deeplens_kit.ledger.copies import restore_ledger
-    from deeplens_kit.ledger.holder import current_holder
+    from deeplens_kit.ledger.holder import acting_as, current_holder
+    from deeplens_kit.ledger.job_values import (
+        FINISHED_STATES,
+        ImageStage,
+        Job,
+        JobEvent,
+        JobProgress,
+        JobState,
+        Resource,
+        StageIntent,
+    )
     from deeplens_kit.ledger.lease import Lease
     from deeplens_kit.ledger.ledger import Ledger
     from deeplens_kit.ledger.locations import refuse_secrets
+    from deeplens_kit.ledger.preference_values import Rating, RatingVerdict
     from deeplens_kit.ledger.report_values import ReportRun, ReportRunState
     from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION
     from deeplens_kit.ledger.traces import Trace
@@ -54,11 +80,17 @@ if TYPE_CHECKING:
         WorkflowRunState,
         WorkflowState,
     )
+    from deeplens_kit.ledger.working import current_job, working_for
 
 __all__ = [
     "AUTO_APPROVED",
+    "FINISHED_STATES",
+    "NOBODY",
     "REVISIONS",
+    "ROLE_SCOPES",
     "SCHEMA_REVISION",
+    "AccessLink",
+    "ApiKey",
     "Application",
     "ApplicationState",
     "AuditEntry",
@@ -66,12 +98,18 @@ __all__ = [
     "Collection",
     "DecisionAct",
     "Hold",
+    "ImageStage",
+    "Job",
+    "JobEvent",
+    "JobProgress",
+    "JobState",
     "JournalEntry",
     "JournalPhase",
     "LabelCounts",
     "LabelSample",
     "Lease",
     "Ledger",
+    "LinkPurpose",
     "Location",
     "NoteChange",
     "ObjectNote",
@@ -79,26 +117,55 @@ __all__ = [
     "PlanApproval",
     "PlanRecord",
     "PlanState",
+    "Principal",
+    "PrincipalKind",
     "QuarantineState",
     "QuarantinedFile",
+    "Rating",
+    "RatingVerdict",
     "ReportRun",
     "ReportRunState",
+    "Resource",
+    "Role",
     "Run",
     "RunState",
     "SavedRule",
     "SavedSearch",
+    "Scope",
     "SearchRecord",
+    "SessionKind",
+    "StageIntent",
     "Trace",
+    "User",
+    "UserSession",
     "Workflow",
     "WorkflowRun",
     "WorkflowRunState",
     "WorkflowState",
+    "acting_as",
     "current_holder",
+    "current_job",
+    "local_principal",
     "refuse_secrets",
     "restore_ledger",
+    "working_for",
 ]
 
 _HOMES = {
+    "NOBODY": "access_values",
+    "ROLE_SCOPES": "access_values",
+    "Principal": "access_values",
+    "AccessLink": "access_values",
+    "ApiKey": "access_values",
+    "LinkPurpose": "access_values",
+    "SessionKind": "access_values",
+    "User": "access_values",
+    "UserSession": "access_values",
+    "PrincipalKind": "access_values",
+    "Role": "access_values",
+    "Scope": "access_values",
+    "acting_as": "holder",
+    "local_principal": "access_values",
     "AUTO_APPROVED": "workflow_values",
     "REVISIONS": "schema",
     "SCHEMA_REVISION": "schema",
@@ -124,6 +191,8 @@ _HOMES = {
     "PlanState": "act_values",
     "QuarantineState": "act_values",
     "QuarantinedFile": "act_values",
+    "Rating": "preference_values",
+    "RatingVerdict": "preference_values",
     "ReportRun": "report_values",
     "ReportRunState": "report_values",
     "Run": "values",
@@ -136,7 +205,17 @@ _HOMES = {
     "WorkflowRunState": "workflow_values",
     "WorkflowState": "workflow_values",
     "Trace": "traces",
+    "FINISHED_STATES": "job_values",
+    "ImageStage": "job_values",
+    "Job": "job_values",
+    "JobEvent": "job_values",
+    "JobProgress": "job_values",
+    "JobState": "job_values",
+    "Resource": "job_values",
+    "StageIntent": "job_values",
     "current_holder": "holder",
+    "current_job": "working",
+    "working_for": "working",
     "refuse_secrets": "locations",
     "restore_ledger": "copies",
 }

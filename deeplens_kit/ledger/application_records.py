@@ -12,10 +12,10 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from deeplens_kit.ledger import applications as application_rows
+from deeplens_kit.ledger import job_events, saved_sums
 from deeplens_kit.ledger import journal as journal_rows
 from deeplens_kit.ledger import locations as location_rows
 from deeplens_kit.ledger import quarantine as quarantine_rows
-from deeplens_kit.ledger import saved_sums
 from deeplens_kit.ledger.act_values import (
     Application,
     ApplicationState,
@@ -26,9 +26,11 @@ from deeplens_kit.ledger.act_values import (
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.gathering import GatheredWrites
 from deeplens_kit.ledger.holder import current_person
+from deeplens_kit.ledger.job_values import ImageStage
 from deeplens_kit.ledger.saved_sums import SavedSums
 from deeplens_kit.ledger.transactions import Transactions
 from deeplens_kit.ledger.values import Location
+from deeplens_kit.ledger.working import current_job
 
 __all__ = ["ApplicationRecords"]
 
@@ -103,6 +105,7 @@ class ApplicationRecords(Transactions):
         held: Sequence[QuarantinedFile] = (),
         changed: Mapping[str, QuarantineState] | None = None,
         audit: str = "",
+        stages: Sequence[ImageStage] = (),
     ) -> list[JournalEntry]:
         """Write lines to the journal of an application, and what they mean for the quarantine: all or nothing.
 
@@ -116,6 +119,7 @@ class ApplicationRecords(Transactions):
             held: Files that are in quarantine now.
             changed: What became of files that were, by their ids.
             audit: An action under which the audit trail tells of it; nothing there by default.
+            stages: To what stages the lines bring files.
 
         Returns:
             The lines with sequence and time.
@@ -124,6 +128,8 @@ class ApplicationRecords(Transactions):
             UnknownNameError: There is no such application, or no such file in quarantine; nothing is written.
             PlanStateError: A step would begin in an application that is finished or undone, or is being undone.
         """
+        # Of this thread: another one may do the writing.
+        who, job_id = current_person(), current_job()
 
         def act(session: Session, now: datetime) -> list[JournalEntry]:
             given = journal_rows.append(session, application_id, entries, now)
@@ -133,7 +139,8 @@ class ApplicationRecords(Transactions):
                 details = {"application_id": application_id, "lines": len(given)}
                 details |= {"held": len(held)} if held else {}
                 details |= {"changed": len(changed)} if changed else {}
-                _tell(session, current_person(), audit, details, now)
+                _tell(session, who, audit, details, now)
+            job_events.add(session, job_id, stages, now)
             return given
 
         return self._gathered.run(act)

@@ -19,6 +19,7 @@ from deeplens_kit.ledger.chain import instant, line_digest, plain
 from deeplens_kit.ledger.lines import in_order
 from deeplens_kit.ledger.models import AuditRow, ChainHeadRow
 from deeplens_kit.ledger.values import AuditEntry
+from deeplens_kit.telemetry import current_context
 
 __all__ = ["CHAIN", "audit", "content", "head", "settle", "trail", "walk"]
 
@@ -29,8 +30,10 @@ _WAITING = "deeplens_audit_lines"
 
 
 def audit(session: Session, who: str, action: str, details: Mapping[str, Any], now: datetime) -> None:
-    """Add a line to the audit trail, in the session's transaction."""
-    line = {"at": now, "who": who, "action": action, "details": plain(details)}
+    """Add a line to the audit trail, in the session's transaction, with the correlation id that is bound here."""
+    bound = current_context().get("correlation_id")
+    told = details if bound is None or "correlation_id" in details else {**details, "correlation_id": bound}
+    line = {"at": now, "who": who, "action": action, "details": plain(told)}
     session.info.setdefault(_WAITING, []).append(line)
 
 
@@ -78,6 +81,7 @@ def trail(
     who: str | None = None,
     action: str | None = None,
     since: datetime | None = None,
+    before: int | None = None,
     limit: int | None = None,
 ) -> list[AuditEntry]:
     """Lines of the trail, the oldest first; with a limit the latest of them."""
@@ -89,6 +93,8 @@ def trail(
         query = query.where((AuditRow.action == action) | AuditRow.action.startswith(f"{action}.", autoescape=True))
     if since is not None:
         query = query.where(AuditRow.at >= since)
+    if before is not None:
+        query = query.where(AuditRow.sequence < before)
     return [_frozen(row) for row in session.scalars(query)][::-1]
 
 

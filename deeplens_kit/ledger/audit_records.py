@@ -45,6 +45,7 @@ class AuditRecords(Transactions):
         who: str | None = None,
         action: str | None = None,
         since: datetime | None = None,
+        before: int | None = None,
         limit: int | None = None,
     ) -> list[AuditEntry]:
         """Every change, the oldest first.
@@ -53,10 +54,11 @@ class AuditRecords(Transactions):
             who: Of this person alone, as "user@host".
             action: This action alone; the beginning of it up to a dot stands for all that begin so.
             since: From this time on.
+            before: Only lines before this one, by its sequence: for the next page of older ones.
             limit: The latest so many.
         """
         with self._reading() as session:
-            return audit_rows.trail(session, who=who, action=action, since=since, limit=limit)
+            return audit_rows.trail(session, who=who, action=action, since=since, before=before, limit=limit)
 
     def audit_head(self) -> tuple[int, str]:
         """How many lines the trail has and the digest of the last; whoever keeps it elsewhere can prove the trail.

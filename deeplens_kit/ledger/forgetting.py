@@ -17,6 +17,8 @@ from deeplens_kit.ledger.act_models import HoldRow, JournalRow, QuarantineRow
 from deeplens_kit.ledger.act_values import JournalPhase, QuarantineState
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.digests import DIGEST
+from deeplens_kit.ledger.job_models import JobEventRow, JobRow, StageIntentRow
+from deeplens_kit.ledger.job_values import FINISHED_STATES, JobState
 from deeplens_kit.ledger.models import (
     DecisionRow,
     LabelItemRow,
@@ -26,6 +28,8 @@ from deeplens_kit.ledger.models import (
     SavedSearchRow,
     SearchRecordRow,
 )
+from deeplens_kit.ledger.preference_models import RatingRow
+from deeplens_kit.ledger.request_models import RequestRow
 
 __all__ = ["BLANK", "forget", "require_forgettable"]
 
@@ -49,7 +53,13 @@ def forget(session: Session, digest: str, who: str, now: datetime, why: str = ""
             _done(session, delete(table).where(cast(table.query, Text).contains(digest)))
             for table in (SearchRecordRow, SavedSearchRow)
         ),
+        "ratings": _done(
+            session,
+            delete(RatingRow).where(or_(RatingRow.digest == digest, cast(RatingRow.query, Text).contains(digest))),
+        ),
         "events": _done(session, delete(OutboxRow).where(cast(OutboxRow.payload, Text).contains(digest))),
+        "jobs": _blank_jobs(session, digest),
+        "requests": _done(session, delete(RequestRow).where(cast(RequestRow.content, Text).contains(digest))),
         "quarantine": _blank_quarantine(session, digest),
     }
     audit(session, who, "picture.forgotten", {"digest": digest, **({"why": why} if why else {}), **counts}, now)
@@ -72,6 +82,12 @@ def require_forgettable(session: Session, digest: str) -> None:
             f"Application {begun} was moving or removing picture {digest[:12]}… when it broke off, so nobody knows "
             f"where it is; go on with it by `deeplens apply --resume {begun}` or `deeplens undo {begun}` first, or "
             "empty its quarantine again."
+        )
+    named = cast(JobRow.parameters, Text).contains(digest)
+    waiting = JobRow.state.in_([JobState.QUEUED.value, JobState.RUNNING.value])
+    if jobs := sorted(session.scalars(select(JobRow.job_id).where(named & waiting))):
+        raise SettingsError(
+            f"Job {jobs[0]} is to work on picture {digest[:12]}…; wait for it, or end it by `deeplens jobs cancel`."
         )
     holds = select(HoldRow.hold_id).where(HoldRow.digest == digest, HoldRow.released_at.is_(None))
     if found := sorted(session.scalars(holds)):
@@ -111,6 +127,20 @@ def _blank_quarantine(session: Session, digest: str) -> int:
     blank = {"path": "", "quarantine_path": "", "token": "", "kept": {}}
     kept = update(QuarantineRow).where(QuarantineRow.keeper_digest == digest).values(keeper_path="", keeper_token="")
     return _done(session, update(QuarantineRow).where(mine).values(blank)) + _done(session, kept.where(~mine))
+
+
+def _blank_jobs(session: Session, digest: str) -> int:
+    # Rows stay: who reads the stages tells by their numbers that none is missing, and a job that was done was done.
+    events = update(JobEventRow).where(cast(JobEventRow.details, Text).contains(digest)).values(details={})
+    done = JobRow.state.in_([state.value for state in FINISHED_STATES])
+    jobs = [
+        update(JobRow).where(done & cast(column, Text).contains(digest)).values({column: {}})
+        for column in (JobRow.parameters, JobRow.result, JobRow.progress)
+    ]
+    errors = update(JobRow).where(done & JobRow.error.contains(digest)).values(error="")
+    intents = delete(StageIntentRow).where(cast(StageIntentRow.stages, Text).contains(digest))
+    statements: list[Update | Delete] = [events, *jobs, errors, intents]
+    return sum(_done(session, statement) for statement in statements)
 
 
 def _done(session: Session, statement: Delete | Update) -> int:

@@ -11,10 +11,13 @@ import getpass
 import os
 import re
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 
-__all__ = ["current_holder", "current_person", "is_alive", "shown_holder"]
+__all__ = ["acting_as", "current_holder", "current_person", "is_alive", "shown_holder"]
 
 _PROC = Path("/proc")
 _HOLDER = re.compile(r"^(?P<shown>.*) pid (?P<pid>\d+) \((?P<scope>\S+) (?P<start>\d+)\)$", re.DOTALL)
@@ -22,8 +25,29 @@ _HOLDER = re.compile(r"^(?P<shown>.*) pid (?P<pid>\d+) \((?P<scope>\S+) (?P<star
 _STATE, _START = 0, 19
 
 
+_ACTING: ContextVar[str] = ContextVar("deeplens_acting", default="")
+
+
+@contextmanager
+def acting_as(person: str) -> Iterator[None]:
+    """Have what is done in the block, in this thread or task, be done by somebody: by whom a server acts.
+
+    Args:
+        person: As `current_person` then says.
+    """
+    token = _ACTING.set(person)
+    try:
+        yield
+    finally:
+        _ACTING.reset(token)
+
+
 def current_person() -> str:
-    """Who runs this process, as "user@host"."""
+    """Who acts: whoever a server acts for, else who runs this process, as "user@host"."""
+    return _ACTING.get() or _running_person()
+
+
+def _running_person() -> str:
     try:
         user = getpass.getuser()
     except (KeyError, OSError):
@@ -37,7 +61,7 @@ def current_holder() -> str:
     pid = os.getpid()
     stat = _stat(pid)
     proof = f" ({_scope()} {stat[1]})" if stat is not None and _scope() else ""
-    return f"{current_person()} pid {pid}{proof}"
+    return f"{_running_person()} pid {pid}{proof}"
 
 
 def shown_holder(holder: str) -> str:

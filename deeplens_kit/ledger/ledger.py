@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 from deeplens_kit.errors import WorkspaceError
 from deeplens_kit.ledger import locations as location_rows
 from deeplens_kit.ledger import notes as note_rows
-from deeplens_kit.ledger import outbox as outbox_rows
 from deeplens_kit.ledger import runs as run_rows
+from deeplens_kit.ledger.access_records import AccessRecords
 from deeplens_kit.ledger.act_records import ActRecords
 from deeplens_kit.ledger.address import ledger_address, shown
 from deeplens_kit.ledger.audit_records import AuditRecords
@@ -29,9 +29,13 @@ from deeplens_kit.ledger.decision_records import DecisionRecords
 from deeplens_kit.ledger.engine import open_engine, writing
 from deeplens_kit.ledger.faults import translated
 from deeplens_kit.ledger.holder import current_holder, current_person
+from deeplens_kit.ledger.job_records import JobRecords
 from deeplens_kit.ledger.label_records import LabelRecords
 from deeplens_kit.ledger.lease import Lease, take
+from deeplens_kit.ledger.outbox_records import OutboxRecords
+from deeplens_kit.ledger.preference_records import PreferenceRecords
 from deeplens_kit.ledger.report_records import ReportRunRecords
+from deeplens_kit.ledger.request_records import RequestRecords
 from deeplens_kit.ledger.rule_records import RuleRecords
 from deeplens_kit.ledger.schema import REVISIONS, SCHEMA_REVISION, migrate, require_current, revision_of
 from deeplens_kit.ledger.search_records import SearchRecords
@@ -40,7 +44,6 @@ from deeplens_kit.ledger.values import (
     Location,
     NoteChange,
     ObjectNote,
-    OutboxEvent,
     Run,
     RunState,
 )
@@ -58,7 +61,12 @@ class Ledger(
     DecisionRecords,
     ActRecords,
     ReportRunRecords,
+    RequestRecords,
+    AccessRecords,
+    PreferenceRecords,
+    OutboxRecords,
     AuditRecords,
+    JobRecords,
     Copies,
 ):
     """What people and jobs did; safe to share between threads. Use as a context manager, or `close` it.
@@ -262,35 +270,6 @@ class Ledger(
         """Equal values mean that no note or collection changed in between; under a millisecond."""
         with self._reading() as session:
             return note_rows.version(session)
-
-    # --- What is to be told ------------------------------------------------------------------------------
-
-    def record_watched(self, content: bytes | None, events: Iterable[OutboxEvent]) -> None:
-        """Record what a watch has seen (None: as before) and what is to be told of it, both or neither."""
-        with self._writing() as (session, now):
-            outbox_rows.put(session, events, now)
-            if content is not None:
-                outbox_rows.remember(session, content, now)
-
-    def watched(self) -> bytes | None:
-        """What a watch has seen when it looked last; None before the first."""
-        with self._reading() as session:
-            return outbox_rows.remembered(session)
-
-    def undelivered(self, kind: str) -> list[OutboxEvent]:
-        """Events of a kind that nobody took yet, the oldest first."""
-        with self._reading() as session:
-            return outbox_rows.undelivered(session, kind)
-
-    def begin_delivery(self, event_id: str) -> bool:
-        """Count a try; False where it was delivered meanwhile, or is forgotten."""
-        with self._writing() as (session, _):
-            return outbox_rows.begin(session, event_id)
-
-    def end_delivery(self, event_id: str, error: str = "") -> None:
-        """Note that an event was taken, or why not."""
-        with self._writing() as (session, now):
-            outbox_rows.end(session, event_id, error, now)
 
     # --- Runs --------------------------------------------------------------------------------------------
 

@@ -66,12 +66,12 @@ class SearchRecords(Transactions):
         with self._writing() as (session, now):
             return search_rows.record(session, query, by, results, seconds, current_person(), now, most)
 
-    def search_history(self, limit: int | None = None) -> list[SearchRecord]:
-        """What was searched for, the latest first; all of it, or so many."""
+    def search_history(self, limit: int | None = None, who: str | None = None) -> list[SearchRecord]:
+        """What was searched for, the latest first; all of it, or so many, by everybody, or by one person."""
         with self._reading() as session:
-            return search_rows.history(session, limit)
+            return search_rows.history(session, limit, who)
 
-    def clear_search_history(self) -> int:
-        """Forget what was searched for, by everybody; how many searches that were. Saved ones stay."""
+    def clear_search_history(self, who: str | None = None) -> int:
+        """Forget what was searched for, by everybody or by one person; how many searches. Saved ones stay."""
         with self._writing() as (session, now):
-            return search_rows.clear(session, current_person(), now)
+            return search_rows.clear(session, current_person(), now, who)

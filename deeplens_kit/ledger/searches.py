@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, true
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -123,17 +123,20 @@ def record(
     return _record(row)
 
 
-def history(session: Session, limit: int | None) -> list[SearchRecord]:
-    """What was searched for, the latest first."""
+def history(session: Session, limit: int | None, of: str | None = None) -> list[SearchRecord]:
+    """What was searched for, the latest first; by everybody, or by one person."""
     query = select(SearchRecordRow).order_by(SearchRecordRow.record_id.desc()).limit(limit)
+    if of is not None:
+        query = query.where(SearchRecordRow.who == of)
     return [_record(row) for row in session.scalars(query)]
 
 
-def clear(session: Session, who: str, now: datetime) -> int:
-    """Forget what was searched for; the number of searches."""
-    number = session.scalar(select(func.count()).select_from(SearchRecordRow)) or 0
-    session.execute(delete(SearchRecordRow))
-    audit(session, who, "search_history.cleared", {"searches": number}, now)
+def clear(session: Session, who: str, now: datetime, of: str | None = None) -> int:
+    """Forget what was searched for, by everybody or by one person; the number of searches."""
+    whose = SearchRecordRow.who == of if of is not None else true()
+    number = session.scalar(select(func.count()).select_from(SearchRecordRow).where(whose)) or 0
+    session.execute(delete(SearchRecordRow).where(whose))
+    audit(session, who, "search_history.cleared", {"searches": number, **({"of": of} if of else {})}, now)
     return number
 
 

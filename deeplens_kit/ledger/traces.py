@@ -16,13 +16,18 @@ __all__ = ["Trace", "find_traces", "purge_deleted"]
 
 _SPOKEN = (
     "decisions",
+    "job_events",
+    "jobs",
     "label_sample_items",
     "labels",
     "object_notes",
     "outbox",
     "quarantine",
+    "ratings",
+    "requests",
     "saved_searches",
     "search_history",
+    "stage_intents",
 )
 """Tables that forgetting takes rows or words from."""
 

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from deeplens_kit.ledger.audit import settle
 from deeplens_kit.ledger.engine import database_now, writing
 from deeplens_kit.ledger.faults import translated
+from deeplens_kit.ledger.job_events import settle as settle_events
 
 __all__ = ["Transactions"]
 
@@ -51,4 +52,6 @@ class Transactions:
         """A transaction that writes, and its time."""
         with translated("write to", self._place), Session(writing(self._engine)) as session, session.begin():
             yield session, database_now(session.connection())
+            # Each locks a row until the commit: always in this order, so that no two writers wait for each other.
+            settle_events(session)
             settle(session)

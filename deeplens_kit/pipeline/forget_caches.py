@@ -19,7 +19,7 @@ __all__ = ["CacheLoss", "clear_caches"]
 CacheLoss = tuple[str, int]
 """A cache by its folder, and how many files of it went."""
 
-_BY_PICTURE = ("thumbnails", "looks")
+_BY_PICTURE = ("thumbnails", "looks", "asked")
 _OF_PAIRS = ("verdicts", "resolutions")
 _OF_ALL = ("search", "search-text", "clusters", "maps", "library", "calibration", "duplicates")
 

@@ -141,6 +141,11 @@ def _index(
             raise
         if matched is not None and found is not None:
             matched(found)
+    if reports:
+        from deeplens_kit.pipeline.rating import label_kept_ratings
+
+        # What people said of pictures that were searched for before they were indexed.
+        label_kept_ratings(workspace)
     if failed:
         failed[0].reports, failed[0].others = tuple(reports), tuple(failed[1:])
         raise failed[0]

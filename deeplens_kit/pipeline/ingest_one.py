@@ -7,6 +7,7 @@ the next index run.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -24,6 +25,7 @@ from deeplens_kit.errors import (
 )
 from deeplens_kit.ledger import Location, NoteChange
 from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
+from deeplens_kit.pipeline.dropping import let_in_object
 from deeplens_kit.pipeline.ingest_known import KnownPlaces, PlaceFound
 from deeplens_kit.pipeline.ingest_names import TEMPLATE, PathFacts, PathTemplate, is_left_out, numbered
 from deeplens_kit.pipeline.ingest_sources import Given, GivenBytes, read_given, said_of
@@ -37,7 +39,7 @@ from deeplens_kit.storage import LocationKind, ObjectStat, digest_content, encod
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.telemetry import redact
 
-__all__ = ["IngestOptions", "IngestRow", "IngestState", "IngestTarget", "Ingestor"]
+__all__ = ["IngestOptions", "IngestRow", "IngestState", "IngestTarget", "Ingestor", "Looked"]
 
 _MOST_NUMBERS = 99
 # Object stores take two thousand bytes of metadata, and some write a byte as three.
@@ -79,6 +81,10 @@ class IngestOptions:
         even_if_known: Store also what is there already.
         allow_private: Links may lead to addresses that are not public.
         name: What to call what comes through a stream.
+        features: Compute features now; else the next index run does.
+        thumbnails: Keep thumbnails.
+        workers: Pictures that are looked at at the same time; 0 for all cores.
+        batch_size: Pictures that are put into the catalog together; None for the setting.
     """
 
     template: str = TEMPLATE
@@ -86,6 +92,10 @@ class IngestOptions:
     even_if_known: bool = False
     allow_private: bool = False
     name: str | None = None
+    features: bool = True
+    thumbnails: bool = True
+    workers: int = 1
+    batch_size: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +150,21 @@ class _Declined(ObjectError):
         super().__init__(message)
 
 
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What was had of a thing before its turn.
+
+    Attributes:
+        came: Its bytes.
+        content: The same with their digests; None where there are none.
+        analysed: What was computed of them; None where that is still to come.
+    """
+
+    came: GivenBytes
+    content: Content | None = None
+    analysed: Analysed | None = None
+
+
 class Ingestor:
     """Takes pictures in at one location, one after the other.
 
@@ -174,26 +199,42 @@ class Ingestor:
         self._own = _own_places(workspace)
         self.begun: IngestRow | None = None
 
-    def take(self, given: Given) -> IngestRow:
-        """Take one thing in; what is wrong with it is the row."""
+    def look(self, given: Given, *, ahead: bool = False) -> Looked:
+        """Read a thing; stores nothing, so that several threads may look at several.
+
+        Args:
+            given: The thing.
+            ahead: Compute its features too, unless a scanner or what is kept out speaks first.
+        """
+        options = self._options
+        settings = self._workspace.settings
+        came = read_given(given, settings, name=options.name, allow_private=options.allow_private)
+        if not came.data:
+            return Looked(came)
+        content = Content(came.data, digest_content(came.data))
+        if not ahead or self._scanner is not None or self._kept_out.covers(content.digests.sha256):
+            return Looked(came, content)
+        return Looked(came, content, analyse([content], self._toolbox))
+
+    def take(self, given: Given, looked: Callable[[], Looked] | None = None) -> IngestRow:
+        """Take one thing in; what is wrong with it is the row.
+
+        Args:
+            given: The thing.
+            looked: Gives what `look` came to, or raises what it raised; None: it is looked at now.
+        """
         row = IngestRow(said_of(given), IngestState.FAILED)
         try:
-            came = read_given(
-                given,
-                self._workspace.settings,
-                name=self._options.name,
-                allow_private=self._options.allow_private,
-            )
-            if not came.data:
+            seen = self.look(given) if looked is None else looked()
+            if seen.content is None:
                 raise _Declined("empty", "It is empty (0 bytes); give a picture.")
-            content = Content(came.data, digest_content(came.data))
-            row = replace(row, digest=content.digests.sha256, size_bytes=len(came.data))
-            return self._taken(came, content, row)
+            row = replace(row, digest=seen.content.digests.sha256, size_bytes=len(seen.came.data))
+            return self._taken(seen.came, seen.content, row, seen.analysed)
         except (ObjectError, LocationError, QueryError, SettingsError, CredentialMissingError) as error:
             state = IngestState.REFUSED if _is_refusal(error) else IngestState.FAILED
             return replace(row, state=state, code=error.code, message=redact(str(error)))
 
-    def _taken(self, came: GivenBytes, content: Content, row: IngestRow) -> IngestRow:
+    def _taken(self, came: GivenBytes, content: Content, row: IngestRow, ahead: Analysed | None) -> IngestRow:
         digest = content.digests.sha256
         # 1. What is there already.
         if self._kept_out.covers(digest):
@@ -204,13 +245,14 @@ class Ingestor:
         # 2. Nothing is decoded, and nothing stored, that the scanner does not like.
         warning = self._scanned(content.data)
         # 3. A picture, decoded within the limits; its features are computed of the same bytes.
-        picture_format, analysed = self._looked_at(content)
+        picture_format, analysed = self._looked_at(content, ahead)
         # 4. A free name.
         at = datetime.now(UTC)
         facts = PathFacts(self._options.note.collection or "", at, digest, came.name, picture_format)
         note = self._note_of(came)
         path, stat, found = self._stored(content, facts)
         self.begun = replace(row, state=IngestState.STORED, message=_STORED_ONLY, path=path)
+        let_in_object(self._workspace, f"{self._location.location_id}/{path}", digest)
         # 5. The ledger first, then the catalog: what a kill leaves out of the latter the next index run finds.
         try:
             if note != NoteChange():
@@ -243,14 +285,14 @@ class Ingestor:
             )
         return f"It was stored without a scan: {verdict.away}."
 
-    def _looked_at(self, content: Content) -> tuple[str, Analysed | None]:
+    def _looked_at(self, content: Content, ahead: Analysed | None) -> tuple[str, Analysed | None]:
         """The format, and what there is to put into the catalog where it is not there."""
         digest = content.digests.sha256
         if digest not in self._formats:
             columns = ["format"]
             kept = self._workspace.catalog.pictures([digest], columns) if self._places.holds(digest) else None
             if kept is None or kept.is_empty():
-                analysed = analyse([content], self._toolbox)
+                analysed = analyse([content], self._toolbox) if ahead is None else ahead
                 for failure in analysed.failures:
                     raise _Declined(failure.code, failure.message)
                 self._formats[digest] = str(analysed.pictures[0]["format"])

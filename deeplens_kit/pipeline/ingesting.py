@@ -8,9 +8,11 @@ a row and never the end of its batch; what is there already is refused unless it
 from __future__ import annotations
 
 import threading
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from deeplens_kit.errors import DeepLensError, LeaseHeldError, LocationReadOnlyError
 from deeplens_kit.features import available, check_runtime
@@ -19,12 +21,14 @@ from deeplens_kit.pipeline.analysis import Toolbox
 from deeplens_kit.pipeline.ingest_known import copies_of
 from deeplens_kit.pipeline.ingest_lease import WAIT_SECONDS, ingest_run
 from deeplens_kit.pipeline.ingest_names import PathTemplate
-from deeplens_kit.pipeline.ingest_one import IngestOptions, Ingestor, IngestRow, IngestState, IngestTarget
+from deeplens_kit.pipeline.ingest_one import IngestOptions, Ingestor, IngestRow, IngestState, IngestTarget, Looked
 from deeplens_kit.pipeline.ingest_sources import Given
 from deeplens_kit.pipeline.progress import ProgressListener, ProgressMeter
 from deeplens_kit.pipeline.scanner import Scanner
-from deeplens_kit.pipeline.workspace import Workspace
+from deeplens_kit.pipeline.stage_telling import settle_told, telling
+from deeplens_kit.pipeline.workspace import Workspace, default_workers
 from deeplens_kit.pipeline.writing import BatchWriter
+from deeplens_kit.settings import WorkspaceSettings
 from deeplens_kit.telemetry import get_logger
 
 __all__ = ["IngestReport", "ingest"]
@@ -105,8 +109,8 @@ def ingest(
     with ingest_run(workspace, location, lambda: _figures(rows, len(what)), stop, wait_seconds=wait_seconds) as held:
         meter = ProgressMeter(progress, location.name, "ingest", len(what))
         if isinstance(held, LeaseHeldError):
-            ingestor = Ingestor(workspace, target, options, _toolbox(workspace, whole=False), None, set())
-            rows += _all_of(ingestor, what, stop, meter)
+            ingestor = Ingestor(workspace, target, options, _toolbox(workspace, options, whole=False), None, set())
+            rows += _all_of(ingestor, what, stop, meter, options.workers)
         else:
             _take_all(workspace, target, options, what, held, rows, stop, meter)
         meter.finish()
@@ -138,13 +142,15 @@ def _take_all(
         frozenset(),
         {},
         {},
-        workspace.settings,
+        _batched(workspace.settings, options.batch_size),
         lease.check,
+        telling(workspace, target.location, run_id),
     )
-    ingestor = Ingestor(workspace, target, options, _toolbox(workspace), writer, known)
+    settle_told(workspace, target.location)
+    ingestor = Ingestor(workspace, target, options, _toolbox(workspace, options), writer, known)
     try:
         try:
-            for row in _all_of(ingestor, what, stop, meter):
+            for row in _all_of(ingestor, what, stop, meter, options.workers):
                 rows.append(row)
         finally:
             # Also after an error: what is stored is whole, so it is kept.
@@ -157,21 +163,53 @@ def _take_all(
 
 
 def _all_of(
-    ingestor: Ingestor, what: Sequence[Given], stop: threading.Event, meter: ProgressMeter
+    ingestor: Ingestor, what: Sequence[Given], stop: threading.Event, meter: ProgressMeter, workers: int
 ) -> Iterable[IngestRow]:
-    for given in what:
-        if stop.is_set():
-            return
-        row = ingestor.take(given)
+    """A row for each thing, in their order, however many are looked at at the same time."""
+    taken = (
+        _one_by_one(ingestor, what, stop) if workers == 1 else _ahead(ingestor, what, stop, default_workers(workers))
+    )
+    for row in taken:
         meter.advance(failures=row.state in (IngestState.REFUSED, IngestState.FAILED))
         yield row
 
 
-def _toolbox(workspace: Workspace, *, whole: bool = True) -> Toolbox:
-    """What the pictures are looked at with; without features where nothing keeps them."""
+def _one_by_one(ingestor: Ingestor, what: Sequence[Given], stop: threading.Event) -> Iterator[IngestRow]:
+    for given in what:
+        if stop.is_set():
+            return
+        yield ingestor.take(given)
+
+
+def _ahead(ingestor: Ingestor, what: Sequence[Given], stop: threading.Event, workers: int) -> Iterator[IngestRow]:
+    """Read and analyse the next ones in threads while one is stored; each is stored in its turn."""
+    waiting: deque[tuple[Given, Future[Looked]]] = deque()
+    things = iter(what)
+    with ThreadPoolExecutor(workers, thread_name_prefix="ingest") as pool:
+        try:
+            while not stop.is_set():
+                for given in islice(things, workers - len(waiting)):
+                    waiting.append((given, pool.submit(ingestor.look, given, ahead=True)))
+                if not waiting:
+                    return
+                given, looked = waiting.popleft()
+                yield ingestor.take(given, looked.result)
+        finally:
+            for _, looked in waiting:
+                looked.cancel()
+
+
+def _toolbox(workspace: Workspace, options: IngestOptions, *, whole: bool = True) -> Toolbox:
+    """What the pictures are looked at with; without features where nothing keeps them, or nobody wants them now."""
     settings = workspace.settings
-    extractors = tuple(available(settings.features).extractors.values()) if whole else ()
-    return Toolbox(extractors, settings.decode, workspace.thumbnails if whole else None, settings.index.niceness)
+    extractors = tuple(available(settings.features).extractors.values()) if whole and options.features else ()
+    thumbnails = workspace.thumbnails if whole and options.thumbnails else None
+    return Toolbox(extractors, settings.decode, thumbnails, settings.index.niceness)
+
+
+def _batched(settings: WorkspaceSettings, size: int | None) -> WorkspaceSettings:
+    """The settings with so many pictures in a commit."""
+    return settings if size is None else replace(settings, index=replace(settings.index, commit_pictures=size))
 
 
 def _with_copies(workspace: Workspace, rows: list[IngestRow]) -> list[IngestRow]:

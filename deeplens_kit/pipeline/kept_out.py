@@ -1,7 +1,8 @@
 """Pictures that were forgotten and must not come back: what later runs leave out.
 
 Takes a workspace's folder and digests, gives yes or no; writes one file into that folder and nothing else. Of a picture
-the file has a keyed hash of its digest alone: who does not have the very picture learns nothing of it from there.
+the file has a keyed hash of its digest alone: who does not have the very picture learns nothing of it from there. A
+picture is kept out wherever it lies, or one object alone, for as long as it holds that picture.
 """
 
 from __future__ import annotations
@@ -10,12 +11,14 @@ import hashlib
 import hmac
 import json
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 from deeplens_kit.errors import ObjectKeptOutError, SettingsError
-from deeplens_kit.search.cache_files import write_json
+from deeplens_kit.search.cache_files import alone_in, write_json
 
 __all__ = [
     "KEPT_OUT_FILE",
@@ -33,6 +36,7 @@ KEPT_OUT_FILE = "kept-out.json"
 _FORMAT = "deeplens-kept-out/1"
 _KEY_BYTES = 32
 _ID_DIGITS = 8
+_WAIT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +44,16 @@ class KeptOutEntry:
     """One picture that is kept out.
 
     Attributes:
-        mark: HMAC-SHA256 of its digest, 64 hexadecimal digits.
+        mark: HMAC-SHA256 of its digest, 64 hexadecimal digits; of one object alone of its id as well.
         at: Since when, UTC.
         who: Who asked for it, as user@host.
+        location_id: Where the object lies that alone is kept out; empty where the picture is, wherever it lies.
     """
 
     mark: str
     at: datetime
     who: str
+    location_id: str = ""
 
     @property
     def entry_id(self) -> str:
@@ -62,10 +68,12 @@ class KeptOut:
     Attributes:
         key: Of the hashes; random, and of this workspace alone.
         entries: The oldest first.
+        let_in: How often something was let in again.
     """
 
     key: bytes = b""
     entries: tuple[KeptOutEntry, ...] = ()
+    let_in: int = 0
     _marks: frozenset[str] = field(init=False, repr=False, compare=False, default=frozenset())
 
     def __post_init__(self) -> None:
@@ -73,16 +81,18 @@ class KeptOut:
 
     @property
     def version(self) -> str:
-        """Another one whenever another set of pictures is kept out."""
-        return hashlib.sha256("\n".join(sorted(self._marks)).encode()).hexdigest()[:16]
+        """Another one whenever something was let in again: what was kept out until then has to be looked at anew."""
+        return hashlib.sha256(self.key + str(self.let_in).encode()).hexdigest()[:16]
 
-    def mark(self, digest: str) -> str:
-        """The keyed hash of a digest."""
-        return hmac.new(self.key, bytes.fromhex(digest), hashlib.sha256).hexdigest()
+    def mark(self, digest: str, object_id: str = "") -> str:
+        """The keyed hash of a digest, or of a digest at one object."""
+        return hmac.new(self.key, bytes.fromhex(digest) + object_id.encode(), hashlib.sha256).hexdigest()
 
-    def covers(self, digest: str) -> bool:
-        """Whether a picture is kept out."""
-        return bool(self._marks) and self.mark(digest) in self._marks
+    def covers(self, digest: str, object_id: str = "") -> bool:
+        """Whether a picture is kept out, wherever it lies or at this object."""
+        if not self._marks:
+            return False
+        return self.mark(digest) in self._marks or (bool(object_id) and self.mark(digest, object_id) in self._marks)
 
 
 def load_kept_out(directory: Path) -> KeptOut:
@@ -97,10 +107,15 @@ def load_kept_out(directory: Path) -> KeptOut:
         if document["format"] != _FORMAT:
             raise ValueError(f"its format is {document['format']!r}, not {_FORMAT!r}")
         entries = [
-            KeptOutEntry(str(item["mark"]), datetime.fromisoformat(item["at"]), str(item["who"]))
+            KeptOutEntry(
+                str(item["mark"]),
+                datetime.fromisoformat(item["at"]),
+                str(item["who"]),
+                str(item.get("location_id", "")),
+            )
             for item in document["entries"]
         ]
-        return KeptOut(bytes.fromhex(document["key"]), tuple(entries))
+        return KeptOut(bytes.fromhex(document["key"]), tuple(entries), int(document.get("let_in", 0)))
     except FileNotFoundError:
         return KeptOut()
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -110,31 +125,56 @@ def load_kept_out(directory: Path) -> KeptOut:
         ) from error
 
 
-def add_kept_out(directory: Path, digest: str, who: str) -> KeptOutEntry:
+def add_kept_out(directory: Path, digest: str, who: str, *, object_id: str = "") -> KeptOutEntry:
     """Keep a picture out from now on; one that is kept out already stays as it is.
 
-    Raises:
-        SettingsError: The file cannot be read or written.
-    """
-    kept = load_kept_out(directory)
-    kept = KeptOut(kept.key or secrets.token_bytes(_KEY_BYTES), kept.entries)
-    mark = kept.mark(digest)
-    for entry in kept.entries:
-        if entry.mark == mark:
-            return entry
-    made = KeptOutEntry(mark, datetime.now(UTC), who)
-    _save(directory, KeptOut(kept.key, (*kept.entries, made)))
-    return made
-
-
-def remove_kept_out(directory: Path, entry: KeptOutEntry) -> None:
-    """Keep a picture out no longer.
+    Args:
+        directory: Of the workspace.
+        digest: The picture.
+        who: Who asks for it.
+        object_id: LOCATION_ID/path: keep out this object alone; empty for the picture wherever it lies.
 
     Raises:
         SettingsError: The file cannot be read or written.
     """
-    kept = load_kept_out(directory)
-    _save(directory, KeptOut(kept.key, tuple(item for item in kept.entries if item.mark != entry.mark)))
+    with _alone(directory):
+        kept = load_kept_out(directory)
+        kept = KeptOut(kept.key or secrets.token_bytes(_KEY_BYTES), kept.entries, kept.let_in)
+        mark = kept.mark(digest, object_id)
+        for entry in kept.entries:
+            if entry.mark == mark:
+                return entry
+        made = KeptOutEntry(mark, datetime.now(UTC), who, object_id.partition("/")[0])
+        _save(directory, KeptOut(kept.key, (*kept.entries, made), kept.let_in))
+        return made
+
+
+def remove_kept_out(directory: Path, *entries: KeptOutEntry) -> None:
+    """Keep pictures out no longer.
+
+    Raises:
+        SettingsError: The file cannot be read or written.
+    """
+    gone = {entry.mark for entry in entries}
+    with _alone(directory):
+        kept = load_kept_out(directory)
+        left = tuple(item for item in kept.entries if item.mark not in gone)
+        _save(directory, KeptOut(kept.key, left, kept.let_in + 1))
+
+
+@contextmanager
+def _alone(directory: Path) -> Iterator[None]:
+    """Have no other process read and write the file meanwhile."""
+    try:
+        with alone_in(directory, wait_seconds=_WAIT_SECONDS) as alone:
+            if not alone:
+                raise SettingsError(
+                    f"Another process changes {KEPT_OUT_FILE} of {str(directory)!r} for {_WAIT_SECONDS:g} s already; "
+                    "try again."
+                )
+            yield
+    except OSError as error:
+        raise SettingsError(f"Cannot write into {str(directory)!r}: {error.strerror or error}.") from error
 
 
 def kept_out_error() -> ObjectKeptOutError:
@@ -145,9 +185,13 @@ def kept_out_error() -> ObjectKeptOutError:
 
 
 def _save(directory: Path, kept: KeptOut) -> None:
-    entries = [{"mark": item.mark, "at": item.at.isoformat(), "who": item.who} for item in kept.entries]
+    entries = [
+        {"mark": item.mark, "at": item.at.isoformat(), "who": item.who}
+        | ({"location_id": item.location_id} if item.location_id else {})
+        for item in kept.entries
+    ]
     file = directory / KEPT_OUT_FILE
     try:
-        write_json(file, {"format": _FORMAT, "key": kept.key.hex(), "entries": entries})
+        write_json(file, {"format": _FORMAT, "key": kept.key.hex(), "let_in": kept.let_in, "entries": entries})
     except OSError as error:
         raise SettingsError(f"Cannot write {str(file)!r}: {error.strerror or error}.") from error

@@ -16,7 +16,7 @@ import polars as pl
 
 from deeplens_kit.errors import DeepLensError, Interrupted
 from deeplens_kit.features import available
-from deeplens_kit.ledger import Lease, Location
+from deeplens_kit.ledger import ImageStage, Lease, Location
 from deeplens_kit.pipeline.adding_features import add_features, additions
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure, Toolbox, analyse
 from deeplens_kit.pipeline.execution import Flow, run_flow
@@ -38,6 +38,7 @@ from deeplens_kit.pipeline.reading import (
     ReadTask,
 )
 from deeplens_kit.pipeline.scan import ROW_COLUMNS, ScanResult, scan
+from deeplens_kit.pipeline.stage_telling import GONE, settle_told, telling
 from deeplens_kit.pipeline.throttle import RateLimit, step_back
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.pipeline.writing import BatchWriter
@@ -126,6 +127,8 @@ class _Run:
     def carry_out(self) -> None:
         """List, compare, read and analyse, commit, take out what is gone."""
         workspace, location = self._workspace, self._location
+        tell = telling(workspace, location, self._run_id)
+        settle_told(workspace, location)
         found = self._found = self._scan()
         self._lease.check()
         record_problems(workspace, location, found, self._run_id)
@@ -164,6 +167,8 @@ class _Run:
             self._measured() if tasks else {},
             workspace.settings,
             self._lease.check,
+            tell,
+            kept_out=self._kept_out,
         )
         try:
             self._settle(tasks, complete, toolbox, writer)
@@ -174,7 +179,8 @@ class _Run:
         if not self._stop.is_set():
             assert writer.waiting == 0, f"{writer.waiting} objects wait for pictures that nobody analyses"
             self._lease.check()
-            _take_out(workspace, found, written=written)
+            with tell([ImageStage(object_id, GONE) for object_id in found.gone]):
+                _take_out(workspace, found, written=written)
         if not (written or found.gone):
             self.untouched = pictures
 

@@ -16,7 +16,7 @@ from deeplens_kit.pipeline.file_listing import active_files
 from deeplens_kit.pipeline.subjects import file_named
 from deeplens_kit.pipeline.workspace import Workspace
 
-__all__ = ["NotedFile", "annotate_file", "note_of_file"]
+__all__ = ["NotedFile", "annotate_file", "note_at", "note_of_file"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def note_of_file(workspace: Workspace, what: str) -> NotedFile:
         ObjectUnreadableError: It could not be read so far, so that its content is not known.
     """
     location_id, location, path, digest = _found(workspace, what)
-    return NotedFile(location, path, digest, _note(workspace, location_id, path, digest))
+    return NotedFile(location, path, digest, note_at(workspace, location_id, path, digest))
 
 
 def annotate_file(workspace: Workspace, what: str, change: NoteChange) -> NotedFile:
@@ -57,7 +57,7 @@ def annotate_file(workspace: Workspace, what: str, change: NoteChange) -> NotedF
     Raises as `note_of_file`; SettingsError where a name, tag or text is not allowed.
     """
     location_id, location, path, digest = _found(workspace, what)
-    before = _note(workspace, location_id, path, digest)
+    before = note_at(workspace, location_id, path, digest)
     note = workspace.ledger.annotate(location_id, path, digest, change, moved_from=before)
     return NotedFile(location, path, digest, note)
 
@@ -75,8 +75,15 @@ def _found(workspace: Workspace, what: str) -> tuple[str, str, str, str]:
     return row["location_id"], row["location"], row["path"], row["digest"]
 
 
-def _note(workspace: Workspace, location_id: str, path: str, digest: str) -> ObjectNote | None:
-    """The note of a file: of its place, else the latest of its content at a place where that no longer lies."""
+def note_at(workspace: Workspace, location_id: str, path: str, digest: str) -> ObjectNote | None:
+    """The note of a file: of its place, else the latest of its content at a place where that no longer lies.
+
+    Args:
+        workspace: An open workspace.
+        location_id: Where it lies.
+        path: Encoded.
+        digest: Its content.
+    """
     notes = workspace.ledger.notes([digest])
     for note in notes:
         if (note.location_id, note.path) == (location_id, path):

@@ -6,7 +6,7 @@ write anything. How one lies on the other comes from the stored pair; a pair tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -84,7 +84,9 @@ class _Seen:
         return (0, 0) if self.rgb is None else (self.rgb.shape[1], self.rgb.shape[0])
 
 
-def pair_looks(workspace: Workspace, digest_a: str, digest_b: str) -> PairLooks:
+def pair_looks(
+    workspace: Workspace, digest_a: str, digest_b: str, given: Mapping[str, tuple[str, bytes]] | None = None
+) -> PairLooks:
     """Two pictures side by side, laid over one another, and where they differ.
 
     Reads a file of either picture; a lost one is shown by its thumbnail, and a note says so.
@@ -93,12 +95,18 @@ def pair_looks(workspace: Workspace, digest_a: str, digest_b: str) -> PairLooks:
         workspace: An open workspace.
         digest_a: A picture; the other is laid on it.
         digest_b: The other one.
+        given: Name and bytes of pictures that are not indexed, by digest.
     """
     # 1. Both pictures.
     held = workspace.catalog.objects_of([digest_a, digest_b], _PLACE_COLUMNS)
     names = dict(workspace.location_names().iter_rows())
     source = PictureBytes(workspace)
-    a, b = (_seen(workspace, source, digest, held, names) for digest in (digest_a, digest_b))
+    a, b = (
+        _given(workspace, *given[digest])
+        if given and digest in given
+        else _seen(workspace, source, digest, held, names)
+        for digest in (digest_a, digest_b)
+    )
     notes = [f"{end}: {seen.note}" for end, seen in (("A", a), ("B", b)) if seen.note]
     shown = PairLooks(
         digest_a, digest_b, a.name, b.name, _image(a.rgb), _image(b.rgb), a.size, b.size, notes=tuple(notes)
@@ -122,6 +130,14 @@ def pair_looks(workspace: Workspace, digest_a: str, digest_b: str) -> PairLooks:
         difference=_image(difference),
         unlike=unlike,
     )
+
+
+def _given(workspace: Workspace, name: str, content: bytes) -> _Seen:
+    """A picture that was handed in."""
+    try:
+        return _Seen(name, workspace.decoder.preview(content, PAIR_SIDE_PX).rgb)
+    except (ObjectError, DecoderUnavailableError) as error:
+        return _Seen(name, None, f"{display_path(name)} cannot be shown: {error}")
 
 
 def _seen(workspace: Workspace, source: PictureBytes, digest: str, held: pl.DataFrame, names: dict[str, str]) -> _Seen:

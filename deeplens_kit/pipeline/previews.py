@@ -5,8 +5,6 @@ Takes an open workspace and a digest, gives WebP bytes; fills the cache of thumb
 
 from __future__ import annotations
 
-import polars as pl
-
 from deeplens_kit.decode import encode_thumbnail
 from deeplens_kit.errors import LocationError, ObjectError
 from deeplens_kit.pipeline.workspace import Workspace
@@ -26,8 +24,8 @@ def thumbnail(workspace: Workspace, digest: str, side_px: int = 300) -> bytes | 
     if cached is not None:
         return cached
     kinds = {item.location_id: item for item in workspace.ledger.locations(inactive=True)}
-    places = workspace.catalog.objects(columns=["digest", "location_id", "path"]).filter(pl.col("digest") == digest)
-    for _, location_id, path in places.sort("location_id", "path").iter_rows():
+    places = workspace.catalog.objects_of([digest], ["location_id", "path"])
+    for location_id, path in places.sort("location_id", "path").iter_rows():
         if location_id not in kinds:
             continue
         try:

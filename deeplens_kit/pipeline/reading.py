@@ -154,7 +154,7 @@ class ObjectReader:
             return [_empty(task)], None
         with span("digest"):
             digests = digest_content(data)
-        if self._kept_out.covers(digests.sha256):
+        if self._kept_out.covers(digests.sha256, f"{self._location.location_id}/{task.path}"):
             # Its digest is not passed on: it would be a trace of the picture.
             why = str(kept_out_error())
             return [ReadFailure(task, ObjectKeptOutError.code, why, self._kept_out.version)], None

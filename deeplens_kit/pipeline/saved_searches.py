@@ -100,18 +100,18 @@ def record_search(workspace: Workspace, query: Query, answer: SearchAnswer) -> N
         _log.warning("search not remembered", error=str(error))
 
 
-def search_history(workspace: Workspace, limit: int | None = None) -> pl.DataFrame:
-    """What was searched for by the command and the workbench, the latest first, as SEARCH_HISTORY."""
+def search_history(workspace: Workspace, limit: int | None = None, who: str | None = None) -> pl.DataFrame:
+    """What was searched for, the latest first, by everybody or by one person, as SEARCH_HISTORY."""
     rows = [
         (item.at, item.who, _said(item.query)[0], item.by, item.results, item.seconds)
-        for item in workspace.ledger.search_history(limit)
+        for item in workspace.ledger.search_history(limit, who)
     ]
     return SEARCH_HISTORY.check(pl.DataFrame(rows, schema=SEARCH_HISTORY.polars, orient="row"))
 
 
-def clear_search_history(workspace: Workspace) -> int:
-    """Forget what was searched for, by everybody; how many searches that were. Saved ones stay."""
-    return workspace.ledger.clear_search_history()
+def clear_search_history(workspace: Workspace, who: str | None = None) -> int:
+    """Forget what was searched for, by everybody or by one person; how many searches that were. Saved ones stay."""
+    return workspace.ledger.clear_search_history(who)
 
 
 def _locations(workspace: Workspace) -> list[str]:

@@ -7,6 +7,7 @@ by another process, and what is new is read then.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from dataclasses import replace
@@ -51,10 +52,13 @@ class Searcher:
     Args:
         workspace: An open workspace; it has to stay open.
         once: For one search: nothing is made beside it that only later ones would have.
+        asks_every_seconds: For so long what the stores said last is believed; 0 to ask before each search. A server
+            that answers hundreds a second would spend a third of its time on asking.
     """
 
-    def __init__(self, workspace: Workspace, *, once: bool = False) -> None:
+    def __init__(self, workspace: Workspace, *, once: bool = False, asks_every_seconds: float = 0.0) -> None:
         self._workspace, self._once = workspace, once
+        self._asks_every_seconds, self._asked_at = asks_every_seconds, -math.inf
         self._lock = threading.Lock()
         self._held: Held | None = None
         self._ready: CopyTools | None = None
@@ -64,6 +68,11 @@ class Searcher:
         self._texts = TextSearch(workspace)
         self._answers = AnswerCache(workspace)
         self._parts: PartSearch | None = None
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether pictures and indices are loaded; changes since then may still have to be."""
+        return self._held is not None
 
     def warm(self) -> None:
         """Load pictures, indices and models now, so that the first search is as fast as the others."""
@@ -201,9 +210,21 @@ class Searcher:
         """What the filters can choose: location, format, pictures (Int64), sorted."""
         return self._fresh().facets
 
+    def count(self) -> int:
+        """Pictures that can be found."""
+        return self._fresh().library.pictures.height
+
+    def holds(self, digest: str) -> bool:
+        """Whether a picture can be found: it is indexed at an active location."""
+        return self._fresh().library.position(digest) is not None
+
     def _fresh(self) -> Held:
-        state = held_state(self._workspace)
         held = self._held
+        now = time.monotonic()
+        if held is not None and now - self._asked_at < self._asks_every_seconds:
+            return held
+        state = held_state(self._workspace)
+        self._asked_at = now
         if held is not None and held.state == state:
             return held
         with self._lock:

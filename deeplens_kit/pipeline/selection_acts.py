@@ -20,7 +20,7 @@ from deeplens_kit.pipeline.verdicts import settled
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import ActionKind, DecisionKind, Tier
 
-__all__ = ["keep_pictures", "pairs_among", "plan_of_pictures"]
+__all__ = ["keep_pictures", "pairs_among", "plan_of_object", "plan_of_pictures"]
 
 _PAIR_COLUMNS = ["digest_a", "digest_b", "score", "tier", "relation"]
 
@@ -104,6 +104,39 @@ def plan_of_pictures(
         return trim_plan(workspace, whole.plan_id, keep=kept)
     except PlanError:
         refuse_plan(workspace, whole.plan_id, "It was made for a selection, of which no step was left.")
+        raise
+
+
+def plan_of_object(workspace: Workspace, location_id: str, path: str) -> PlanRecord:
+    """Make a plan, a draft, that moves one file alone to quarantine; nothing is done.
+
+    Args:
+        workspace: An open workspace.
+        location_id: Where it lies.
+        path: Encoded.
+
+    Raises:
+        PlanError: It may not go: it is the last copy of its picture or the one that stays, nothing says that it is a
+            copy, or its location is not opened for changes.
+    """
+    location = next(item for item in workspace.ledger.locations(inactive=True) if item.location_id == location_id)
+    tiers = workspace.settings.actions.tiers
+    choice = plan_choice(workspace, tiers=tiers, locations=[location.name])
+    itself = (pl.col("victim_location_id") == location_id) & (pl.col("victim_path") == path)
+    if draft_plan(workspace, choice).steps.filter(itself).is_empty():
+        raise PlanError(
+            f"{location.name}:{path} cannot be moved to quarantine: it is the last copy of its picture or the one that "
+            f"stays, no evidence that this workspace acts on ({', '.join(tiers) or 'none'}) says that it is a copy, or "
+            "its location is not opened for changes (option 'permissions')."
+        )
+    whole = make_plan(workspace, tiers=tiers, locations=[location.name])
+    kept = load_steps(workspace, whole).filter(itself)["step"].to_list()
+    if len(kept) == whole.steps:
+        return whole
+    try:
+        return trim_plan(workspace, whole.plan_id, keep=kept)
+    except PlanError:
+        refuse_plan(workspace, whole.plan_id, "It was made for one file, of which no step was left.")
         raise
 
 

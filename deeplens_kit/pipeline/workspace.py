@@ -40,10 +40,27 @@ from deeplens_kit.settings import (
 from deeplens_kit.storage import LocationCheck, LocationKind, open_location
 from deeplens_kit.telemetry import redact
 
-__all__ = ["SIGNING_KEY_FILE", "UpgradeReport", "Workspace", "check_locations"]
+__all__ = [
+    "ACCESS_KEY_FILE",
+    "REPORTS_FOLDER",
+    "SIGNING_KEY_FILE",
+    "SPOOL_FOLDER",
+    "UpgradeReport",
+    "Workspace",
+    "check_locations",
+]
 
 SIGNING_KEY_FILE = "signing-key.pem"
 """The key by which a workspace signs what it exports; it lies beside `workspace.toml`, for its owner alone."""
+
+ACCESS_KEY_FILE = "access.key"
+"""The key by which a server signs sessions; it lies there too."""
+
+SPOOL_FOLDER = "spool"
+"""What was sent and waits to be taken in: no cache, nothing else has these bytes."""
+
+REPORTS_FOLDER = "reports"
+"""Pages of reports that a server made."""
 
 _BACKUPS = "backups"
 # What a location tells of itself, by the fields of LocationCheck.
@@ -173,8 +190,8 @@ class Workspace:
 
         The stores are named one by one, so that a workspace may lie in the very folder of pictures that it indexes.
         """
-        files = (WORKSPACE_FILE, PRICES_FILE, OWNERS_FILE, KEPT_OUT_FILE, SIGNING_KEY_FILE)
-        folders = (POLICIES_FOLDER, RETENTION_FOLDER, PROPOSALS_FOLDER, _BACKUPS)
+        files = (WORKSPACE_FILE, PRICES_FILE, OWNERS_FILE, KEPT_OUT_FILE, SIGNING_KEY_FILE, ACCESS_KEY_FILE)
+        folders = (POLICIES_FOLDER, RETENTION_FOLDER, PROPOSALS_FOLDER, SPOOL_FOLDER, _BACKUPS)
         paths = [*(self.directory / name for name in (*files, *folders)), Path(self.settings.cache_dir)]
         if "://" not in self.settings.catalog_url:
             paths.append(Path(self.settings.catalog_url))

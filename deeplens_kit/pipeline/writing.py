@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -17,9 +17,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from deeplens_kit.catalog import Catalog, CatalogBatch
+from deeplens_kit.errors import ObjectKeptOutError
+from deeplens_kit.ledger import ImageStage
 from deeplens_kit.pipeline.analysis import Analysed, AnalysisFailure
+from deeplens_kit.pipeline.kept_out import KeptOut, kept_out_error
 from deeplens_kit.pipeline.known_failures import dependence
 from deeplens_kit.pipeline.reading import READ, LeftForLater, ObjectRead, ReadFailure, ReadTask
+from deeplens_kit.pipeline.stage_telling import Telling, no_telling
 from deeplens_kit.schemas import FAILURES, METADATA, OBJECTS, PICTURES, FeatureSpec, Outcome
 from deeplens_kit.settings import WorkspaceSettings
 from deeplens_kit.telemetry import get_logger, span
@@ -59,6 +63,8 @@ class BatchWriter:
         measured: Effective pixels by digest, of known pictures that are analysed again: they depend on the bytes alone.
         settings: How often to commit, and the limits under which files failed.
         before_commit: Called before each commit; raises when the run has lost its lease.
+        telling: Around each commit: to what stages it brings images.
+        kept_out: What must not come back, also where its content is known from elsewhere.
     """
 
     def __init__(
@@ -72,11 +78,15 @@ class BatchWriter:
         measured: Mapping[str, Mapping[str, object]],
         settings: WorkspaceSettings,
         before_commit: Callable[[], None],
+        telling: Telling = no_telling,
+        *,
+        kept_out: KeptOut | None = None,
     ) -> None:
         self._catalog, self._location_id, self._run_id = catalog, location_id, run_id
+        self._kept_out = kept_out or KeptOut()
         self.known, self._failing, self._measured = known, failing, measured
         self._settings, self._limits = settings.index, settings.decode
-        self._before_commit = before_commit
+        self._before_commit, self._telling = before_commit, telling
         self._settled: set[str] = set()
         self.failed = dict(failed)
         self._waiting: dict[str, list[ReadTask]] = defaultdict(list)
@@ -121,7 +131,7 @@ class BatchWriter:
         vectors = {spec: _joined(parts) for spec, parts in pending.vectors.items()}
         failing_now = {str(row["object_id"]) for row in pending.failures}
         written = {str(row["object_id"]) for row in pending.objects}
-        with span("commit"):
+        with span("commit"), self._telling(_stages(pending)):
             self._catalog.write_batch(
                 CatalogBatch(
                     objects=pl.DataFrame(pending.objects, schema=OBJECTS.polars),
@@ -160,7 +170,11 @@ class BatchWriter:
             self._settle(task, digest)
 
     def _settle(self, task: ReadTask, digest: str) -> None:
-        if digest in self.known or digest in self._settled:
+        if self._kept_out.covers(digest, f"{self._location_id}/{task.path}"):
+            # Its content is known by another object, so that nobody had to read this one.
+            code, why = ObjectKeptOutError.code, str(kept_out_error())
+            self._fail(replace(task, indexed=False), None, "read", code, why, self._kept_out.version)
+        elif digest in self.known or digest in self._settled:
             self.indexed += 1
             self._pending.objects.append(self._object(task, digest, Outcome.INDEXED))
         elif (failure := self.failed.get(digest)) is not None:
@@ -207,6 +221,18 @@ class BatchWriter:
             "outcome": outcome.value,
             "run_id": self._run_id,
         }
+
+
+def _stages(pending: _Pending) -> list[ImageStage]:
+    codes = {str(row["object_id"]): str(row["code"]) for row in pending.failures}
+    stages = []
+    for row in pending.objects:
+        object_id, outcome = str(row["object_id"]), str(row["outcome"])
+        if outcome == Outcome.INDEXED.value:
+            stages.append(ImageStage(object_id, "indexed", {"digest": row["digest"]}))
+        else:
+            stages.append(ImageStage(object_id, "failed", {"outcome": outcome, "code": codes.get(object_id, outcome)}))
+    return stages
 
 
 def _joined(parts: list[tuple[list[str], NDArray[np.float16]]]) -> tuple[list[str], NDArray[np.float16]]:

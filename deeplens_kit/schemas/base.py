@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -71,7 +72,7 @@ class Column:
     nullable: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TableSchema:
     """The named columns of a table that crosses a stage."""
 
@@ -91,12 +92,16 @@ class TableSchema:
 
     def empty(self) -> pl.DataFrame:
         """A frame of this schema without rows."""
-        return pl.DataFrame(schema=self.polars)
+        return self._without_rows.clone()
 
     def filled(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `frame` with nulls in the nullable columns that it lacks: nobody looked for what they hold."""
-        absent = [item for item in self.columns if item.nullable and item.name not in frame.columns]
-        return frame.with_columns(pl.lit(None, item.dtype).alias(item.name) for item in absent)
+        present = set(frame.columns)
+        absent = [item for item in self.columns if item.nullable and item.name not in present]
+        if not absent:
+            return frame
+        nothing = (pl.Series(item.name, [None], dtype=item.dtype) for item in absent)
+        return frame.hstack([value.new_from_index(0, frame.height) for value in nothing])
 
     def check(self, frame: pl.DataFrame) -> pl.DataFrame:
         """Return `frame` in schema order; raise where a column, type or null does not fit.
@@ -105,18 +110,23 @@ class TableSchema:
             TypeError: A column is missing, left over or of another type, or holds a forbidden null: a
                 defect of the stage that made the frame, never of the user's files.
         """
-        if set(frame.columns) != set(self.names):
-            missing = sorted(set(self.names) - set(frame.columns))
-            extra = sorted(set(frame.columns) - set(self.names))
+        names, present = self.names, frame.columns
+        if set(present) != set(names):
+            missing = sorted(set(names) - set(present))
+            extra = sorted(set(present) - set(names))
             raise TypeError(f"table {self.name}: missing columns {missing}, unknown columns {extra}")
-        ordered = frame.select(self.names)
-        for column in self.columns:
-            found = ordered.schema[column.name]
-            if found != column.dtype:
-                raise TypeError(f"table {self.name}: {column.name} is {found}, should be {column.dtype}")
-            if not column.nullable and ordered[column.name].null_count():
+        # A plan of polars, and asking it for its schema, take longer than the few rows of an answer do.
+        ordered = frame if present == names else pl.DataFrame([frame.get_column(name) for name in names])
+        for column, values in zip(self.columns, ordered.get_columns(), strict=True):
+            if values.dtype != column.dtype:
+                raise TypeError(f"table {self.name}: {column.name} is {values.dtype}, should be {column.dtype}")
+            if not column.nullable and values.null_count():
                 raise TypeError(f"table {self.name}: {column.name} holds nulls")
         return ordered
+
+    @cached_property
+    def _without_rows(self) -> pl.DataFrame:
+        return pl.DataFrame(schema=self.polars)
 
 
 @dataclass(frozen=True, slots=True)

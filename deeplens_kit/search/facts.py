@@ -119,6 +119,26 @@ class PictureFacts:
         return dated.select(pl.coalesce("dated", "taken").cast(pl.Int64).fill_null(NO_TIME)).to_series().to_numpy()
 
     @cached_property
+    def camera_us(self) -> NDArray[np.int64]:
+        """When the camera says it was made, as `taken_us`; NO_TIME where it says nothing."""
+        return self._column("taken_at", pl.Datetime("us")).cast(pl.Int64).fill_null(NO_TIME).to_numpy()
+
+    @cached_property
+    def tones(self) -> NDArray[np.float32]:
+        """The share of the commonest tone, 0 to 1; NaN where it was not measured."""
+        return self._column("dominant_tone", pl.Float32()).fill_null(np.nan).to_numpy()
+
+    @cached_property
+    def qualities(self) -> NDArray[np.int32]:
+        """PDQ's own quality, 0 to 100; above all of them where it was not measured."""
+        return self._column("pdq_quality", pl.Int32()).fill_null(np.iinfo(np.int32).max).to_numpy()
+
+    @cached_property
+    def low_information(self) -> NDArray[np.bool_]:
+        """Whether it holds too little to be told from others."""
+        return self._column("low_information", pl.Boolean()).fill_null(value=False).to_numpy()
+
+    @cached_property
     def months(self) -> tuple[NDArray[np.int32], int]:
         """Months of `taken_us`, 1 for the first that occurs, 0 where there is none; and that first since year 0."""
         known = self.taken_us[self.taken_us != NO_TIME]

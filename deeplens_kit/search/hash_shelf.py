@@ -7,6 +7,7 @@ thousand cost two milliseconds, less than a filter would cost an index. Must not
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, TypeAlias
 
 import numpy as np
@@ -17,7 +18,7 @@ from deeplens_kit.features import dihedral_pdq, dihedral_phash
 from deeplens_kit.matching.evidence import PDQ_BYTES
 from deeplens_kit.matching.neighbours.base import hash_words
 
-__all__ = ["HASHES", "HASH_BITS", "HashName", "HashShelf", "Nearest"]
+__all__ = ["HASHES", "HASH_BITS", "HashName", "HashShelf", "Nearest", "variants_of"]
 
 HashName: TypeAlias = Literal["pdq", "phash", "dhash", "ahash", "whash"]
 
@@ -93,7 +94,7 @@ class HashShelf:
         from deeplens_kit.search.hash_kernels import least_distances
 
         found = np.full(len(positions), np.nan)
-        variants = _variants(self.name, value)
+        variants = variants_of(self.name, value)
         if variants is None or not len(self.positions):
             return found
         rows = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
@@ -110,12 +111,12 @@ class HashShelf:
             k: Positions at most.
             wanted: bool (count,); None for all.
         """
-        from deeplens_kit.search.hash_kernels import least_distances
+        from deeplens_kit.search.hash_kernels import distances_within
 
-        variants = _variants(self.name, value)
+        variants = variants_of(self.name, value)
         if variants is None or not len(self.positions):
             return Nearest(np.zeros(0, np.int64), None)
-        distances = least_distances(np.ascontiguousarray(self.words.T), variants)
+        distances = distances_within(np.ascontiguousarray(self.words.T), variants, radius)
         near = distances <= radius
         if wanted is not None:
             near &= wanted if self.is_whole else wanted[self.positions]
@@ -137,8 +138,9 @@ def _words(name: HashName, values: pl.Series) -> NDArray[np.uint64]:
     return np.asfortranarray(rows)
 
 
-def _variants(name: HashName, value: object) -> NDArray[np.uint64] | None:
-    """One hash in eight orientations, (8, w); None where it cannot be used."""
+@lru_cache(maxsize=64, typed=True)
+def variants_of(name: HashName, value: object) -> NDArray[np.uint64] | None:
+    """One hash in eight orientations, (8, w), not to be changed; None where it cannot be used."""
     if name == "pdq" and isinstance(value, bytes) and len(value) == PDQ_BYTES:
         return hash_words(dihedral_pdq(np.frombuffer(value, np.uint8)[None]))[:, 0]
     if name == "phash" and isinstance(value, int):

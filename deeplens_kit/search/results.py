@@ -6,10 +6,12 @@ it costs the same in a library of a million. Must not rank.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from functools import lru_cache
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from deeplens_kit.matching.sentences import TURNED_PDQ_MAX, evidence_sentence
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
@@ -42,32 +44,38 @@ def results_of(
         keepers: Ids of the objects that stay; a set.
     """
     positions = rows["position"].to_numpy()
-    facts = library.pictures[positions].select(_FACTS)
+    facts = _rows_of(library.pictures, _FACTS, positions)
     here = library.places_of(positions)
     result = np.repeat(np.arange(len(positions)), library.starts[positions + 1] - library.starts[positions])
     visible = library.places_within(filters, here)
     here, result = here[visible], result[visible]
     if keepers:
         # One by one: of a great library the keepers are many and these few.
-        goes = np.array([name not in keepers for name in library.places["object_id"].gather(here)], bool)
+        goes = np.array([name not in keepers for name in library.places["object_id"][here]], bool)
         order = np.lexsort((here, goes, result))
         here = here[order]
     first = here[np.searchsorted(result, np.arange(len(positions)))] if len(positions) else here
     counts = np.bincount(result, minlength=len(positions))
-    told = rows if "why" in rows.columns else rows.with_columns(why=_why())
-    found = pl.concat([told, facts], how="horizontal").with_columns(
-        library.places[first].select("location", "path"),
-        rank=pl.int_range(first_rank, first_rank + pl.len(), dtype=pl.Int32),
-        objects=pl.Series(counts, dtype=pl.Int64),
-    )
-    return SEARCH_RESULTS.check(SEARCH_RESULTS.filled(found).select(SEARCH_RESULTS.names))
+    told = rows if "why" in rows.columns else rows.hstack(rows.select(why=_why()))
+    named = _rows_of(library.places, ("location", "path"), first)
+    ranks = pl.Series("rank", np.arange(first_rank, first_rank + rows.height), dtype=pl.Int32)
+    found = told.hstack([*facts, *named, ranks, pl.Series("objects", counts, dtype=pl.Int64)])
+    whole = SEARCH_RESULTS.filled(found)
+    return SEARCH_RESULTS.check(pl.DataFrame([whole.get_column(name) for name in SEARCH_RESULTS.names]))
+
+
+def _rows_of(frame: pl.DataFrame, names: Sequence[str], rows: NDArray[np.int64]) -> list[pl.Series]:
+    """Some columns of a few rows, without a plan: a query of polars takes longer than the rows do."""
+    return pl.DataFrame([frame.get_column(name) for name in names])[rows].get_columns()
 
 
 def places_found(rows: pl.DataFrame, library: Library) -> pl.DataFrame:
     """SEARCH_PLACES: every place of the pictures of a ranking, also at other locations, in the ranking's order."""
-    return SEARCH_PLACES.check(library.places[library.places_of(rows["position"].to_numpy())])
+    here = library.places_of(rows["position"].to_numpy())
+    return SEARCH_PLACES.check(pl.DataFrame(_rows_of(library.places, SEARCH_PLACES.names, here)))
 
 
+@lru_cache(maxsize=1)
 def _why() -> pl.Expr:
     """The evidence in one sentence, and what narrows it."""
     circumstances = [

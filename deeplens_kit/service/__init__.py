@@ -1,7 +1,7 @@
-"""The fronts served to browsers.
+"""What is served: the dashboards to browsers, the API to programs, and the work that both ask for.
 
-Takes an open workspace and serves the dashboards on this machine; must not compute anything itself. The names below
-load their modules when they are first used.
+Takes an open workspace and serves it; must not compute anything itself. The names below load their modules
+when they are first used.
 """
 
 from __future__ import annotations
@@ -11,14 +11,16 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from deeplens_kit.service.desk import Desk, shared_desk
-    from deeplens_kit.service.faults import open_session
-    from deeplens_kit.service.server import serve
+    from deeplens_kit.service.pages import PageSession, open_session
+    from deeplens_kit.service.server import Part, serve
 
-__all__ = ["Desk", "open_session", "serve", "shared_desk"]
+__all__ = ["Desk", "PageSession", "Part", "open_session", "serve", "shared_desk"]
 
 _HOMES = {
     "Desk": "desk",
-    "open_session": "faults",
+    "PageSession": "pages",
+    "Part": "server",
+    "open_session": "pages",
     "serve": "server",
     "shared_desk": "desk",
 }

@@ -1,168 +1,201 @@
-"""The dashboards, served on this machine.
+"""The server as a process: a socket, uvicorn, and a way to end it well.
 
-Takes an open workspace and a port, serves until it is stopped; must not listen anywhere but on 127.0.0.1, for there is
-no log-in yet, and must not say that it is ready before the first visitor would be answered at once.
+Takes an open workspace and settings, serves until it is stopped; must not listen where its settings do not allow it,
+nor say that it is ready before the first visitor would be answered at once.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import errno
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from enum import StrEnum
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from deeplens_kit.errors import ExtraMissingError, SettingsError
-from deeplens_kit.service.desk import Desk, lay_out
+from deeplens_kit.errors import ExtraMissingError
+from deeplens_kit.service.desk import BELIEVED_SECONDS, Desk, lay_out
+from deeplens_kit.service.listening import BACKLOG, address_of, listening, names_of
+from deeplens_kit.service.processes import Children, ChildSpec
+from deeplens_kit.settings import LOOPBACK, ServiceSettings
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
+    from deeplens_kit.service.context import Service
 
-__all__ = ["ADDRESS", "DEFAULT_PORT", "serve"]
+__all__ = ["ADDRESS", "DEFAULT_PORT", "Part", "run", "serve"]
 
-ADDRESS = "127.0.0.1"
-"""The only address served: whoever can reach the port sees every picture."""
+ADDRESS = LOOPBACK
+"""Where it listens unless somebody says otherwise: whoever can reach the port sees every picture."""
 
 DEFAULT_PORT = 5006
 """Bokeh's own, so that those who know it find it."""
 
-_PAGES = ("search", "duplicates")
-# Between choosing a free port and listening on it another process may take it.
-_ATTEMPTS = 5
-_BACKLOG = 128
+# Frames of a websocket: pages send pictures in pieces of a mebibyte, in base64.
+_MOST_FRAME_BYTES = 32 * 2**20
+_WAITS_SECONDS = 60.0
+"""A worker of jobs may be down for so long, to be started anew, before the server says that it is not ready."""
+
+_API, _JOBS = "API worker", "job worker"
+
+
+class Part(StrEnum):
+    """Of what a server can answer, the part that one does."""
+
+    ALL = "all"
+    PAGES = "pages"
+    API = "api"
 
 
 def serve(
     workspace: Workspace,
     *,
-    port: int = DEFAULT_PORT,
-    address: str = ADDRESS,
+    settings: ServiceSettings | None = None,
+    part: Part = Part.ALL,
+    json_logs: bool = False,
     on_ready: Callable[[str], None] = lambda _url: None,
 ) -> None:
-    """Serve the dashboards until SIGINT or SIGTERM.
+    """Serve the dashboards and the API until SIGINT or SIGTERM.
 
     Args:
         workspace: An open workspace.
-        port: To listen on; 0 for one that is free.
-        address: Must be 127.0.0.1.
+        settings: How; by default as the workspace's file says.
+        part: The dashboards or the API alone, where another server does the other.
+        json_logs: Processes beside this one write their log as JSON.
         on_ready: Told the address of the first page when it is served.
 
     Raises:
-        SettingsError: The port is taken or not allowed, or the address is another one.
-        ExtraMissingError: Panel is not installed.
+        SettingsError: The port is taken, or the address may not be listened on.
+        ExtraMissingError: The server's libraries are not installed.
     """
-    if address != ADDRESS:
-        raise SettingsError(
-            f"{address!r} is not served: the dashboards have no log-in yet, so only {ADDRESS} is. "
-            "From elsewhere use a tunnel, for example `ssh -L 5006:127.0.0.1:5006 HOST`."
-        )
-    _check_port(port)
+    settings = settings or workspace.settings.service
     try:
-        import panel  # noqa: F401 - says early whether the extra is there
+        import uvicorn  # noqa: F401 - says early whether the extra is there
+
+        from deeplens_kit.service.context import Service
     except ModuleNotFoundError as error:
-        raise ExtraMissingError("The dashboard", "workbench") from error
-    if port:
+        raise ExtraMissingError("The server", "service") from error
+    with contextlib.ExitStack() as held:
         # Now, not after what takes a while.
-        _free_port(port)
-    laid = Desk(workspace, has_thumbnail_route=True)
-    laid.warm()
-    lay_out(laid)
+        taken = held.enter_context(listening(settings.address, settings.port))
+        beside = None
+        if settings.workers and part is Part.ALL:
+            port = settings.api_port or (taken.getsockname()[1] + 1 if settings.port else 0)
+            beside = held.enter_context(listening(settings.address, port))
+        laid = Desk(workspace, has_thumbnail_route=True, asks_every_seconds=BELIEVED_SECONDS)
+        service = Service(workspace, laid, settings)
+        names = [names_of(settings, one.getsockname()[1]) for one in (taken, beside) if one is not None]
+        service.hosts = frozenset().union(*(hosts for hosts, _ in names))
+        service.origins = frozenset().union(*(origins for _, origins in names))
+        specs = _specs(service, part, beside or taken, json_logs=json_logs)
+        children = held.enter_context(Children(specs, settings.stop_seconds))
+        if settings.job_workers:
+            service.checks["jobs"] = partial(children.check, _is_job_worker, _WAITS_SECONDS)
+        if settings.workers and part is Part.API:
+            children.wait_ready(_is_api_worker)
+            _until_stopped(lambda: on_ready(address_of(settings, taken.getsockname()[1])))
+            return
+        _answer(service, part, taken, children, on_ready)
+
+
+def _answer(
+    service: Service, part: Part, taken: socket.socket, children: Children, on_ready: Callable[[str], None]
+) -> None:
+    """Answer in this process."""
+    from deeplens_kit.service.application import make_application
+
+    service.desk.warm()
+    lay_out(service.desk)
+
     try:
-        with _listening(laid, port) as (server, taken), _stopped_by_signals(server):
-            on_ready(f"http://{ADDRESS}:{taken}/")
-            server.io_loop.start()
+        application = make_application(service, pages=part is not Part.API, api=part is not Part.PAGES)
+        children.wait_ready(_is_api_worker)
+        run(service, application, taken, on_ready)
     finally:
         lay_out(None)
 
 
-@contextmanager
-def _listening(laid: Desk, port: int) -> Iterator[tuple[Any, int]]:
-    """A server that listens, and its port; it answers once its loop is started."""
-    for attempt in range(_ATTEMPTS):
-        taken = _free_port(port)
-        try:
-            server = _server(laid, taken)
-        except OSError as error:
-            if error.errno != errno.EADDRINUSE:
-                raise
-            if port or attempt == _ATTEMPTS - 1:
-                raise _port_taken(taken) from error
-            continue
-        break
+def _specs(service: Service, part: Part, taken: socket.socket, *, json_logs: bool) -> list[ChildSpec]:
+    """The processes beside this one."""
+    from deeplens_kit.service.api_process import api_child
+
+    settings = service.settings
+    logs = ("--json-logs",) if json_logs else ()
+    jobs = ("-m", "deeplens_kit.service.jobs.worker_process", "--workspace", str(service.workspace.directory))
+    specs = [
+        ChildSpec(f"{_JOBS} {number + 1}", (sys.executable, *jobs, "--with-parent", *logs))
+        for number in range(settings.job_workers)
+    ]
+    if part is not Part.PAGES:
+        specs += [
+            api_child(f"{_API} {number + 1}", service, taken, json_logs=json_logs) for number in range(settings.workers)
+        ]
+    return specs
+
+
+def _is_api_worker(name: str) -> bool:
+    return name.startswith(_API)
+
+
+def _is_job_worker(name: str) -> bool:
+    return name.startswith(_JOBS)
+
+
+def _until_stopped(ready: Callable[[], None]) -> None:
+    """Wait for SIGINT or SIGTERM, while other processes answer."""
+    stopped = threading.Event()
+    before = {number: signal.signal(number, lambda *_: stopped.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        server.start()
-        yield server, taken
-    finally:
-        with contextlib.suppress(AssertionError):
-            server.stop(wait=False)
-
-
-def _server(laid: Desk, port: int) -> Any:
-    from panel.io.server import get_server
-
-    from deeplens_kit.reporting.bundled import bundled
-    from deeplens_kit.service.routes import only_for_hosts, routes
-
-    hosts = [f"{ADDRESS}:{port}", f"localhost:{port}"]
-    pages: dict[str, Any] = {name: bundled("dashboards") / f"{name}.py" for name in _PAGES}
-    server = get_server(
-        pages,
-        port=port,
-        address=ADDRESS,
-        websocket_origin=hosts,
-        use_index=False,
-        extra_patterns=routes(laid.thumbnail),
-        warm=True,
-        title="DeepLens",
-    )
-    only_for_hosts(server._tornado, frozenset(hosts))
-    return server
-
-
-@contextmanager
-def _stopped_by_signals(server: Any) -> Iterator[None]:
-    """Stop the loop on SIGINT and SIGTERM; both are the ordinary ways to end a server."""
-
-    def stop(*_: object) -> None:
-        server.io_loop.add_callback_from_signal(server.io_loop.stop)
-
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
+        ready()
+        while not stopped.wait(1.0):
+            pass
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
 
 
-def _check_port(port: int) -> None:
-    if not 0 <= port <= 65535:
-        raise SettingsError(f"Port {port} does not exist; choose one from 1024 to 65535, or 0 for any that is free.")
+def run(service: Service, application: Any, taken: socket.socket, on_ready: Callable[[str], None]) -> None:
+    """Answer what comes to a socket until SIGINT or SIGTERM; what is under way then has a while to end."""
+    import uvicorn
 
+    settings = service.settings
 
-def _free_port(port: int) -> int:
-    """The port itself where it is free, for 0 one that is.
+    class Server(uvicorn.Server):
+        """Uvicorn's, which says when it is ready, and ends as we do."""
 
-    Raises:
-        SettingsError: It is taken, or only the system's administrator may use it.
-    """
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        # As Tornado binds: a port that a server left a moment ago is free.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((ADDRESS, port))
-            probe.listen(_BACKLOG)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise _port_taken(port) from error
-            why = error.strerror or str(error)
-            raise SettingsError(f"Port {port} cannot be used: {why}; choose another one with --port.") from error
-        return int(probe.getsockname()[1])
+        @contextlib.contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, self.handle_exit, number, None)
+            try:
+                yield
+            finally:
+                for number in (signal.SIGINT, signal.SIGTERM):
+                    loop.remove_signal_handler(number)
 
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                on_ready(address_of(settings, taken.getsockname()[1]))
 
-def _port_taken(port: int) -> SettingsError:
-    return SettingsError(
-        f"Port {port} is taken, perhaps by another `deeplens serve`; stop that one, or choose another port: --port 0 "
-        "takes any that is free."
+    config = uvicorn.Config(
+        application,
+        log_config=None,
+        # The correlation id and who asked are in our own line.
+        access_log=False,
+        lifespan="on",
+        backlog=BACKLOG,
+        # Who a proxy speaks for is settled by us, with the host as well.
+        proxy_headers=False,
+        server_header=False,
+        ssl_certfile=settings.tls_cert or None,
+        ssl_keyfile=settings.tls_key or None,
+        timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+        ws_max_size=_MOST_FRAME_BYTES,
     )
+    Server(config).run(sockets=[taken])

@@ -4,6 +4,8 @@ Takes `workspace.toml` and gives frozen values; must not open a store. Units sta
 or a value out of range is an error that says what is allowed.
 """
 
+from deeplens_kit.settings.service import LOOPBACK, ServiceSettings
+from deeplens_kit.settings.sign_in import ProviderSettings, SignInSettings, TokenSettings
 from deeplens_kit.settings.stages import (
     MOST_NICENESS,
     ActionSettings,
@@ -12,6 +14,7 @@ from deeplens_kit.settings.stages import (
     GroupSettings,
     IndexSettings,
     IngestSettings,
+    JobSettings,
     MatchSettings,
     PolicySettings,
     RuleSettings,
@@ -31,6 +34,7 @@ from deeplens_kit.settings.workspace_file import (
 )
 
 __all__ = [
+    "LOOPBACK",
     "MOST_NICENESS",
     "WORKSPACE_FILE",
     "WORKSPACE_VARIABLE",
@@ -40,10 +44,15 @@ __all__ = [
     "GroupSettings",
     "IndexSettings",
     "IngestSettings",
+    "JobSettings",
     "MatchSettings",
     "PolicySettings",
+    "ProviderSettings",
     "RuleSettings",
     "SearchSettings",
+    "ServiceSettings",
+    "SignInSettings",
+    "TokenSettings",
     "WatchSettings",
     "WorkspaceSettings",
     "default_workspace_settings",

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from deeplens_kit.errors import SettingsError
+from deeplens_kit.settings.service import ServiceSettings
+from deeplens_kit.settings.sign_in import SignInSettings
 
 __all__ = [
     "MOST_NICENESS",
@@ -17,6 +19,7 @@ __all__ = [
     "GroupSettings",
     "IndexSettings",
     "IngestSettings",
+    "JobSettings",
     "MatchSettings",
     "PolicySettings",
     "SearchSettings",
@@ -327,6 +330,26 @@ class ActionSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class JobSettings:
+    """How work is done outside the process that was asked for it.
+
+    Attributes:
+        cpu, gpu, io: How many jobs that take most of this a worker does at a time; 0 for none.
+        lease_seconds: A job whose worker has not shown for longer than this that it lives is another worker's.
+        events_kept_days: How long the stages to which images came are kept; 0: they are not told.
+    """
+
+    cpu: int = 1
+    gpu: int = 1
+    io: int = 2
+    lease_seconds: float = 60.0
+    events_kept_days: int = 7
+
+    def __post_init__(self) -> None:
+        _at_least("jobs", self, cpu=0, gpu=0, io=0, lease_seconds=1, events_kept_days=0)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkspaceSettings:
     """Where the stores of a workspace are, and the settings of each stage.
 
@@ -350,6 +373,9 @@ class WorkspaceSettings:
     ingest: IngestSettings = field(default_factory=IngestSettings)
     watch: WatchSettings = field(default_factory=WatchSettings)
     search: SearchSettings = field(default_factory=SearchSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    service: ServiceSettings = field(default_factory=ServiceSettings)
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
 def _at_least(section: str, settings: object, **floors: float) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,6 +17,8 @@ from typing import Any, TypeVar
 import tomli_w
 
 from deeplens_kit.errors import SettingsError, UnknownNameError, WorkspaceError, WorkspaceMissingError
+from deeplens_kit.settings.service import ServiceSettings
+from deeplens_kit.settings.sign_in import SignInSettings
 from deeplens_kit.settings.stages import (
     ActionSettings,
     DecodeSettings,
@@ -23,6 +26,7 @@ from deeplens_kit.settings.stages import (
     GroupSettings,
     IndexSettings,
     IngestSettings,
+    JobSettings,
     MatchSettings,
     PolicySettings,
     RuleSettings,
@@ -60,6 +64,9 @@ _SECTIONS: dict[str, type[Any]] = {
     "ingest": IngestSettings,
     "watch": WatchSettings,
     "search": SearchSettings,
+    "jobs": JobSettings,
+    "service": ServiceSettings,
+    "sign_in": SignInSettings,
 }
 _STORES = ("catalog_url", "ledger_url", "cache_dir")
 
@@ -229,21 +236,47 @@ def _resolved(directory: Path, stores: dict[str, str], sections: dict[str, Any])
 def _placed(directory: Path, section: Any) -> Any:
     """A section whose folders are resolved against the workspace."""
     if isinstance(section, FeatureSettings) and section.model_dir:
-        return replace(section, model_dir=str((directory / Path(section.model_dir).expanduser()).absolute()))
+        return replace(section, model_dir=str(_local(directory, section.model_dir)))
+    if isinstance(section, ServiceSettings) and section.tls_cert:
+        certificate, key = _local(directory, section.tls_cert), _local(directory, section.tls_key)
+        return replace(section, tls_cert=str(certificate), tls_key=str(key))
     return section
+
+
+def _local(directory: Path, path: str) -> Path:
+    return (directory / Path(path).expanduser()).absolute()
 
 
 def _section(name: str, kind: type[_Settings], table: object) -> _Settings:
     if not isinstance(table, dict):
         raise SettingsError(f"Setting {name!r} must be a TOML table, as in [{name}]; got {table!r}.")
-    defaults = kind()
-    known = {item.name for item in fields(kind)}  # type: ignore[arg-type]
-    values: dict[str, Any] = {}
+    return _filled(name, kind, table)
+
+
+def _filled(name: str, kind: type[_Settings], table: Mapping[str, object], named: str = "") -> _Settings:
+    """Settings of a table; tables within it that a kind has by name become a tuple of settings with that name."""
+    tables: Mapping[str, type[Any]] = getattr(kind, "TABLES", {})
+    defaults = {
+        item.name: item.default_factory() if callable(item.default_factory) else item.default
+        for item in fields(kind)  # type: ignore[arg-type]
+        if not named or item.name != "name"
+    }
+    known = set(defaults)
+    values: dict[str, Any] = {"name": named} if named else {}
     for key, value in table.items():
         if key not in known:
             raise UnknownNameError("setting", f"{name}.{key}", {f"{name}.{item}" for item in known})
-        values[key] = _coerced(f"{name}.{key}", value, getattr(defaults, key))
+        within = f"{name}.{key}"
+        values[key] = (
+            _named_tables(within, tables[key], value) if key in tables else _coerced(within, value, defaults[key])
+        )
     return kind(**values)
+
+
+def _named_tables(name: str, kind: type[Any], value: object) -> tuple[Any, ...]:
+    if not isinstance(value, dict) or not all(isinstance(item, dict) for item in value.values()):
+        raise SettingsError(f"Setting {name!r} must hold tables with names, as in [{name}.NAME]; got {value!r}.")
+    return tuple(_filled(f"{name}.{key}", kind, item, key) for key, item in value.items())
 
 
 def _coerced(name: str, value: object, default: object) -> object:
@@ -251,7 +284,9 @@ def _coerced(name: str, value: object, default: object) -> object:
         return tuple(value)
     if isinstance(default, float) and type(value) in (int, float):
         return float(value)  # type: ignore[arg-type]
-    if type(value) is type(default):
+    if isinstance(default, dict) and isinstance(value, dict) and all(isinstance(item, str) for item in value.values()):
+        return dict(value)
+    if type(value) is type(default) and not isinstance(value, dict):
         return value
     raise SettingsError(f"Setting {name!r} is {value!r}; it must be {_in_toml(default)}.")
 
@@ -261,6 +296,10 @@ def _in_toml(default: object) -> str:
     if isinstance(default, tuple):
         items = ", ".join(f'"{item}"' for item in default or ("*.tmp",))
         return f"a list of texts in brackets, for example [{items}]"
+    if isinstance(default, dict):
+        return 'a table of texts, for example { admins = "admin" }'
+    if isinstance(default, bool):
+        return "true or false"
     kind = {int: "a whole number", float: "a number"}.get(type(default))
     return f"{kind}, for example {default}" if kind else 'a text in quotes, for example "models"'
 

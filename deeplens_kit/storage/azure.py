@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import ObjectChangedError, ObjectUnreadableError, SettingsError
@@ -40,6 +40,12 @@ _FOLDER_MARK = "hdi_isfolder"
 @dataclass(frozen=True, slots=True)
 class AzureOptions(RemoteOptions):
     """Options of a container."""
+
+    safer: ClassVar[str] = (
+        "A managed identity is safer than a key: set managed_identity where this machine has one, or leave every "
+        "credential empty for the identity that Azure's tools use. Where it has to be a secret, a SAS that ends "
+        "soon is the least."
+    )
 
     connection_string: str = option("", "Connection string of the account.", secret=True)
     account_key: str = option("", "Key of the account.", secret=True)

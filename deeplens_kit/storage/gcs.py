@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import ObjectChangedError, ObjectExistsError, ObjectUnreadableError, SettingsError
@@ -35,6 +35,11 @@ _FIELDS = "items(name,size,generation,metageneration,md5Hash,storageClass,update
 @dataclass(frozen=True, slots=True)
 class GcsOptions(RemoteOptions):
     """Options of a bucket."""
+
+    safer: ClassVar[str] = (
+        "The identity of the machine is safer than the file of a service account: leave service_account_file empty "
+        "where this runs on Google Cloud or has workload identity. There is no file then that somebody could copy."
+    )
 
     service_account_file: str = option("", "JSON file of a service account; by default the application's credentials.")
     anonymous: bool = option(False, "Whether the bucket is public and asked without credentials.")

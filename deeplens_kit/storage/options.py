@@ -11,7 +11,7 @@ import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import StrEnum
-from typing import Any, Literal, Self, TypeVar
+from typing import Any, ClassVar, Literal, Self, TypeVar
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.storage.globs import path_matcher
@@ -42,6 +42,7 @@ class OptionDescription:
         default: As it would be given; empty where there is none.
         meaning: What it does.
         secret: It must be a reference to a credential, never the credential.
+        own: The kind has it by itself; else many kinds do.
     """
 
     name: str
@@ -49,6 +50,7 @@ class OptionDescription:
     default: str
     meaning: str
     secret: bool
+    own: bool = True
 
 
 def option(default: Any, meaning: str, *, secret: bool = False) -> Any:
@@ -64,7 +66,13 @@ def option(default: Any, meaning: str, *, secret: bool = False) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class LocationOptions:
-    """The options that every kind has."""
+    """The options that every kind has.
+
+    Attributes:
+        safer: How to come in without a key or password that somebody could copy; empty where a kind takes none.
+    """
+
+    safer: ClassVar[str] = ""
 
     include: tuple[str, ...] = option((), "Only files that match one of these globs; may come several times.")
     exclude: tuple[str, ...] = option((), "Files and folders that match one of these globs are left out.")
@@ -109,7 +117,7 @@ class LocationOptions:
         types = typing.get_type_hints(cls)
         common = {item.name for item in fields(RemoteOptions)} | {item.name for item in fields(LocationOptions)}
         own_first = sorted(fields(cls), key=lambda item: item.name in common)
-        return tuple(_described(item, types[item.name]) for item in own_first)
+        return tuple(_described(item, types[item.name], own=item.name not in common) for item in own_first)
 
     @classmethod
     def given(cls, items: Iterable[str]) -> dict[str, object]:
@@ -195,14 +203,14 @@ def _choices(wanted: Any) -> tuple[str, ...]:
     return typing.get_args(wanted) if typing.get_origin(wanted) is Literal else ()
 
 
-def _described(item: Field[Any], wanted: Any) -> OptionDescription:
+def _described(item: Field[Any], wanted: Any, *, own: bool) -> OptionDescription:
     names = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
     choices = _choices(wanted)
     takes = " | ".join(filter(None, choices)) or names.get(wanted, "a text, again and again")
     secret = bool(item.metadata.get("secret"))
     default = "" if item.default in (MISSING, (), "") else _TEXT_OF.get(str(item.default), str(item.default))
     return OptionDescription(
-        item.name, "a reference, such as ${NAME}" if secret else takes, default, item.metadata["meaning"], secret
+        item.name, "a reference, such as ${NAME}" if secret else takes, default, item.metadata["meaning"], secret, own
     )
 
 

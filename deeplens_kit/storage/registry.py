@@ -20,6 +20,7 @@ __all__ = [
     "KindDescription",
     "describe_kinds",
     "given_options",
+    "kind_of_url",
     "kinds",
     "normalise_url",
     "open_location",
@@ -45,12 +46,14 @@ class KindDescription:
         title: What it is.
         url: What a URL looks like.
         options: All of its options, its own first.
+        safer: How to come in without a key or password that somebody could copy; empty where it takes none.
     """
 
     scheme: str
     title: str
     url: str
     options: tuple[OptionDescription, ...]
+    safer: str = ""
 
 
 _KINDS = {
@@ -97,10 +100,16 @@ def kinds() -> tuple[str, ...]:
 
 def describe_kinds() -> tuple[KindDescription, ...]:
     """Every kind with its options, in order of scheme."""
-    return tuple(
-        KindDescription(scheme, _KINDS[scheme].title, _KINDS[scheme].url, _options_class(scheme).described())
-        for scheme in kinds()
-    )
+    return tuple(_described(scheme) for scheme in kinds())
+
+
+def kind_of_url(url: str) -> str:
+    """The scheme under which the kind of a URL is described; "file" for a path.
+
+    Raises:
+        UnknownNameError: A kind that does not exist.
+    """
+    return _scheme(url)
 
 
 def given_options(url: str, items: Iterable[str]) -> dict[str, object]:
@@ -146,6 +155,11 @@ def normalise_url(url: str, options: Mapping[str, object] | None = None) -> str:
         SettingsError: As `open_location`.
     """
     return open_location("", "", url, options or {}).url
+
+
+def _described(scheme: str) -> KindDescription:
+    kind, options = _KINDS[scheme], _options_class(scheme)
+    return KindDescription(scheme, kind.title, kind.url, options.described(), options.safer)
 
 
 def _options_class(scheme: str) -> type[LocationOptions]:

@@ -6,7 +6,7 @@ Takes options as people give them, gives a frozen value; must not resolve a cred
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 from urllib.parse import urlsplit
 
 from deeplens_kit.errors import SettingsError
@@ -18,6 +18,11 @@ __all__ = ["S3Options"]
 @dataclass(frozen=True, slots=True)
 class S3Options(RemoteOptions):
     """Options of a bucket."""
+
+    safer: ClassVar[str] = (
+        "A role is safer than a key: leave the keys empty where this machine has a role of its own, or name one in "
+        "role_arn. What a role lends ends by itself, and there is nothing that somebody could copy."
+    )
 
     region: str = option("", "The bucket's region; by default that of the environment.")
     endpoint: str = option("", "URL of an S3-compatible service, such as https://minio.example.org.")

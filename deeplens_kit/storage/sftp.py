@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import SettingsError
@@ -28,6 +29,11 @@ _HOST_KEY = re.compile(r"SHA256:[A-Za-z0-9+/]{43}|[a-z0-9@.-]+ [A-Za-z0-9+/]+={0
 @dataclass(frozen=True, slots=True)
 class SftpOptions(RemoteOptions):
     """Options of a folder that is reached by SSH."""
+
+    safer: ClassVar[str] = (
+        "A key in the SSH agent is safer than a password: leave password empty and load the key with ssh-add. Give "
+        "host_key or a file of known hosts, so that no other machine can stand in for the server."
+    )
 
     user: str = option("", "Who logs in; by default the user of the URL, or whoever runs DeepLens.")
     port: int = option(0, "Where the server listens; 0 for the port of the URL, or 22.")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 from urllib.parse import quote, unquote
 
 from deeplens_kit.errors import SettingsError
@@ -30,6 +31,11 @@ _NOT_IN_A_SHARE = re.compile(r'[\\/:*?"<>|\x00-\x1f]')
 @dataclass(frozen=True, slots=True)
 class SmbOptions(RemoteOptions):
     """Options of a share."""
+
+    safer: ClassVar[str] = (
+        "A Kerberos ticket of this machine's user is safer than a password: leave user and password empty where "
+        "there is one."
+    )
 
     user: str = option("", "Who logs in; by default the user of the URL, or a Kerberos ticket of this machine's user.")
     domain: str = option("", "Domain or workgroup of the user.")

@@ -39,7 +39,7 @@ _LEVELS: dict[str, int] = {
 }
 # At debug level these write a line per byte code, file or request, which would drown ours; and the URL of a request may
 # end in a signature.
-_TALKATIVE = ("numba", "PIL", "asyncio", "fsspec", "azure", "google", "msal", "urllib3")
+_TALKATIVE = ("numba", "PIL", "asyncio", "fsspec", "azure", "google", "msal", "urllib3", "uvicorn")
 
 _Args = ParamSpec("_Args")
 _Result = TypeVar("_Result")

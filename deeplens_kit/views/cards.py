@@ -8,7 +8,7 @@ spelt out there, and here nothing of it is markup.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PLACEHOLDER",
     "chip",
+    "image_source",
     "message",
     "pager",
     "picture_address",
@@ -48,6 +49,18 @@ def picture_src(content: bytes | None) -> str:
     if not content:
         return PLACEHOLDER
     return f"data:image/webp;base64,{base64.b64encode(content).decode('ascii')}"
+
+
+def image_source(
+    thumbnail: Callable[[str, int], bytes | None], src: Callable[[str, int], str] | None = None
+) -> Callable[[str, int], str]:
+    """What gives the address of an image for a digest and a side in pixels.
+
+    Args:
+        thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+        src: Where a server has the images, gives their addresses; None for addresses that hold the image.
+    """
+    return src or (lambda digest, side_px: picture_src(thumbnail(digest, side_px)))
 
 
 def picture_address(digest: str, side_px: int) -> str:
@@ -102,6 +115,9 @@ def picture_card(
     side_px: int = 150,
     more: str = "",
     kept: bool = False,
+    corner: str = "",
+    regions: Sequence[RegionView] = (),
+    shape: float | None = None,
 ) -> str:
     """One picture with what is said of it.
 
@@ -114,9 +130,12 @@ def picture_card(
         side_px: Height that the picture may fill.
         more: HTML that goes beneath the lines, escaped by whoever made it.
         kept: It is a keeper besides what the badge says.
+        corner: HTML that lies over the other corner of the picture, escaped by whoever made it.
+        regions: As of `picture_frame`, and so is `shape`.
     """
     over = (chip(badge) if badge else "") + (chip("keeper") if kept else "")
-    frame = picture_frame(src=src, alt=alt, side_px=side_px, over=f'<div class="chips">{over}</div>' if over else "")
+    chips = f'<div class="chips">{over}</div>' if over else ""
+    frame = picture_frame(src=src, alt=alt, side_px=side_px, over=chips + corner, regions=regions, shape=shape)
     said = "".join(f'<p class="small quiet">{escape(line)}</p>' for line in lines)
     kind = " keeper" if kept or badge == "keeper" else ""
     return (

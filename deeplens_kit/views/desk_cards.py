@@ -29,13 +29,14 @@ _COUNT = (
 )
 
 
-def asked_html(desk: DeskState, *, drawn: int, left: int) -> str:
+def asked_html(desk: DeskState, *, drawn: int, left: int, may_label: bool = True) -> str:
     """Where the pairs come from, and what may be said of the one that is looked at.
 
     Args:
         desk: What is chosen and said.
         drawn: Pairs of the samples; 0 without one.
         left: Of these, without a label.
+        may_label: Whether whoever looks may label; else there are no such buttons.
     """
     sources = "".join(
         _button(
@@ -50,6 +51,7 @@ def asked_html(desk: DeskState, *, drawn: int, left: int) -> str:
         for name, words, key in _VERDICTS
     )
     undo = _button("undo", "", "Undo", key="z", off=not desk.can_undo, name="undo")
+    answers = f'<div class="verdicts" role="group" aria-label="What the two are">{verdicts}{undo}</div>'
     many = len(desk.pairs)
     moves = (
         _button("move", "-1", "Previous", key="ArrowLeft", shown="←", off=desk.at <= 0)
@@ -62,9 +64,9 @@ def asked_html(desk: DeskState, *, drawn: int, left: int) -> str:
     told = f'<p class="small {"problem" if desk.failed else "quiet"}" role="status">{escape(desk.said)}</p>'
     note = _COUNT if desk.source == "bounds" else "Its likelihood is not told: it would sway who looks."
     return (
-        '<h3 class="sub-head">Is it the same picture?</h3>'
+        f'<h3 class="sub-head">{"Is it the same picture?" if may_label else "Pairs near the bounds"}</h3>'
         f'<div class="asks"><div class="sources" role="group" aria-label="Which pairs">{sources}</div>'
-        f'<div class="verdicts" role="group" aria-label="What the two are">{verdicts}{undo}</div>'
+        f"{answers if may_label else ''}"
         f'<div class="moves">{moves}{where}</div></div>{told}<p class="tiny quiet">{note}</p>'
     )
 

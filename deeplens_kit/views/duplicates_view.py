@@ -29,6 +29,7 @@ class DuplicatesView:
     Args:
         state: What is looked at.
         src: Gives the address of a thumbnail for a digest and a side in pixels.
+        on_review: Told the id of a group that is to be reviewed; None for no such button.
 
     Attributes:
         summary: What all groups add up to, and how much of what was found it speaks of.
@@ -36,8 +37,13 @@ class DuplicatesView:
         groups: A page of them, or a single one.
     """
 
-    def __init__(self, state: DuplicatesState, src: Callable[[str, int], str]) -> None:
-        self._state, self._src = state, src
+    def __init__(
+        self,
+        state: DuplicatesState,
+        src: Callable[[str, int], str],
+        on_review: Callable[[str], None] | None = None,
+    ) -> None:
+        self._state, self._src, self._on_review = state, src, on_review
         sheet = [viewer_style()]
         self.summary = Board(html=findings_summary(state.findings))
         self.groups = Board(self._act)
@@ -57,7 +63,8 @@ class DuplicatesView:
                     ),
                 ]
         self.filters = pn.Column(*boxes, sizing_mode="stretch_width")
-        state.param.watch(self._show, ["locations", "tiers", "page", "group"])
+        state.param.watch(self._show, ["locations", "tiers", "page", "group", "revision"])
+        state.param.watch(self._add_up, ["revision"])
         self._show()
 
     def _act(self, act: str, value: str) -> None:
@@ -67,6 +74,11 @@ class DuplicatesView:
             self._state.open_group("")
         elif act == "all":
             self._state.param.update(locations=[], tiers=[])
+        elif act == "review" and value and self._on_review is not None:
+            self._on_review(value)
+
+    def _add_up(self, *_events: object) -> None:
+        self.summary.html = findings_summary(self._state.findings)
 
     def _show(self, *_events: object) -> None:
         self.groups.html = self._single_html() if self._state.group else self._list_html()
@@ -80,7 +92,11 @@ class DuplicatesView:
             return message("No group fits the filters", "Take a filter back to see more.") + everything
         cards = "".join(
             group_card(
-                group, self._src, opened=page.first == 1 and number < _UNFOLDED, focus=number == 0 and page.first > 1
+                group,
+                self._src,
+                opened=page.first == 1 and number < _UNFOLDED,
+                focus=number == 0 and page.first > 1,
+                can_review=self._on_review is not None,
             )
             for number, group in enumerate(page.groups)
         )
@@ -104,4 +120,4 @@ class DuplicatesView:
         if group is None:
             text = "It may have gone with its files, or another rule was used when the link was made."
             return back + message("There is no such group now", text)
-        return back + group_card(group, self._src)
+        return back + group_card(group, self._src, can_review=self._on_review is not None)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from deeplens_kit.views.cards import message, picture_card, picture_grid, picture_src
+from deeplens_kit.views.cards import image_source, message, picture_card, picture_grid
 from deeplens_kit.views.theme import viewer_style
 
 if TYPE_CHECKING:
@@ -33,12 +33,19 @@ class Gallery:
     Args:
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
         empty: What to say where there is nothing to show.
+        src: Where a server has the images, gives their addresses.
     """
 
-    def __init__(self, thumbnail: Callable[[str, int], bytes | None], *, empty: str = "No pictures.") -> None:
+    def __init__(
+        self,
+        thumbnail: Callable[[str, int], bytes | None],
+        *,
+        empty: str = "No pictures.",
+        src: Callable[[str, int], str] | None = None,
+    ) -> None:
         from panel.pane import HTML
 
-        self._thumbnail = thumbnail
+        self._src = image_source(thumbnail, src)
         self._empty = empty
         self._pane = HTML(message(empty), stylesheets=[viewer_style()], sizing_mode="stretch_width")
 
@@ -59,7 +66,7 @@ class Gallery:
 
     def _card(self, row: dict[str, Any]) -> str:
         return picture_card(
-            src=picture_src(self._thumbnail(row["digest"], _SIDE_PX)),
+            src=self._src(row["digest"], _SIDE_PX),
             title=row["title"],
             lines=row["lines"] or (),
             badge=row.get("badge") or "",

@@ -27,7 +27,9 @@ def group_link(group_id: str) -> str:
     return f"/duplicates?group={quote(group_id, safe='')}"
 
 
-def group_card(group: GroupView, src: ImageSource, *, opened: bool = True, focus: bool = False) -> str:
+def group_card(
+    group: GroupView, src: ImageSource, *, opened: bool = True, focus: bool = False, can_review: bool = False
+) -> str:
     """One group that folds: what it would free, its pictures and why.
 
     Args:
@@ -35,7 +37,12 @@ def group_card(group: GroupView, src: ImageSource, *, opened: bool = True, focus
         src: Gives the address of a thumbnail for a digest and a side in pixels.
         opened: Unfolded at first.
         focus: Give its heading the focus when it appears.
+        can_review: Offer to review it, by the act "review" with its id.
     """
+    review = ""
+    if can_review:
+        named = escape(group.group_id)
+        review = f'<button type="button" data-act="review" data-value="{named}">Review this group</button> '
     chips = "".join(chip(tier) for tier in group.tiers)
     frees = "freed" if group.frees_bytes == group.gross_bytes else f"freed of {format_bytes(group.gross_bytes)}"
     pictures = "".join(f"<li>{_picture(item, src)}</li>" for item in group.pictures)
@@ -50,7 +57,7 @@ def group_card(group: GroupView, src: ImageSource, *, opened: bool = True, focus
         f'<span class="frees">{format_bytes(group.frees_bytes)}<span>{frees}</span></span></summary>'
         f'<ul class="pictures wide" role="list" aria-label="Pictures of this group">{pictures}</ul>'
         f"{more if group.hidden_pictures else ''}"
-        f'<p class="more"><a href="{escape(group_link(group.group_id))}">Link to this group</a></p></details>'
+        f'<p class="more">{review}<a href="{escape(group_link(group.group_id))}">Link to this group</a></p></details>'
     )
 
 

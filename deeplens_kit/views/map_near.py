@@ -14,7 +14,7 @@ from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.selection_words import selected_points
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.board import Board
-from deeplens_kit.views.cards import message, picture_src
+from deeplens_kit.views.cards import message
 from deeplens_kit.views.map_words import near_html
 from deeplens_kit.views.state.map_state import MapState
 
@@ -33,7 +33,7 @@ class NearPictures:
 
     Args:
         state: Of the map.
-        thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+        src: Gives the address of an image for a digest and a side in pixels.
         nearest: Gives digest and cosine of the most alike of a digest, so many at most.
         sheets: Style sheets.
     """
@@ -41,11 +41,11 @@ class NearPictures:
     def __init__(
         self,
         state: MapState,
-        thumbnail: Callable[[str, int], bytes | None],
+        src: Callable[[str, int], str],
         nearest: Callable[[str, int], pl.DataFrame] | None,
         sheets: Sequence[str],
     ) -> None:
-        self._state, self._thumbnail, self._nearest = state, thumbnail, nearest
+        self._state, self._src, self._nearest = state, src, nearest
         self._board = Board(self._act, stylesheets=list(sheets))
         self._asked = ""
         if nearest is not None:
@@ -93,7 +93,7 @@ class NearPictures:
                 row["digest"],
                 display_path(row["path"].rpartition("/")[2]),
                 row["cosine"],
-                picture_src(self._thumbnail(row["digest"], _SIDE_PX)),
+                self._src(row["digest"], _SIDE_PX),
             )
             for row in points.iter_rows(named=True)
         ]

@@ -7,6 +7,7 @@ which moving the map allows (`benchmarks.map`): only the tiles that the window t
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,6 +63,10 @@ class MapRaster:
         self._codes = _codes(colouring)[order]
         self._rank = _rank(colouring, self._layers)[order]
         self._picked_of: tuple[NDArray[np.bool_] | None, NDArray[np.bool_]] = (None, np.zeros(0, bool))
+
+    def for_one(self) -> MapRaster:
+        """One for somebody who has a selection of their own; what is heavy is shared."""
+        return copy(self)
 
     def draw(self, window: Window, selected: NDArray[np.bool_] | None = None) -> NDArray[np.uint8]:
         """Draw the window.

@@ -15,7 +15,7 @@ import numpy as np
 
 from deeplens_kit.errors import ExtraMissingError
 from deeplens_kit.views.board import Board
-from deeplens_kit.views.cards import picture_src
+from deeplens_kit.views.cards import PLACEHOLDER, image_source
 from deeplens_kit.views.map_near import NearPictures
 from deeplens_kit.views.map_raster import MapRaster, Window
 from deeplens_kit.views.map_tiles import MapTiles
@@ -27,7 +27,7 @@ from deeplens_kit.views.map_words import (
     selection_html,
     waiting_html,
 )
-from deeplens_kit.views.state.map_colours import Colouring
+from deeplens_kit.views.state.map_ground import MapGround
 from deeplens_kit.views.state.map_state import MapState
 from deeplens_kit.views.theme import viewer_style
 
@@ -56,6 +56,7 @@ class MapView:
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
         nearest: Gives digest and cosine of the most alike of a digest, so many at most; None for no such pictures
             beside the one that is pinned.
+        src: Where a server has the images, gives their addresses.
 
     Raises:
         ExtraMissingError: HoloViews, numba or Panel is not installed.
@@ -66,6 +67,7 @@ class MapView:
         state: MapState,
         thumbnail: Callable[[str, int], bytes | None],
         nearest: Callable[[str, int], pl.DataFrame] | None = None,
+        src: Callable[[str, int], str] | None = None,
     ) -> None:
         try:
             import holoviews
@@ -75,7 +77,7 @@ class MapView:
             raise ExtraMissingError("The map", "workbench") from error
         holoviews.renderer("bokeh")  # loads it; as an extension it would write into the notebook
         self._state = state
-        self._thumbnail, self._nearest = thumbnail, nearest
+        self._src, self._nearest = image_source(thumbnail, src), nearest
         # Stays while the parts come and go, so that there is always one that tells whether the page listens.
         ear = Board(margin=0)
         # A ground of its own: a notebook's may be light while the texts follow a dark screen.
@@ -98,7 +100,7 @@ class MapView:
         elif found.points.is_empty():
             self._layout[1:] = [_html(nothing_html(found))]
         else:
-            self._layout[1:] = _Parts(self._state, self._thumbnail, self._nearest).all()
+            self._layout[1:] = _Parts(self._state, self._src, self._nearest).all()
 
 
 class _Parts:
@@ -107,15 +109,13 @@ class _Parts:
     def __init__(
         self,
         state: MapState,
-        thumbnail: Callable[[str, int], bytes | None],
+        src: Callable[[str, int], str],
         nearest: Callable[[str, int], pl.DataFrame] | None,
     ) -> None:
-        self._state = state
-        self._thumbnail = thumbnail
-        self._near = NearPictures(state, thumbnail, nearest, _sheets())
-        self._tiles = MapTiles(state.places)
-        self._raster: tuple[Colouring, MapRaster] | None = None
-        self._whole = _whole(state.places)
+        self._state, self._src = state, src
+        self._near = NearPictures(state, src, nearest, _sheets())
+        self._raster: tuple[str, MapGround, MapRaster] | None = None
+        self._whole = state.ground.part("whole", lambda: _whole(state.places))
         self._window = Window(*self._whole, _USUAL_WIDTH_PX, _HEIGHT_PX)
         self._legend, self._card, self._sum = _html(""), _html(""), _html("")
 
@@ -165,8 +165,8 @@ class _Parts:
 
         def card(*_: Any) -> None:
             pointed = state.pointed_points
-            content = self._thumbnail(state.pointed, _SIDE_PX) if pointed.height else None
-            self._card.object = card_html(pointed, picture_src(content), state.pointed_cluster)
+            address = self._src(state.pointed, _SIDE_PX) if pointed.height else PLACEHOLDER
+            self._card.object = card_html(pointed, address, state.pointed_cluster)
 
         def total(*_: Any) -> None:
             self._sum.object = selection_html(state.points.filter(state.selected))
@@ -220,12 +220,20 @@ class _Parts:
             min(int(width or _USUAL_WIDTH_PX), _MOST_PX),
             min(int(height or _HEIGHT_PX), _MOST_PX),
         )
-        colouring = self._state.colouring
-        if self._raster is None or self._raster[0] is not colouring:
-            self._raster = colouring, MapRaster(self._state.places, colouring, self._tiles)
-        samples = self._raster[1].draw(self._window, self._state.selected)
+        samples = self._drawing().draw(self._window, self._state.selected)
         bounds = (x_range[0], y_range[0], x_range[1], y_range[1])
         return hv.RGB(samples, bounds=bounds, vdims=["red", "green", "blue", "alpha"])
+
+    def _drawing(self) -> MapRaster:
+        """The points in the colours that are chosen."""
+        ground, colour_by = self._state.ground, self._state.colour_by
+        if self._raster is None or self._raster[0] != colour_by or self._raster[1] is not ground:
+            tiles = ground.part("tiles", lambda: MapTiles(ground.places))
+            shared = ground.part(
+                ("raster", colour_by), lambda: MapRaster(ground.places, ground.colouring(colour_by), tiles)
+            )
+            self._raster = colour_by, ground, shared.for_one()
+        return self._raster[2]
 
     def _ringed(self, pointed: str = "") -> Any:
         import holoviews as hv

@@ -1,11 +1,13 @@
-"""The frame of a served page: the name, the way to the other pages, and where each component goes.
+"""The frame of a served page: the name, the way to the other pages, who is signed in, and where each component goes.
 
-Takes components, gives a Panel template that asks for nothing outside its own server; must not know what they show.
+Takes components and who sees them, gives a Panel template that asks for nothing outside its own server; must not know
+what the components show, or judge who may see what.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 
@@ -13,36 +15,85 @@ import panel as pn
 from bokeh.events import DocumentReady
 from bokeh.models import CustomJS
 
+from deeplens_kit.storage.paths import display_path
+from deeplens_kit.views.plot_scripts import COLOURS_OF_PLOTS, PLOTS_OF_PAGES
 from deeplens_kit.views.slider_names import NAME_SLIDERS
 from deeplens_kit.views.theme import viewer_style
 
-__all__ = ["served_page"]
+__all__ = ["Frame", "served_page"]
 
-_PAGES = (("search", "Search"), ("duplicates", "Duplicates"))
+_SIDE = ("ask", "filters")
+_THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
 
 
-def served_page(name: str, workspace: str, parts: Mapping[str, pn.viewable.Viewable]) -> pn.Template:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What surrounds the parts of a page.
+
+    Attributes:
+        name: Of the page, as in its path.
+        label: Of the page, as in the navigation.
+        pages: Name and label of each page that the person may see.
+        workspace: What to call the workspace; empty where there is none.
+        person: Who sees the page; empty where nobody is signed in.
+        role: What they are, in a word.
+        profile: Path of their own page; empty where there is none.
+        sign_in: Path at which to sign in; empty where somebody is, or nobody need be.
+        sign_out: Path that ends the session; empty where there is none.
+        csrf_cookie: Name of the cookie whose value goes with signing out.
+    """
+
+    name: str
+    label: str
+    pages: tuple[tuple[str, str], ...] = ()
+    workspace: str = ""
+    person: str = ""
+    role: str = ""
+    profile: str = ""
+    sign_in: str = ""
+    sign_out: str = ""
+    csrf_cookie: str = ""
+
+
+def served_page(
+    frame: Frame, parts: Mapping[str, pn.viewable.Viewable], *, heading: str = "", about: str = ""
+) -> pn.Template:
     """Put a page together.
 
     Args:
-        name: Of the page: "search" or "duplicates".
-        workspace: What to call the workspace; empty where there is none.
+        frame: What surrounds the parts.
         parts: Components by the names that the template has for them: "main"; "top", "ask" and "filters" if wanted.
+            Without the last two the main part has the whole width.
+        heading: Of the page, for all to see; else the label is it, for those who do not see the page. With a "top" that
+            has a heading of its own, leave it out.
+        about: A sentence beneath the heading.
     """
-    title = dict(_PAGES)[name]
     folder = files("deeplens_kit.views")
     page = pn.Template(folder.joinpath("page.html.jinja").read_text(encoding="utf-8"))
-    page.add_variable("page_title", escape(" · ".join(filter(None, (title, workspace, "DeepLens")))))
-    page.add_variable("page_style", viewer_style() + folder.joinpath("page.css").read_text(encoding="utf-8"))
-    page.add_variable("page_name", name)
-    page.add_variable("page_heading", title)
-    page.add_variable("pages", _PAGES)
-    page.add_variable("workspace", escape(workspace))
-    # Panel's own templates do this by themselves; ours has to.
+    person = display_path(frame.person)
     told = {"notifications": pn.state.notifications} if pn.state.notifications is not None else {}
-    page.add_variable("parts", [*parts, *told])
+    variables = {
+        "page_title": escape(" · ".join(filter(None, (frame.label, frame.workspace, "DeepLens")))),
+        "page_style": viewer_style() + folder.joinpath("page.css").read_text(encoding="utf-8"),
+        "page_script": folder.joinpath("page.js").read_text(encoding="utf-8"),
+        "page_name": escape(frame.name),
+        "page_heading": escape(frame.label),
+        "heading": escape(heading),
+        "about": escape(about),
+        "pages": [(escape(name), escape(label)) for name, label in frame.pages],
+        "workspace": escape(frame.workspace),
+        "person": escape(person),
+        "initial": escape(person[:1].upper() or "?"),
+        "themes": _THEMES,
+        "sided": any(part in parts for part in _SIDE),
+        # Panel's own templates do this by themselves; ours has to.
+        "parts": [*parts, *told],
+        **{name: escape(getattr(frame, name)) for name in ("role", "profile", "sign_in", "sign_out", "csrf_cookie")},
+    }
+    for name, value in variables.items():
+        page.add_variable(name, value)
     for part, component in {**parts, **told}.items():
         page.add_panel(part, component)
     if pn.state.curdoc is not None:
-        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=NAME_SLIDERS))
+        pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=COLOURS_OF_PLOTS + PLOTS_OF_PAGES + NAME_SLIDERS))
     return page

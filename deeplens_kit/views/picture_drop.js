@@ -13,7 +13,7 @@ export function render({ model }) {
   const input = box.querySelector("input")
   const drop = box.querySelector(".drop")
   const arriving = box.querySelector(".arriving")
-  box.querySelector(".limit").textContent = `Up to ${model.limit_words}. It is not kept.`
+  box.querySelector(".limit").textContent = `Up to ${model.limit_words}. ${model.kept_words}`
   let sending = null
   let number = 0
 

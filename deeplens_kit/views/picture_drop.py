@@ -33,6 +33,7 @@ class PictureDrop(HeardComponent):
     Attributes:
         max_bytes: Larger files are refused; inclusive.
         limit_words: The same for people.
+        kept_words: What becomes of a picture, in a sentence.
         piece_bytes: Bytes in a message.
         busy: A search is under way.
         compact: Take little room: a picture was given already.
@@ -40,6 +41,7 @@ class PictureDrop(HeardComponent):
 
     max_bytes = param.Integer(default=MAX_UPLOAD_BYTES)
     limit_words = param.String(default="")
+    kept_words = param.String(default="It is not kept.")
     piece_bytes = param.Integer(default=_PIECE_BYTES)
     busy = param.Boolean(default=False)
     compact = param.Boolean(default=False)

@@ -1,28 +1,58 @@
 """Results of a search as HTML: each picture with its score, what that means, and every place that keeps it.
 
-Takes a row of SEARCH_RESULTS and its places, gives HTML strings; must not rank or leave out.
+Takes a row of SEARCH_RESULTS with its places and parts, gives HTML strings; must not rank or leave out.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deeplens_kit.reporting.words import format_bytes, plural, score_words, tier_words
+from deeplens_kit.reporting.words import format_bytes, format_score, plural, score_words, tier_words
+from deeplens_kit.search.query import SearchBy
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.cards import picture_card
 from deeplens_kit.views.group_cards import score_meter
 
-__all__ = ["SHOWN_PLACES", "result_card"]
+if TYPE_CHECKING:
+    from deeplens_kit.reporting.related_view import RegionView
+
+__all__ = ["SHOWN_PLACES", "CardExtras", "result_card"]
 
 SHOWN_PLACES = 1
 """Places that show at once; the others unfold."""
 
 _MOST_PLACES = 100
-_WORDS = "How well its words fit"
+_RATINGS = (("same", "Same", "s"), ("different", "Different", "d"))
+_FITS = (("fits", "Fits", "s"), ("misfits", "Does not fit", "d"))
+_MEANINGS = {None: "How well its words fit", SearchBy.LIKENESS: "How alike it is", SearchBy.PARTS: "A part in common"}
 _FRAME_PX = 180
 _SIDE_PX = 300
+
+
+@dataclass(frozen=True, slots=True)
+class CardExtras:
+    """What a card shows besides the picture.
+
+    Attributes:
+        parts: Rows of SEARCH_PARTS of the picture with the name of the term as `said`.
+        is_selected: Its box is ticked; None for no box.
+        rating: What the person said of it: a verdict, empty for nothing; None where it cannot be said.
+        of_pictures: A verdict says whether it is the same picture, not whether it fits.
+        can_compare: It can be looked at beside the picture asked for.
+        shape: Width over height, to draw the regions.
+        regions: What both show.
+    """
+
+    parts: Sequence[Mapping[str, Any]] = ()
+    is_selected: bool | None = None
+    rating: str | None = None
+    of_pictures: bool = True
+    can_compare: bool = False
+    shape: float | None = None
+    regions: Sequence[RegionView] = ()
 
 
 def result_card(
@@ -30,7 +60,8 @@ def result_card(
     places: Sequence[Mapping[str, Any]],
     src: Callable[[str, int], str],
     *,
-    by_words: bool = False,
+    by: SearchBy | None = SearchBy.COPIES,
+    extras: CardExtras | None = None,
 ) -> str:
     """One picture that was found.
 
@@ -38,24 +69,31 @@ def result_card(
         row: Of SEARCH_RESULTS, with `stays` where it is known: its copies could go, it stays.
         places: Rows with location, path and size_bytes of every object that holds the picture, the best first.
         src: Gives the address of a thumbnail for a digest and a side in pixels.
-        by_words: Words were asked for, so that the score is of them and says nothing of copies.
+        by: What made it a result; only a search by copies says whether it is one.
+        extras: What else it shows; by default nothing.
     """
+    extras = extras or CardExtras()
+    is_evidence = by is SearchBy.COPIES or (by is not None and row["tier"] == "bytes")
+    said = _meaning(row["score"], row["tier"]) if is_evidence else _MEANINGS[by]
     title = display_path(places[0]["path"].rpartition("/")[2])
     more = (
         f"{score_meter(row['score'], row['tier'])}"
-        f'<p class="small">{_WORDS if by_words else escape(_meaning(row["score"], row["tier"]))}</p>'
-        f'<p class="tiny quiet">{escape(row["why"])}</p>'
-        f"{_places(places)}{_buttons(row['digest'], title)}"
+        f'<p class="small">{escape(said)}</p>'
+        f'<p class="tiny quiet">{escape(row["why"])}</p>{_made_of(extras.parts)}'
+        f"{_places(places)}{_buttons(row['digest'], title, extras)}"
     )
     return picture_card(
         src=src(row["digest"], _SIDE_PX),
         title=title,
         lines=_facts(row),
         kept=row.get("stays", False),
-        badge="" if by_words else row["tier"],
+        badge=row["tier"] if is_evidence else "",
         alt=f"Preview of {title}",
         side_px=_FRAME_PX,
         more=more,
+        corner=_tick(row["digest"], title, extras),
+        regions=extras.regions,
+        shape=extras.shape,
     )
 
 
@@ -96,11 +134,50 @@ def _place(place: Mapping[str, Any]) -> str:
     )
 
 
-def _buttons(digest: str, title: str) -> str:
-    value, of = escape(digest), escape(title)
+def _buttons(digest: str, title: str, extras: CardExtras) -> str:
+    acts = [("group", "Its duplicates", "g"), ("again", "More like it", "m")]
+    if extras.can_compare:
+        acts.append(("compare", "Compare", "c"))
+    buttons = "".join(
+        f'<button type="button" tabindex="-1" data-key="{key}" aria-keyshortcuts="{key}" data-act="{act}" '
+        f'data-value="{escape(digest)}" aria-label="{label}: {escape(title)}">{label}</button>'
+        for act, label, key in acts
+    )
+    return f'<p class="acts">{buttons}</p>{_ratings(digest, title, extras)}'
+
+
+def _ratings(digest: str, title: str, extras: CardExtras) -> str:
+    if extras.rating is None:
+        return ""
+    buttons = "".join(
+        f'<button type="button" tabindex="-1" class="second" data-key="{key}" aria-keyshortcuts="{key}" '
+        f'data-act="rate" data-value="{value}:{escape(digest)}" aria-pressed="{str(extras.rating == value).lower()}" '
+        f'aria-label="{label}: {escape(title)}">{label}</button>'
+        for value, label, key in (_RATINGS if extras.of_pictures else _FITS)
+    )
+    return f'<p class="acts rating"><span class="tiny quiet">Is it?</span>{buttons}</p>'
+
+
+def _tick(digest: str, title: str, extras: CardExtras) -> str:
+    if extras.is_selected is None:
+        return ""
+    ticked = " checked" if extras.is_selected else ""
     return (
-        f'<p class="acts"><button type="button" data-act="group" data-value="{value}" '
-        f'aria-label="Its duplicates: {of}">Its duplicates</button>'
-        f'<button type="button" class="second" data-act="again" data-value="{value}" '
-        f'aria-label="More like it: {of}">More like it</button></p>'
+        f'<label class="tick"><input type="checkbox" tabindex="-1" data-act="select" data-value="{escape(digest)}"'
+        f'{ticked} aria-label="Select {escape(title)}"></label>'
+    )
+
+
+def _made_of(parts: Sequence[Mapping[str, Any]]) -> str:
+    """What a score by likeness is made of; empty for another one."""
+    if not parts:
+        return ""
+    rows = "".join(
+        f"<tr><th>{escape(str(part['said']))}<br>{escape(part['feature'])}</th><td>{format_score(part['similarity'])}</td>"
+        f"<td>{part['weight']:+.0%}</td></tr>"
+        for part in parts
+    )
+    return (
+        '<details class="fold why"><summary>What the score is made of</summary><table><thead><tr><th>Compared</th>'
+        f"<td>alike</td><td>counts</td></tr></thead><tbody>{rows}</tbody></table></details>"
     )

@@ -51,7 +51,13 @@ export function render({ model }) {
       if (inner.top < outer.top) list.scrollTop += inner.top - outer.top
       if (inner.bottom > outer.bottom) list.scrollTop += inner.bottom - outer.bottom
     }
-    if (!had) return
+    if (!had) {
+      // Not before it is on the page.
+      if (model.eager) requestAnimationFrame(() => {
+        if (!board.contains(board.getRootNode().activeElement)) board.querySelector("[data-home]")?.focus({ preventScroll: true })
+      })
+      return
+    }
     const same = had.id && board.querySelector(`#${CSS.escape(had.id)}:not(:disabled)`)
     const home = same || board.querySelector("[data-home]")
     if (home) home.focus({ preventScroll: true })

@@ -11,6 +11,7 @@ import asyncio
 import re
 from collections.abc import Callable
 from functools import partial
+from html import escape
 from typing import Any
 
 import param
@@ -25,7 +26,7 @@ _AT_ONCE = 6
 _MOST_ASKED = 400
 # A page of groups and the pictures of one: about half a megabyte.
 _MOST_EMBEDDED = 60
-_ADDRESS = re.compile('src="picture:([0-9a-f]{64}/[0-9]+)"')
+_ADDRESS = re.compile('src="picture:([0-9a-f]{64})/([0-9]+)"')
 
 
 class ReviewBoard(HeardComponent):
@@ -34,26 +35,40 @@ class ReviewBoard(HeardComponent):
     Args:
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None; called off the event loop.
         on_act: Told the `data-act` and the `data-value` of a button that was pressed.
+        src: Where a server has the images, gives their addresses; then none is sent.
 
     Attributes:
         html: What is shown.
         pictures: Sources of the pictures that show first, by DIGEST/SIDE; what a saved notebook keeps.
         closer: A viewer that is put where an element has `data-closer`; None for none.
         busy: Something is under way: what is shown is dimmed and its buttons rest.
+        eager: It takes the focus when it appears, so that keys count at once.
     """
 
     html = param.String(default="")
     pictures = param.Dict(default={})
     closer = Child()
     busy = param.Boolean(default=False)
+    eager = param.Boolean(default=False)
 
     _esm = with_hearing("review_board.js")
 
     def __init__(
-        self, thumbnail: Callable[[str, int], bytes | None], on_act: Callable[[str, str], Any], **params: Any
+        self,
+        thumbnail: Callable[[str, int], bytes | None],
+        on_act: Callable[[str, str], Any],
+        src: Callable[[str, int], str] | None = None,
+        **params: Any,
     ) -> None:
         super().__init__(**{"sizing_mode": "stretch_width", **params})
-        self._thumbnail, self._on_act = thumbnail, on_act
+        self._thumbnail, self._on_act, self._src = thumbnail, on_act, src
+
+    def put(self, html: str) -> None:
+        """Show something else."""
+        src = self._src
+        if src is not None:
+            html = _ADDRESS.sub(lambda found: f'src="{escape(src(found[1], int(found[2])))}"', html)
+        self.html = html
 
     def source(self, key: str) -> str:
         """The source of the picture DIGEST/SIDE; a placeholder where there is none."""
@@ -62,7 +77,7 @@ class ReviewBoard(HeardComponent):
 
     def embed_first(self) -> None:
         """Put the pictures that show now into the component, so that they are there at once and in a saved notebook."""
-        found = dict.fromkeys(_ADDRESS.findall(self.html))
+        found = dict.fromkeys("/".join(found) for found in _ADDRESS.findall(self.html))
         self.pictures = {key: self.source(key) for key in list(found)[:_MOST_EMBEDDED]}
 
     def _handle_msg(self, data: Any) -> None:

@@ -6,7 +6,7 @@ are named by `picture_address`, so that what is shown is small and each picture 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from html import escape
 
 from deeplens_kit.reporting.copy_facts import FactLine
@@ -48,7 +48,17 @@ _DECISION_WORDS = {
 }
 
 
-def list_html(lines: Sequence[GroupLine], current: str, *, first: int, groups: int, page: int, pages: int) -> str:
+def list_html(
+    lines: Sequence[GroupLine],
+    current: str,
+    *,
+    first: int,
+    groups: int,
+    page: int,
+    pages: int,
+    marked: Collection[str] = (),
+    may_act: bool = True,
+) -> str:
     """The groups of a page, and what is done with all of them.
 
     Args:
@@ -58,24 +68,23 @@ def list_html(lines: Sequence[GroupLine], current: str, *, first: int, groups: i
         groups: How many there are in all.
         page: Number of the page, from 1.
         pages: How many pages there are.
+        marked: Ids of the groups that are marked.
+        may_act: Whether whoever looks may decide.
     """
     heading = plural(groups, "group")
     if pages > 1:
         heading = f"{first:,} to {first + len(lines) - 1:,} of {plural(groups, 'group')}"
-    items = "".join(_line(line, current) for line in lines)
-    bulk = "".join(
-        _button("decide-page", str(kind), words, name=f"page-{kind}", kind="second") for kind, words, _ in _DECISIONS
-    )
+    items = "".join(_line(line, current, marked=line.group_id in marked if may_act else None) for line in lines)
     return (
         f'<nav class="groups-list" aria-label="Groups"><h2>{heading}</h2>'
         f'<ol id="review-groups" data-scroll role="list" aria-label="Groups, those that free most first">{items}</ol>'
-        f'{pager(page, pages)}<details class="fold" id="review-bulk"><summary>All {len(lines):,} of this page</summary>'
-        f'<p class="small quiet">One decision for every copy of these groups; Undo takes all of it back. Labels are '
-        f'given pair by pair, for estimates rest on them.</p><p class="acts">{bulk}</p></details></nav>'
+        f"{pager(page, pages)}{_bulk(len(lines), len(marked)) if may_act else ''}</nav>"
     )
 
 
-def pair_html(found: ReviewGroup, said: str, *, pending: int, can_take_back: bool, looking: bool | None) -> str:
+def pair_html(
+    found: ReviewGroup, said: str, *, pending: int, can_take_back: bool, looking: bool | None, may_act: bool = True
+) -> str:
     """One copy beside its keeper, with what is known and what can be said.
 
     Args:
@@ -84,6 +93,7 @@ def pair_html(found: ReviewGroup, said: str, *, pending: int, can_take_back: boo
         pending: Decisions since the groups were made.
         can_take_back: Whether there is an act to undo.
         looking: The closer look is open; None where there is none to open.
+        may_act: Whether whoever looks may label and decide.
     """
     entry = found.entry
     group = found.group
@@ -96,18 +106,45 @@ def pair_html(found: ReviewGroup, said: str, *, pending: int, can_take_back: boo
     if withheld:
         withheld = f'<h3 class="sub-head">Not proposed, and why</h3>{withheld}'
     return (
-        '<section class="pair" tabindex="0" data-home aria-label="The pair; letters act on it">'
+        f'<section class="pair" tabindex="0" data-home aria-label="The pair; '
+        f'{"letters act on it" if may_act else "letters and arrows move on"}">'
         f'<header class="head"><h2><bdi>{escape(group.title)}</bdi></h2><p class="small quiet">{place}</p>'
         f"{_moves(found)}</header>"
         f'<p class="said small" role="status">{escape(said)}</p>'
         f'<div class="sides">{_side(found.keeper, None)}{_side(entry.picture, entry)}</div>'
         f"{'<div data-closer></div>' if looking else ''}"
-        f"{_acts(entry, can_take_back=can_take_back, looking=looking, pending=pending)}"
-        f"{_facts(entry.facts)}{_strip(found)}{hidden}{_whole_group(found)}{withheld}</section>"
+        f"{_acts(entry, can_take_back=can_take_back, looking=looking, pending=pending, may_act=may_act)}"
+        f"{_facts(entry.facts)}{_strip(found)}{hidden}{_whole_group(found) if may_act else ''}{withheld}</section>"
     )
 
 
-def _line(line: GroupLine, current: str) -> str:
+def _bulk(shown: int, marked: int) -> str:
+    """What is done with many groups at once."""
+
+    def buttons(act: str, name: str) -> str:
+        return "".join(
+            _button(act, str(kind), words, name=f"{name}-{kind}", kind="second") for kind, words, _ in _DECISIONS
+        )
+
+    said = (
+        '<p class="small quiet">One decision for every copy of these groups; Undo takes all of it back. Labels are '
+        "given pair by pair, for estimates rest on them.</p>"
+    )
+    some = ""
+    if marked:
+        none = _button("unmark", "", "Take the marks away", name="unmark", kind="second")
+        some = (
+            f'<div class="marked"><h3 class="sub-head">{plural(marked, "marked group")}</h3>{said}'
+            f'<p class="acts">{buttons("decide-marked", "marked")}{none}</p></div>'
+        )
+    return (
+        f'{some}<details class="fold" id="review-bulk"><summary>All {shown:,} of this page</summary>'
+        f'{"" if marked else said}<p class="acts">{buttons("decide-page", "page")}</p></details>'
+    )
+
+
+def _line(line: GroupLine, current: str, *, marked: bool | None) -> str:
+    """A group of the list; `marked` is None where there is no mark to set."""
     marks = []
     if line.decided:
         marks.append("decided" if line.decided == line.pairs else f"{line.decided:,} of {line.pairs:,} decided")
@@ -116,8 +153,15 @@ def _line(line: GroupLine, current: str) -> str:
     done = f'<span class="mark">{" · ".join(marks)}</span>' if marks else ""
     here = ' aria-current="true"' if line.group_id == current else ""
     image = f'<img src="{picture_address(line.digest, _LIST_PX)}" alt="" decoding="async">'
+    mark = ""
+    if marked is not None:
+        mark = (
+            f'<button type="button" id="mark-{escape(line.group_id)}" class="mark-box" data-act="mark" '
+            f'data-value="{escape(line.group_id)}" aria-pressed="{str(marked).lower()}" '
+            f'aria-label="Mark {escape(line.title)}" title="Mark it, to decide on several at once"></button>'
+        )
     return (
-        f'<li><button type="button" id="open-{escape(line.group_id)}" data-act="open" '
+        f'<li>{mark}<button type="button" id="open-{escape(line.group_id)}" data-act="open" '
         f'data-value="{escape(line.group_id)}"{here}>{image}<span class="what"><b><bdi>{escape(line.title)}</bdi></b>'
         f'<span class="tiny quiet">{" ".join(map(chip, line.tiers))} {plural(line.removable, "copy", "copies")}</span>'
         f'{done}</span><span class="frees">{format_bytes(line.frees_bytes)}</span></button></li>'
@@ -196,8 +240,13 @@ def _marks(entry: ReviewEntry) -> str:
     return f'<p class="marks">{"".join(marks)}</p>' if marks else ""
 
 
-def _acts(entry: ReviewEntry, *, can_take_back: bool, looking: bool | None, pending: int) -> str:
+def _acts(entry: ReviewEntry, *, can_take_back: bool, looking: bool | None, pending: int, may_act: bool) -> str:
     digest = entry.picture.digest
+    look = ""
+    if looking is not None:
+        look = _button("look", "", "Close look", key="c", name="look", off=entry.is_equal, pressed=looking)
+    if not may_act:
+        return f'<div class="says"><div role="group" aria-label="More">{look}</div></div>' if look else ""
     labels = "".join(
         _button("label", f"{verdict} {digest}", words, key=key, name=f"label-{verdict}", off=entry.is_equal,
                 pressed=entry.verdict == verdict)
@@ -209,9 +258,7 @@ def _acts(entry: ReviewEntry, *, can_take_back: bool, looking: bool | None, pend
         for kind, words, key in _DECISIONS
     )  # fmt: skip
     instead = _button("instead", digest, "Should stay instead", key="k", name="instead", off=entry.is_equal)
-    look = ""
-    if looking is not None:
-        look = _button("look", "", "Close look", key="c", name="look", off=entry.is_equal, pressed=looking)
+    mark = _button("mark", "", "Mark the group", key="m", name="mark", kind="second")
     undo = _button("undo", "", "Undo", key="z", name="undo", kind="second", off=not can_take_back)
     anew = ""
     if pending:
@@ -221,7 +268,7 @@ def _acts(entry: ReviewEntry, *, can_take_back: bool, looking: bool | None, pend
         f'<div class="says"><div role="group" aria-label="Is it the same picture?"><span class="label">Is it the same '
         f'picture?</span>{labels}</div><div role="group" aria-label="What becomes of the copy?"><span class="label">'
         f"What becomes of the copy?</span>{decisions}{instead}</div>"
-        f'<div role="group" aria-label="More">{look}{undo}{anew}</div></div>'
+        f'<div role="group" aria-label="More">{look}{mark}{undo}{anew}</div></div>'
     )
 
 

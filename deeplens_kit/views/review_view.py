@@ -42,6 +42,9 @@ class ReviewView:
         state: Where one is, and what is said.
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None; called off the event loop.
         looks: Gives what two digests look like for a close look, as `PairView` takes it; None for no such button.
+        src: Where a server has the images, gives their addresses.
+        may_act: Whether whoever looks may label and decide; else there are no such buttons.
+        alone: With totals and filters; without where a page has them.
     """
 
     def __init__(
@@ -49,10 +52,14 @@ class ReviewView:
         state: ReviewState,
         thumbnail: Callable[[str, int], bytes | None],
         looks: Callable[[str, str], PairLooks | None] | None = None,
+        *,
+        src: Callable[[str, int], str] | None = None,
+        may_act: bool = True,
+        alone: bool = True,
     ) -> None:
         import panel as pn
 
-        self._state = state
+        self._state, self._may_act = state, may_act
         self._sheets = [
             viewer_style(),
             files("deeplens_kit.views").joinpath("review.css").read_text(encoding="utf-8"),
@@ -61,12 +68,14 @@ class ReviewView:
         self._closer = None if looks is None else PairView(looks)
         self._looking = False
         closer = {} if self._closer is None else {"closer": self._closer.__panel__()}
-        self._board = ReviewBoard(thumbnail, self._act, stylesheets=self._sheets, margin=(12, 0, 0, 0), **closer)
-        self._layout = self._lay_out()
+        self._board = ReviewBoard(
+            thumbnail, self._act, src, stylesheets=self._sheets, margin=(12, 0, 0, 0), eager=not alone, **closer
+        )
+        self._layout: Viewable = self._lay_out() if alone else self._board
         self._show_summary()
         self._show()
         self._board.embed_first()
-        state.param.watch(self._show, ["group", "member", "page", "revision", "locations", "tiers"])
+        state.param.watch(self._show, ["group", "member", "page", "revision", "locations", "tiers", "marked"])
 
     def __panel__(self) -> Viewable:
         return self._layout
@@ -119,18 +128,31 @@ class ReviewView:
             state.open_group(value)
         elif act == "member" and value.isdecimal():
             state.open_member(int(value))
-        elif act == "undo":
-            state.take_back()
         elif act == "regroup":
             self._regroup()
         elif act == "look":
             self._toggle_look()
         elif act == "way" and value in ("1", "2", "3", "4") and self._closer is not None:
             self._closer.mode = PAIR_MODES[int(value) - 1]
-        else:
+        elif self._may_act:
             self._say(act, value)
 
     def _say(self, act: str, value: str) -> None:
+        if act == "undo":
+            self._state.take_back()
+        elif act == "mark":
+            self._state.mark(value or None)
+        elif act == "unmark":
+            self._state.unmark()
+        elif act in ("decide-group", "decide-page", "decide-marked") and value in _KINDS:
+            state = self._state
+            whole = {"group": state.decide_group, "page": state.decide_page, "marked": state.decide_marked}
+            whole[act.removeprefix("decide-")](value)
+        else:
+            self._say_of(act, value)
+
+    def _say_of(self, act: str, value: str) -> None:
+        """Say something of the copy that it was shown for."""
         said, _, digest = value.partition(" ")
         if act == "label" and said in _VERDICTS and digest:
             self._state.label(said, digest)
@@ -138,10 +160,6 @@ class ReviewView:
             self._state.decide(said, digest)
         elif act == "instead" and value:
             self._state.keep_instead(value)
-        elif act == "decide-group" and value in _KINDS:
-            self._state.decide_group(value)
-        elif act == "decide-page" and value in _KINDS:
-            self._state.decide_page(value)
 
     def _regroup(self) -> None:
         import panel as pn
@@ -182,7 +200,7 @@ class ReviewView:
         found = state.current()
         if found is None:
             narrowed = message("No group fits the filters", "Take a filter back to see more.")
-            self._board.html = narrowed if state.is_narrowed else ""
+            self._board.put(narrowed if state.is_narrowed else "")
             return
         page = min(state.page, state.pages)
         shown = list_html(
@@ -192,6 +210,8 @@ class ReviewView:
             groups=state.groups,
             page=page,
             pages=state.pages,
+            marked=state.marked,
+            may_act=self._may_act,
         )
         pair = pair_html(
             found,
@@ -199,8 +219,9 @@ class ReviewView:
             pending=state.pending,
             can_take_back=state.can_take_back,
             looking=None if self._closer is None else self._looking,
+            may_act=self._may_act,
         )
-        self._board.html = f'<div class="review">{shown}{pair}</div>'
+        self._board.put(f'<div class="review">{shown}{pair}</div>')
         if self._looking and self._closer is not None:
             self._look(self._closer, found)
 

@@ -8,20 +8,27 @@ decided have changed, and once for everybody.
 from __future__ import annotations
 
 import threading
+import time
+from functools import partial
 from typing import TYPE_CHECKING
 
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.storage.paths import display_path
+from deeplens_kit.views.state.shared_states import QUICK_SECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
     from deeplens_kit.pipeline import Workspace
-    from deeplens_kit.pipeline.searching import Searcher
+    from deeplens_kit.pipeline.pair_pictures import PairLooks
+    from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
+    from deeplens_kit.search.query import Query
     from deeplens_kit.views.state.duplicates_state import Findings
     from deeplens_kit.views.state.search_state import SearchState
 
 __all__ = ["SearchDesk"]
 
-_PREVIEW_PX = 300
+_PREVIEW_PX = 600
 
 
 class SearchDesk:
@@ -29,40 +36,99 @@ class SearchDesk:
 
     Args:
         workspace: An open workspace; whoever opened it closes it.
+        asks_every_seconds: As for `Searcher`.
 
     Attributes:
         workspace: The workspace.
         searcher: Holds the indices.
     """
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, *, asks_every_seconds: float = 0.0) -> None:
         from deeplens_kit.pipeline.searching import Searcher
 
         self.workspace = workspace
-        self.searcher: Searcher = Searcher(workspace)
+        self.searcher: Searcher = Searcher(workspace, asks_every_seconds=asks_every_seconds)
         self._lock = threading.Lock()
         self._findings: tuple[object, Findings] | None = None
+        self._reading_seconds = 0.0
 
     @property
     def name(self) -> str:
         """What to call the workspace."""
         return display_path(self.workspace.directory.name)
 
-    def search_state(self) -> SearchState:
-        """A question of somebody, with nothing asked yet."""
+    def search_state(
+        self,
+        *,
+        search: Callable[..., SearchAnswer] | None = None,
+        ratings: Callable[[Query, Sequence[str | None]], Mapping[str, str]] | None = None,
+        told: Callable[[Query, SearchAnswer], object] = lambda _query, _answer: None,
+    ) -> SearchState:
+        """A question of somebody, with nothing asked yet.
+
+        Args:
+            search: In the place of the searcher's, for example one that asks who may search.
+            ratings: Gives what the person said of results before.
+            told: Told what was searched for, to be remembered.
+        """
+        from deeplens_kit.pipeline.asked_pictures import KEPT_DAYS, asked_picture, keep_asked_picture
         from deeplens_kit.views.state.search_state import SearchState
 
         return SearchState(
-            self.searcher.search, self.searcher.facets(), fetch=self.fetch, preview=self.preview, keepers=self.keepers
+            search or self.searcher.search,
+            self.searcher.facets(),
+            fetch=self.fetch,
+            preview=self.preview,
+            keepers=self.keepers,
+            keep=partial(keep_asked_picture, self.workspace),
+            kept=partial(asked_picture, self.workspace),
+            kept_words=f"It is kept for {KEPT_DAYS} days, so that a link to the search works.",
+            ratings=ratings or (lambda _query, _digests: {}),
+            told=told,
+        )
+
+    def looks(self, digest_a: str, digest_b: str) -> PairLooks:
+        """Two pictures to be compared closely; either may be one that was searched for and is not indexed."""
+        from deeplens_kit.pipeline import pair_looks
+        from deeplens_kit.pipeline.asked_pictures import asked_picture
+
+        held = self.workspace.catalog.objects_of([digest_a, digest_b], ("digest",))["digest"]
+        given = {}
+        for digest in {digest_a, digest_b} - set(held):
+            content = asked_picture(self.workspace, digest)
+            if content is not None:
+                given[digest] = ("The picture asked for", content)
+        return pair_looks(self.workspace, digest_a, digest_b, given)
+
+    def reads_text(self) -> bool:
+        """Whether words can be understood as what pictures show: whether a model that knows both is in use."""
+        from deeplens_kit.features.model_descriptor import Purpose
+        from deeplens_kit.features.registry import models
+
+        settings = self.workspace.settings.features
+        return any(
+            Purpose.WORDS in model.purposes for model in models(settings).models if model.name in settings.enabled
         )
 
     def findings(self) -> Findings:
         """The groups, and what limits them; the same object until something has changed."""
         with self._lock:
-            state = self._state()
+            state = self.state()
             if self._findings is None or self._findings[0] != state:
+                started = time.monotonic()
                 self._findings = (state, self._read())
+                self._reading_seconds = time.monotonic() - started
             return self._findings[1]
+
+    def findings_at_hand(self) -> tuple[Findings, bool]:
+        """Groups without waiting for those that take long: the last ones, and whether something has changed since.
+
+        Where there are none yet, or making them was quick, they are made.
+        """
+        held = self._findings
+        if held is None or self._reading_seconds <= QUICK_SECONDS:
+            return self.findings(), False
+        return held[1], held[0] != self.state()
 
     def keepers(self) -> frozenset[str]:
         """Ids of the objects that stay when copies go."""
@@ -113,7 +179,8 @@ class SearchDesk:
         picture = fetch(link, LinkLimits(max_bytes=limit))
         return picture.data, picture.name
 
-    def _state(self) -> object:
+    def state(self) -> object:
+        """Names everything that the groups are made from: equal while none of it has changed."""
         from deeplens_kit.pipeline.choices_in_use import choices_state
 
         ledger = self.workspace.ledger

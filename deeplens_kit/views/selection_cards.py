@@ -13,7 +13,7 @@ import polars as pl
 
 from deeplens_kit.reporting.selection_words import describe_selected, selected_points
 from deeplens_kit.reporting.words import format_score, plural, tier_words
-from deeplens_kit.views.cards import message, picture_card, picture_grid, picture_src
+from deeplens_kit.views.cards import message, picture_card, picture_grid
 from deeplens_kit.views.state.selection_desk import Outcome
 
 __all__ = ["acts_html", "outcome_html", "pair_html"]
@@ -54,21 +54,19 @@ def outcome_html(outcome: Outcome) -> str:
     return f'<div tabindex="-1" data-focus>{said}{undo}</div>'
 
 
-def pair_html(
-    pair: Mapping[str, Any], left: int, points: pl.DataFrame, thumbnail: Callable[[str, int], bytes | None]
-) -> str:
+def pair_html(pair: Mapping[str, Any], left: int, points: pl.DataFrame, src: Callable[[str, int], str]) -> str:
     """A pair to label: both pictures, what was measured, and the answers with their keys.
 
     Args:
         pair: digest_a, digest_b, score, tier.
         left: Pairs that wait behind it.
         points: MAP_POINTS.
-        thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
+        src: Gives the address of an image for a digest and a side in pixels.
     """
     rows = describe_selected(selected_points(points, [pair["digest_a"], pair["digest_b"]]))
     cards = (
         picture_card(
-            src=picture_src(thumbnail(row["digest"], _SIDE_PX)), title=row["title"], lines=row["lines"],
+            src=src(row["digest"], _SIDE_PX), title=row["title"], lines=row["lines"],
             alt=f"Preview of {row['title']}", side_px=_SHOWN_PX,
         )
         for row in rows.iter_rows(named=True)

@@ -19,6 +19,7 @@ from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.selection_files import SELECTION_ENDINGS, selection_file
 from deeplens_kit.reporting.selection_words import add_up_selection, describe_selected, selected_points
 from deeplens_kit.views.board import Board
+from deeplens_kit.views.cards import image_source
 from deeplens_kit.views.file_saver import FileSaver
 from deeplens_kit.views.gallery import Gallery
 from deeplens_kit.views.selection_cards import acts_html, outcome_html, pair_html
@@ -57,6 +58,7 @@ class SelectionView:
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
         acts: Labels, keeps and plans for pictures, as a workbench does; None for a view that only looks.
         closer: Shows a pair that is being labelled closely; None for both pictures side by side alone.
+        src: Where a server has the images, gives their addresses.
     """
 
     def __init__(
@@ -66,14 +68,15 @@ class SelectionView:
         thumbnail: Callable[[str, int], bytes | None],
         acts: SelectionActs | None = None,
         closer: PairCloser | None = None,
+        src: Callable[[str, int], str] | None = None,
     ) -> None:
         from panel.layout import Column
 
-        self._points, self._selection, self._thumbnail = points, selection, thumbnail
+        self._points, self._selection, self._src = points, selection, image_source(thumbnail, src)
         self._closer = closer
         self._desk = SelectionDesk(selection, acts) if acts is not None else None
         self._words = Board(margin=(0, 0, 12, 0))
-        self._gallery = Gallery(thumbnail, empty="No picture is selected.")
+        self._gallery = Gallery(thumbnail, empty="No picture is selected.", src=src)
         sheets = [viewer_style(), files("deeplens_kit.views").joinpath("map.css").read_text(encoding="utf-8")]
         self._acts = Board(self._act, margin=(0, 0, 8, 0))
         self._told = Board(self._act, stylesheets=sheets, margin=(0, 0, 12, 0))
@@ -153,7 +156,7 @@ class SelectionView:
         desk = self._desk
         assert desk is not None, "an answer without a desk"
         self._acts.busy = self._told.busy = desk.busy
-        self._told.html = pair_html(desk.pair, desk.left, self._points, self._thumbnail) if desk.pair else outcome_html(
+        self._told.html = pair_html(desk.pair, desk.left, self._points, self._src) if desk.pair else outcome_html(
             desk.outcome
         )  # fmt: skip
         if self._closer is None:

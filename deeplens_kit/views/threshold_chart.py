@@ -17,9 +17,10 @@ __all__ = ["BoundChart"]
 _WITHIN, _BEYOND, _BOUND = "#7f62cc", "#878c96", "#c7632f"
 # What is drawn once in text and lines takes the colours of the page.
 _COLOURS = """:host {
-  --bk-axis-label-text-color: var(--quiet); --bk-major-label-text-color: var(--quiet);
-  --bk-axis-line-color: var(--line); --bk-major-tick-line-color: var(--line);
-  --bk-minor-tick-line-color: transparent; --bk-grid-line-color: var(--line);
+  --plot-quiet: var(--quiet); --plot-line: var(--line);
+  --bk-axis-label-text-color: var(--plot-quiet); --bk-major-label-text-color: var(--plot-quiet);
+  --bk-axis-line-color: var(--plot-line); --bk-major-tick-line-color: var(--plot-line);
+  --bk-minor-tick-line-color: transparent; --bk-grid-line-color: var(--plot-line);
 }"""
 # Of labelled pairs: how they are drawn, and at which height of the chart, above its bars.
 _MARKS = {

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from deeplens_kit.matching.borderline import LIKELIHOOD_BINS
+from deeplens_kit.views.plot_scripts import COLOURS_OF_PLOTS
 from deeplens_kit.views.theme import viewer_style
 from deeplens_kit.views.threshold_chart import BoundChart
 
@@ -69,12 +70,14 @@ class ThresholdCharts:
 
         sides = {"flex": "1 1 300px", "min-width": "0"}
         self._drawn = [pn.pane.Bokeh(chart.figure, sizing_mode="stretch_width", margin=0) for _, chart in self._charts]
+        # Before the charts, which are painted with what it says.
+        told = words(f"<script>{COLOURS_OF_PLOTS}</script>")
         self._legend = words("")
         charts = [
             pn.Column(words(f'<h3 class="chart-head">{_HEADINGS[bound]}</h3>'), drawn, styles=sides)
             for (bound, _), drawn in zip(self._charts, self._drawn, strict=True)
         ]
-        return [pn.FlexBox(*charts, gap="16px", sizing_mode="stretch_width"), self._legend]
+        return [told, pn.FlexBox(*charts, gap="16px", sizing_mode="stretch_width"), self._legend]
 
     def draw_bounds(self) -> None:
         """Put each bound where its slider is."""

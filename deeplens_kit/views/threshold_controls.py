@@ -85,7 +85,7 @@ def threshold_controls(
         pn.widgets.CheckBoxGroup.from_param(parameters.tiers, css_classes=["checks"], **wide),
         strict,
     ]
-    if state.acts is not None:
+    if state.may_write:
         parts += _saving(wide, said, on_save)
     return pn.Column(
         *parts,

@@ -19,7 +19,7 @@ import polars as pl
 
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.words import plural
-from deeplens_kit.views.cards import message, picture_src
+from deeplens_kit.views.cards import image_source, message
 from deeplens_kit.views.desk_cards import asked_html, pairs_html
 from deeplens_kit.views.label_desk import LabelDesk
 from deeplens_kit.views.pair_view import PAIR_MODES, PairView
@@ -52,6 +52,7 @@ class ThresholdView:
         state: The thresholds.
         thumbnail: Gives WebP bytes for a digest and a side in pixels, or None.
         looks: Gives what a pair looks like, see `PairView`; None for no closer look.
+        src: Where a server has the images, gives their addresses.
     """
 
     def __init__(
@@ -59,8 +60,9 @@ class ThresholdView:
         state: ThresholdState,
         thumbnail: Callable[[str, int], bytes | None],
         looks: Callable[[str, str], PairLooks | None] | None = None,
+        src: Callable[[str, int], str] | None = None,
     ) -> None:
-        self._state, self._desk, self._thumbnail = state, state.desk, thumbnail
+        self._state, self._desk, self._src = state, state.desk, image_source(thumbnail, src)
         self._sources: OrderedDict[str, str] = OrderedDict()
         self._following, self._writing = False, False
         self._acts: list[DeskAct] = []
@@ -195,7 +197,7 @@ class ThresholdView:
             self._sources.popitem(last=False)
 
     def _thumbnails(self, digests: Sequence[str]) -> dict[str, str]:
-        return {digest: picture_src(self._thumbnail(digest, _SIDE_PX)) for digest in digests}
+        return {digest: self._src(digest, _SIDE_PX) for digest in digests}
 
     def _answered(self, *_events: object) -> None:
         state = self._state
@@ -217,7 +219,8 @@ class ThresholdView:
     def _asked(self, *_events: object) -> None:
         evidence = self._state.evidence
         drawn, left = (0, 0) if evidence is None else (evidence.drawn, evidence.left)
-        self._board.above = asked_html(self._desk, drawn=drawn, left=left)
+        may_label = self._state.may_write or self._state.acts is None
+        self._board.above = asked_html(self._desk, drawn=drawn, left=left, may_label=may_label)
         self._show_pairs()
         closer, pair = self._closer, self._desk.pair
         if closer is not None and pair != closer.pair:

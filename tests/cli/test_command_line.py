@@ -35,14 +35,17 @@ COMMANDS = [
     ("plan", "refresh"), ("apply",), ("undo",), ("quarantine",), ("quarantine", "list"), ("quarantine", "empty"),
     ("certificate",),
     ("decide",), ("decide", "list"), ("rules",), ("rules", "list"), ("rules", "diff"),
+
+    ("users",), ("users", "list"), ("keys",), ("keys", "list"),
     ("audit",), ("holds",), ("holds", "list"), ("backup",), ("backup", "list"),
     ("forget",), ("kept-out",), ("kept-out", "list"), ("export",),
     ("retention",), ("retention", "list"), ("retention", "plan"),
+    ("jobs",), ("jobs", "list"), ("jobs", "events"),
 ]  # fmt: skip
 # Groups that only show their help.
 _SILENT = set(
-    "backup catalog decide holds kept-out label locations plan policy prices quarantine report retention rules "
-    "searches".split()
+    "backup catalog decide holds jobs keys kept-out label locations plan policy prices quarantine report retention "
+    "rules searches users".split()
 )
 ANSWERING = [words for words in COMMANDS if words[1:] or words[0] not in _SILENT]
 # What a report says is in its files, and a schedule is texts.
@@ -64,8 +67,8 @@ def test_without_words_it_shows_help(deeplens: Deeplens) -> None:
         "init", "locations", "index", "ingest", "watch", "status", "failures", "duplicates", "savings", "policy",
         "prices", "pairs", "search", "searches", "clusters", "compare", "explain", "label", "evaluate", "recommend",
         "decide", "rules", "plan", "apply", "undo", "quarantine", "certificate", "references", "retention", "workflows",
-        "metadata", "tag", "collections", "models", "convert", "report", "schedule", "serve", "holds", "audit",
-        "backup", "restore", "export", "forget", "upgrade", "catalog",
+        "metadata", "tag", "collections", "models", "convert", "report", "schedule", "jobs", "serve", "users",
+        "keys", "holds", "audit", "backup", "restore", "export", "forget", "upgrade", "catalog",
     ]  # fmt: skip
     assert deeplens("--help").out == done.out
 

@@ -41,10 +41,10 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 @contextmanager
-def serving(workspace: Path, folder: Path) -> Iterator[Served]:
-    """`deeplens serve` on a free port, until the block ends; Ctrl-C has to end it well."""
+def serving(workspace: Path, folder: Path, port: int = 0) -> Iterator[Served]:
+    """`deeplens serve` on a free port or on this one, until the block ends; Ctrl-C has to end it well."""
     log = folder / "serve.log"
-    words = [sys.executable, "-c", _COMMAND, "--workspace", str(workspace), "serve", "--port", "0", "--no-open"]
+    words = [sys.executable, "-c", _COMMAND, "--workspace", str(workspace), "serve", "--port", str(port), "--no-open"]
     with log.open("w", encoding="utf-8") as stream:
         process = subprocess.Popen(words, env=environment(), stdout=subprocess.PIPE, stderr=stream, text=True)
     try:

@@ -5,7 +5,6 @@ import asyncio
 import panel as pn
 
 from deeplens_kit.service import open_session
-from deeplens_kit.views.page import served_page
 from deeplens_kit.views.search_view import SearchView
 from deeplens_kit.views.state import SearchState
 
@@ -26,11 +25,12 @@ async def later(_event: object) -> None:
     raise RuntimeError("a defect later")
 
 
-with open_session(pn, "search") as desk:
+with open_session(pn, "search") as session:
+    desk = session.desk
     state = SearchState(broken, desk.searcher.facets())
     view = SearchView(state, desk.findings, desk.image_source)
     buttons = pn.Row(
         pn.widgets.Button(label="Raise at once", on_click=at_once),
         pn.widgets.Button(name="Raise later", on_click=later),
     )
-    served_page("search", desk.name, {"ask": view.question, "filters": buttons, "main": view.answer}).servable()
+    session.show({"ask": view.question, "filters": buttons, "main": view.answer})

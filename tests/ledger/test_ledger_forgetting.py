@@ -48,14 +48,21 @@ class ForgettingConformance:
             [done],
             changed={gone.item_id: QuarantineState.EMPTIED, other.item_id: QuarantineState.RESTORED},
         )
+        ledger.rate("f" * 64, A, "fits", query={"terms": []})
+        ledger.rate("f" * 64, B, "fits", query={"terms": []})
+        job = ledger.enqueue("thumbnails", {"digests": [A]})
+        with pytest.raises(SettingsError, match=job.job_id):
+            ledger.forget_digest(A)
+        ledger.cancel_job(job.job_id)
         before = ledger.decisions_version()
 
         counts = ledger.forget_digest(A)
         assert counts == {
-            "labels": 1, "label_sample_items": 1, "decisions": 1, "notes": 1, "searches": 2, "events": 1,
-            "quarantine": 2,
+            "labels": 1, "label_sample_items": 1, "decisions": 1, "notes": 1, "searches": 2, "ratings": 1,
+            "events": 1, "jobs": 1, "requests": 0, "quarantine": 2,
         }  # fmt: skip
         assert [note.digest for note in ledger.notes()] == [B]
+        assert [rating.digest for rating in ledger.ratings()] == [B]
         assert ledger.labels()["digest_b"].to_list() == [C]
         assert ledger.label_items(sample.sample_id)["position"].to_list() == [1]
         assert ledger.decisions()["keeper_digest"].to_list() == [B]

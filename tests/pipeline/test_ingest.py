@@ -166,6 +166,25 @@ def test_one_bad_file_never_fails_its_batch(workspace: Workspace, file: Callable
     unread(workspace)
 
 
+def test_several_are_looked_at_at_once_and_stored_in_their_order(
+    workspace: Workspace, file: Callable[..., Path]
+) -> None:
+    turned = [encoded(CAT.rotate(turn), "PNG") for turn in range(0, 50, 10)]
+    paths = [file(f"{number}.png", content) for number, content in enumerate(turned)]
+    given = [*paths, paths[1], file("notes.txt", b"no picture"), file("cup.jpg", CUP_JPG), "gone.png"]
+    report = ingest(workspace, given, "lib", IngestOptions(workers=3, batch_size=2))
+    assert states(report) == [
+        *["stored"] * 5,
+        "known known",
+        "refused not_a_picture",
+        "known known",
+        "failed unreadable",
+    ]
+    assert [row.digest for row in report.rows[:5]] == [digest_of(content) for content in turned]
+    assert len(files(workspace)) == 6
+    unread(workspace)
+
+
 def test_what_is_known_but_gone_is_taken_in(workspace: Workspace) -> None:
     (workspace.directory.parent / "lib" / "cup.jpg").unlink()
     assert states(ingest(workspace, [io.BytesIO(CUP_JPG)], "lib")) == ["stored"]

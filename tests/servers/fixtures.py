@@ -21,6 +21,7 @@ from tests.servers import clamd as clamd_server
 from tests.servers import fake_gcs as fake_gcs_server
 from tests.servers import juicefs as juicefs_server
 from tests.servers import moto as moto_server
+from tests.servers import oidc as oidc_server
 from tests.servers import postgres as postgres_module
 from tests.servers import pyftpd as pyftpd_server
 from tests.servers import redis as redis_module
@@ -35,6 +36,7 @@ VERSIONS: dict[str, Callable[[], str]] = {
     "juicefs": juicefs_server.PROGRAM.version,
     "moto": moto_server.PROGRAM.version,
     "azurite": azurite_server.version,
+    "oidc": oidc_server.version,
     "fake_gcs": fake_gcs_server.PROGRAM.version,
     "samba": samba_server.PROGRAM.version,
     "sshd": sshd_server.PROGRAM.version,
@@ -69,6 +71,7 @@ seaweedfs = _session("seaweedfs", seaweedfs_server.running)
 juicefs = _session("juicefs", juicefs_server.running)
 moto = _session("moto", moto_server.running)
 azurite = _session("azurite", azurite_server.running)
+oidc = _session("oidc", oidc_server.running)
 # In memory it takes objects six times as fast, and nothing starts this one again.
 fake_gcs = _session("fake_gcs", partial(fake_gcs_server.running, in_memory=True))
 samba = _session("samba", samba_server.running)

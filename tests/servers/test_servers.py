@@ -19,7 +19,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.servers import azurite, fake_gcs, juicefs, moto, postgres, program, pyftpd, server, webdav
+from tests.servers import azurite, fake_gcs, juicefs, moto, oidc, postgres, program, pyftpd, server, webdav
 from tests.servers import redis as redis_module
 from tests.servers import samba as samba_server
 from tests.servers import sshd as sshd_server
@@ -33,6 +33,7 @@ RUNNING: dict[str, Callable[[Path], AbstractContextManager[Any]]] = {
     "fake_gcs": fake_gcs.running,
     "juicefs": juicefs.running,
     "moto": moto.running,
+    "oidc": oidc.running,
     "postgres": postgres.running,
     "pyftpd": pyftpd.running,
     "redis": redis_module.running,

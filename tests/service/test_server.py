@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import base64
 import http.client
+import json
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import threading
+import zlib
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
+import psutil
 import pytest
 import skimage.data
+import websockets.exceptions
+import websockets.sync.client
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 from PIL import Image
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.pipeline import Workspace, add_location, index
-from deeplens_kit.service import serve
 from deeplens_kit.service.desk import Desk
+from deeplens_kit.settings import ServiceSettings
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = "import sys; from deeplens_kit.cli import main; sys.argv[0] = 'deeplens'; sys.exit(main())"
@@ -50,14 +64,52 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def port(folder: Path) -> Iterator[int]:
-    """The port of a server over it, which SIGTERM ends well."""
+def served_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """A server over it, which SIGTERM ends well."""
     process = command(folder / "workspace", "--port", "0")
     try:
+        yield process
+        (port,) = [
+            one.laddr.port for one in psutil.Process(process.pid).net_connections("tcp") if one.status == "LISTEN"
+        ]
+        with open_socket(port, page_token(port, "/search")) as page:
+            assert "ACK" in str(page.recv(timeout=20))
+            process.send_signal(signal.SIGTERM)
+            # The page is told that the server stops, and says so.
+            with pytest.raises(websockets.exceptions.ConnectionClosed) as closed:
+                while True:
+                    page.recv(timeout=30)
+            assert closed.value.rcvd is not None and closed.value.rcvd.code == 1012
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out) == (0, "Stopped.\n"), err
+        assert "Traceback" not in err
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+@pytest.fixture(scope="module")
+def port(served_process: subprocess.Popen[str]) -> int:
+    assert served_process.stdout is not None
+    ready = re.search(r"http://127\.0\.0\.1:(\d+)/", served_process.stdout.readline())
+    assert ready
+    return int(ready[1])
+
+
+@pytest.fixture(scope="module")
+def several(folder: Path) -> Iterator[tuple[int, subprocess.Popen[str]]]:
+    """A server of the API alone, by two processes, over HTTPS; and the process that looks after them."""
+    make_certificate(folder)
+    files = ("--tls-cert", str(folder / "cert.pem"), "--tls-key", str(folder / "key.pem"))
+    process = command(
+        folder / "workspace", "--port", "0", "--only", "api", "--workers", "2", "--job-workers", "0", *files
+    )
+    try:
         assert process.stdout is not None
-        ready = re.search(r"http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        ready = re.search(r"https://127\.0\.0\.1:(\d+)/", process.stdout.readline())
         assert ready
-        yield int(ready[1])
+        yield int(ready[1]), process
         process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=30)
         assert (process.returncode, out) == (0, "Stopped.\n"), err
@@ -66,6 +118,27 @@ def port(folder: Path) -> Iterator[int]:
         if process.poll() is None:
             process.kill()
         process.communicate()
+
+
+def make_certificate(folder: Path) -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
 
 
 def ask(port: int, path: str, *, host: str = "", method: str = "GET", **headers: str) -> http.client.HTTPResponse:
@@ -142,6 +215,118 @@ def test_a_side_that_is_not_kept_is_not_found_and_an_unknown_picture_has_a_drawi
     assert unknown.getheader("Cache-Control") == "no-store"
 
 
+def page_token(port: int, path: str) -> str:
+    found = re.search(rb'"token":"([^"]+)"', ask(port, path).body)  # type: ignore[attr-defined]
+    assert found
+    return found[1].decode()
+
+
+def open_socket(port: int, token: str) -> websockets.sync.client.ClientConnection:
+    return websockets.sync.client.connect(
+        f"ws://127.0.0.1:{port}/search/ws",
+        origin=f"http://127.0.0.1:{port}",  # type: ignore[arg-type]
+        subprotocols=["bokeh", token],  # type: ignore[list-item]
+        max_size=None,
+    )
+
+
+def test_a_page_keeps_what_it_knows_of_a_request_to_what_it_needs(port: int) -> None:
+    """The token of a page stands in its own code, which any script on it can read."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/search", headers={"Cookie": "deeplens-x=very-secret", "Authorization": "Bearer s3cret"})
+    page = connection.getresponse().read()
+    connection.close()
+    found = re.search(rb'"token":"([^"]+)"', page)
+    assert found
+    head = found[1].split(b".")[0]
+    told = json.loads(base64.urlsafe_b64decode(head + b"=" * (-len(head) % 4)))
+    packed = told["__bk__zlib_"]
+    whole = zlib.decompress(base64.urlsafe_b64decode(packed + "=" * (-len(packed) % 4)))
+    assert b"very-secret" not in whole and b"s3cret" not in whole
+    assert b"Host" in whole
+
+
+def test_nobody_chooses_the_session_of_a_page_or_makes_up_its_token(port: int) -> None:
+    for named in ("bokeh-session-id", "bokeh_session_id"):
+        first, second = (session_of(page_token(port, f"/search?{named}=chosen")) for _ in range(2))
+        assert "chosen" not in (first, second) and first != second
+    made_up = page_token(port, "/search").partition(".")[0] + ".AAAA"
+    for token in (made_up, "AAAA", "AAAA.AAAA"):
+        with pytest.raises(websockets.exceptions.InvalidStatus) as refused:
+            open_socket(port, token)
+        assert refused.value.response.status_code == 403
+
+
+def session_of(token: str) -> str:
+    head = token.partition(".")[0]
+    return str(json.loads(base64.urlsafe_b64decode(head + "=" * (-len(head) % 4)))["session_id"])
+
+
+def test_a_page_that_is_closed_leaves_nothing_behind(port: int, served_process: subprocess.Popen[str]) -> None:
+    """Neither connections nor files; its session goes some seconds later."""
+    process = psutil.Process(served_process.pid)
+    with open_socket(port, page_token(port, "/search")) as socket:
+        assert "ACK" in str(socket.recv(timeout=20))
+    before = process.num_fds()
+    for _ in range(5):
+        with open_socket(port, page_token(port, "/search")) as socket:
+            assert "ACK" in str(socket.recv(timeout=20))
+    waiting = threading.Event()
+    for _ in range(200):
+        if process.num_fds() <= before:
+            break
+        waiting.wait(0.05)
+    assert process.num_fds() <= before
+    answer = json.loads(ask(port, "/health/ready").body)  # type: ignore[attr-defined]
+    assert answer["status"] == "ready"
+
+
+def test_the_api_goes_on_while_a_worker_of_it_is_killed(
+    several: tuple[int, subprocess.Popen[str]], folder: Path
+) -> None:
+    port, process = several
+    trusted = ssl.create_default_context(cafile=folder / "cert.pem")
+
+    def live() -> http.client.HTTPResponse:
+        connection = http.client.HTTPSConnection("127.0.0.1", port, timeout=30, context=trusted)
+        connection.request("GET", "/health/live", headers={"Host": f"127.0.0.1:{port}"})
+        answer = connection.getresponse()
+        answer.read()
+        connection.close()
+        return answer
+
+    answer = live()
+    assert answer.status == 200
+    assert "max-age" in str(answer.getheader("Strict-Transport-Security"))
+    workers = psutil.Process(process.pid).children()
+    assert len(workers) == 2
+    workers[0].kill()
+    assert [live().status for _ in range(20)] == [200] * 20
+    waiting = threading.Event()
+    for _ in range(1200):
+        now = psutil.Process(process.pid).children()
+        if len(now) == 2 and workers[0] not in now:
+            break
+        waiting.wait(0.05)
+    else:
+        raise AssertionError("it was not started anew")
+
+
+def test_workers_end_when_the_server_is_killed(folder: Path) -> None:
+    process = command(folder / "workspace", "--port", "0", "--only", "api", "--workers", "1", "--job-workers", "1")
+    try:
+        assert process.stdout is not None
+        assert "Serving on" in process.stdout.readline()
+        workers = psutil.Process(process.pid).children()
+        assert len(workers) == 2
+        process.kill()
+        _, alive = psutil.wait_procs(workers, timeout=30)
+        assert alive == []
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def test_a_port_that_is_taken_is_one_line(folder: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
@@ -154,14 +339,17 @@ def test_a_port_that_is_taken_is_one_line(folder: Path) -> None:
     assert err.count("\n") == 1
 
 
-def test_what_cannot_be_served_is_refused_before_anything_is_loaded(folder: Path) -> None:
-    with Workspace.open(folder / "workspace") as workspace:
-        for address in ("0.0.0.0", "::1", "localhost", "192.168.0.1"):
-            with pytest.raises(SettingsError, match=re.escape(repr(address))):
-                serve(workspace, address=address)
-        for port in (-1, 65_536):
-            with pytest.raises(SettingsError, match="does not exist"):
-                serve(workspace, port=port)
+def test_what_cannot_be_served_is_refused_before_anything_is_loaded() -> None:
+    for address in ("0.0.0.0", "localhost", "192.168.0.1", "::", ""):
+        with pytest.raises(SettingsError, match=re.escape(repr(address))):
+            ServiceSettings(address=address)
+    with pytest.raises(SettingsError, match="without a sign-in"):
+        ServiceSettings(address="0.0.0.0", access="off", tls_cert="a.pem", tls_key="b.pem")
+    with pytest.raises(SettingsError, match="without a sign-in"):
+        ServiceSettings(access="off", behind_proxy=("127.0.0.1",))
+    for port in (-1, 65_536):
+        with pytest.raises(SettingsError, match="does not exist"):
+            ServiceSettings(port=port)
 
 
 def test_a_folder_that_is_no_workspace_is_one_line(tmp_path: Path) -> None:

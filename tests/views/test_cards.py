@@ -94,8 +94,7 @@ def test_a_tier_has_its_colour_and_other_words_have_none() -> None:
 
 
 def test_the_colours_of_plots_are_those_of_the_style_sheet() -> None:
-    light = viewer_style().split("@media")[0]
-    tokens = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", light))
+    tokens = dict(re.findall(r"--([a-z-]+): light-dark\((#[0-9a-f]{6}),", viewer_style()))
     assert {tier: tokens[tier if tier != "scene" else "quiet"] for tier in TIER_COLOURS} == TIER_COLOURS
 
 
@@ -103,8 +102,8 @@ def test_the_style_asks_for_nothing_and_holds_for_components_in_light_and_dark()
     style = viewer_style()
     assert "url(" not in style
     assert "@import" not in style
-    assert style.count(":root, :host {") == 2
-    assert "prefers-color-scheme: dark" in style
+    assert style.count(":root, :host {") == 1
+    assert re.search(r"--ink: light-dark\(#[0-9a-f]{6}, #[0-9a-f]{6}\)", style)
 
 
 def rows(count: int) -> pl.DataFrame:

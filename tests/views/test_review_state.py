@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -74,6 +75,50 @@ def test_among_ten_thousand_groups_each_step_is_there_at_once(workspace: Workspa
         assert time.perf_counter() - started <= STEP_SECONDS
         assert html.count('data-act="open"') == PAGE_GROUPS
     assert (state.groups, state.pages) == (10_000, 400)
+
+
+def test_marked_groups_are_decided_on_together_and_taken_back_together(
+    state: ReviewState, workspace: Workspace
+) -> None:
+    first, second = state.lines()[1].group_id, state.lines()[4].group_id
+    here = state.group
+    state.mark()
+    assert state.group == state.lines()[1].group_id, "who marks by keyboard goes on"
+    state.mark(here)
+    state.mark(first)
+    state.mark(second)
+    state.mark("of another workspace")
+    assert state.marked == {first, second}
+    html = drawn(state)
+    assert "2 marked groups" not in html, "the list is told what is marked"
+    state.decide_marked("keep_both")
+    assert (state.said, state.marked, kinds(workspace)) == (
+        "2 marked groups: 6 decisions recorded.", frozenset(), ["keep_both"] * 6,
+    )  # fmt: skip
+    assert {line.group_id for line in state.lines() if line.decided == line.pairs} == {first, second}
+    state.take_back()
+    assert kinds(workspace) == []
+    state.decide_marked("keep_both")
+    assert kinds(workspace) == [], "nothing is marked"
+
+
+def test_who_may_only_look_sees_the_evidence_and_no_button_that_says_anything(state: ReviewState) -> None:
+    found = state.current()
+    assert found is not None
+    html = list_html(
+        state.lines(), state.group, first=1, groups=60, page=1, pages=3, marked={state.group}, may_act=False
+    ) + pair_html(found, "", pending=3, can_take_back=True, looking=False, may_act=False)
+    assert set(re.findall('data-act="([a-z-]+)"', html)) == {"open", "page", "move", "member", "look"}
+    assert "Stays" in html and 'class="evidence"' in html
+
+
+def test_those_who_look_at_one_answer_share_its_order(workspace: Workspace) -> None:
+    found = findings(60)
+    one, other = (ReviewState(Source(found, workspace)) for _ in range(2))
+    assert one._order is other._order and one._rows is other._rows
+    one.tiers = ["copy"]
+    assert one.groups < other.groups == 60
+    assert found.order(tiers=["copy"]) is found.order((), ["copy"])
 
 
 def test_one_steps_through_copies_and_groups_and_stays_at_the_ends(state: ReviewState) -> None:

@@ -16,6 +16,8 @@ from deeplens_kit.errors import LinkRefusedError, QueryError
 from deeplens_kit.pipeline import Workspace, add_location, index
 from deeplens_kit.pipeline.searching import SearchAnswer, Searcher
 from deeplens_kit.search import SearchFilters
+from deeplens_kit.search.query import Query
+from deeplens_kit.views.state.question import question_of_address
 from deeplens_kit.views.state.search_state import UNEXPECTED, SearchState, originals_first
 
 
@@ -48,6 +50,11 @@ def cat_again(quality: int = 60) -> bytes:
     return stream.getvalue()
 
 
+def facet(state: SearchState, name: str) -> dict[str, int]:
+    counted = state.facets.filter(pl.col("facet") == name)
+    return dict(counted.select("value", "pictures").iter_rows())
+
+
 def state_of(searcher: Searcher, **options: Any) -> SearchState:
     return SearchState(searcher.search, searcher.facets(), **options)
 
@@ -55,6 +62,7 @@ def state_of(searcher: Searcher, **options: Any) -> SearchState:
 def test_a_picture_is_asked_for_and_answered(searcher: Searcher) -> None:
     state = state_of(searcher, preview=lambda content: content[:4])
     assert state.run() is None
+    assert state.problem == ""
     state.ask(cat_again(), "cat.jpg")
     answer = state.run()
     assert answer is not None
@@ -66,27 +74,38 @@ def test_a_picture_is_asked_for_and_answered(searcher: Searcher) -> None:
     assert (state.asked.name, state.preview) == ("cat.jpg", b"\xff\xd8\xff\xe0")
 
 
-def test_filters_and_threshold_go_with_the_question(searcher: Searcher) -> None:
+def test_filters_and_threshold_go_with_the_question_and_are_counted(searcher: Searcher) -> None:
     state = state_of(searcher)
-    assert list(state.param.locations.get_range()) == ["archive (1)", "shop (3)"]
-    assert list(state.param.formats.get_range()) == ["JPEG (2)", "PNG (2)"]
+    assert facet(state, "location") == {"archive": 1, "shop": 3}
+    assert facet(state, "format") == {"JPEG": 2, "PNG": 2}
     state.ask(cat_again(), "cat.jpg")
-    state.locations = ["shop"]
+    state.question = state.question.narrowed("location", "shop", on=True)
     assert set(state.run().results["path"]) == {"cat.jpg", "small.jpg"}  # type: ignore[union-attr]
-    state.max_bytes = 10_000
+    assert facet(state, "location") == {"archive": 1, "shop": 3}, "the others can still be chosen"
+    assert facet(state, "format") == {"JPEG": 2, "PNG": 1}
+    state.narrow(max_bytes=10_000)
     assert state.run().results["path"].to_list() == ["small.jpg"]  # type: ignore[union-attr]
-    state.threshold = 1.0
+    state.narrow(min_score=1.0)
     assert state.run().results.is_empty()  # type: ignore[union-attr]
 
 
-def test_sizes_that_exclude_each_other_are_told_and_the_question_stays(searcher: Searcher) -> None:
+def test_filters_alone_list_what_they_let_through(searcher: Searcher) -> None:
+    state = state_of(searcher)
+    state.question = state.question.narrowed("format", "PNG", on=True)
+    assert set(state.run().results["path"]) == {"cat.png", "cup.png"}  # type: ignore[union-attr]
+    state.question = state.question.narrowed("format", "PNG", on=False)
+    assert state.run() is None
+    assert state.asked is None
+
+
+def test_filters_that_exclude_each_other_are_told_and_the_question_stays(searcher: Searcher) -> None:
     state = state_of(searcher)
     state.ask(cat_again(), "cat.jpg")
     state.run()
-    state.param.update(min_bytes=1_000_000, max_bytes=10_000)
-    assert state.run() is None
+    state.narrow(min_bytes=1_000_000)
+    state.narrow(max_bytes=10_000)
     assert "nothing fits" in state.problem
-    state.min_bytes = 0
+    state.narrow(min_bytes=0)
     assert state.run() is not None
     assert state.problem == ""
 
@@ -117,7 +136,7 @@ def test_a_link_is_fetched_once_and_then_its_bytes_are_asked_for(searcher: Searc
     state = state_of(searcher, fetch=fetch)
     state.ask(" https://pictures.example/cat.jpg ", "link")
     assert state.run() is not None
-    state.threshold = 0.5
+    state.narrow(min_score=0.5)
     assert state.run() is not None
     assert fetched == ["https://pictures.example/cat.jpg"]
     assert state.asked is not None
@@ -140,8 +159,6 @@ def test_of_searches_that_overlap_the_last_begun_shows(searcher: Searcher) -> No
     first = state.begin()
     state.ask(cat_again(70), "second.jpg")
     second = state.begin()
-    assert first is not None
-    assert second is not None
     assert state.finish(second, state.compute(second))
     assert not state.finish(first, state.compute(first))
     assert state.asked is not None
@@ -151,18 +168,17 @@ def test_of_searches_that_overlap_the_last_begun_shows(searcher: Searcher) -> No
 def test_what_was_overtaken_before_it_began_is_not_searched_for() -> None:
     asked: list[float] = []
 
-    def search(_image: bytes, *, filters: SearchFilters, **_: object) -> SearchAnswer:
-        asked.append(filters.min_score)
+    def search(query: Query, **_: object) -> SearchAnswer:
+        asked.append(query.filters.min_score)
         raise QueryError("enough is known")
 
     state = SearchState(search)
     state.ask(b"content", "cat.jpg")
     requests = []
     for threshold in (0.1, 0.2, 0.3):
-        state.threshold = threshold
+        state.narrow(min_score=threshold)
         requests.append(state.begin())
     for request in requests:
-        assert request is not None
         state.finish(request, state.compute(request))
     assert asked == [0.3]
     assert state.problem == "enough is known"
@@ -173,7 +189,6 @@ def test_what_is_cleared_or_refused_meanwhile_stays_so(searcher: Searcher) -> No
     for interrupt in (state.clear, lambda: state.refuse("Too large.", "x.jpg")):
         state.ask(cat_again(), "cat.jpg")
         request = state.begin()
-        assert request is not None
         interrupt()
         assert not state.finish(request, state.compute(request))
         assert state.answer is None
@@ -230,3 +245,60 @@ def test_the_very_file_is_before_what_stays(searcher: Searcher, workspace: Works
     results = originals_first(answer, ids).results
     assert results["tier"][0] == "bytes"
     assert results["path"].to_list()[:2] == ["cat.jpg", "cat.png"]
+
+
+def test_a_text_that_is_neither_link_nor_digest_is_not_looked_up(searcher: Searcher) -> None:
+    state = state_of(searcher)
+    for text in ("/etc/hostname", "archive:cat.png", "cat.png"):
+        state.ask(text, text)
+        assert state.run() is None
+        assert "no picture of this workspace, and no link" in state.problem
+
+
+def test_what_was_kept_is_found_again_by_its_digest_and_what_is_gone_is_told(searcher: Searcher) -> None:
+    kept: dict[str, bytes] = {}
+
+    def keep(content: bytes) -> str:
+        kept["ab" * 32] = content
+        return "ab" * 32
+
+    state = state_of(searcher, keep=keep, kept=kept.get)
+    state.ask(cat_again(), "cat.jpg")
+    assert state.run() is not None
+    assert state.question.address() == f"asked={'ab' * 32}&name=cat.jpg"
+    again = state_of(searcher, keep=keep, kept=kept.get)
+    again.question = question_of_address(state.question.address())[0]
+    assert again.run().results["path"].to_list() == state.answer.results["path"].to_list()  # type: ignore[union-attr]
+    kept.clear()
+    again.question = question_of_address(state.question.address())[0]
+    assert again.run() is None
+    assert "Give it again" in again.problem
+
+
+def test_a_question_is_remembered_once_however_its_filters_move(searcher: Searcher) -> None:
+    told: list[str] = []
+    state = state_of(searcher, told=lambda query, _answer: told.append(query.words or query.terms[0].name))
+    state.ask(cat_again(), "cat.jpg")
+    for threshold in (0.0, 0.2, 0.4):
+        state.narrow(min_score=threshold)
+        state.run()
+    state.clear()
+    state.change(words="cup")
+    state.run()
+    assert told == ["cat.jpg", "cup"]
+
+
+def test_only_results_are_selected_and_in_their_order(searcher: Searcher) -> None:
+    state = state_of(searcher)
+    state.select(["ab" * 32], on=True)
+    assert state.selected == ()
+    state.ask(cat_again(), "cat.jpg")
+    state.run()
+    digests = state.answer.results["digest"].to_list()
+    state.select([digests[2], digests[0], "cd" * 32], on=True)
+    assert state.selected == (digests[0], digests[2])
+    state.narrow(locations=("shop",))
+    state.run()
+    assert set(state.selected) <= set(state.answer.results["digest"])
+    state.select(state.selected, on=False)
+    assert state.selected == ()

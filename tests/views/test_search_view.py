@@ -12,8 +12,10 @@ import polars as pl
 import pytest
 from test_cards import HOSTILE, Reader
 
+from deeplens_kit.errors import QueryError
 from deeplens_kit.pipeline.searching import SearchAnswer
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS
+from deeplens_kit.search.query import Query
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.result_cards import result_card
 from deeplens_kit.views.search_view import SearchView
@@ -72,6 +74,7 @@ def answer(paths: list[str], **values: Any) -> SearchAnswer:
             "current": True,
             "missing": (),
             "seconds": 0.0421,
+            "terms": ({"kind": "picture", "name": "q.jpg", "digest": "cd" * 32, "weight": 1.0, "crop": None},),
             **values,
         }
     )
@@ -120,7 +123,7 @@ def test_what_limits_an_answer_is_said_beside_it() -> None:
     state, view = view_of(lambda *_, **__: answer(["a.jpg"], **limits))
     state.ask(b"content", "q.jpg")
     state.run()
-    html = view.answer.html
+    html = view._results.html
     assert "run `deeplens index`" in html
     assert "sscd_small was not used." in html
     assert "The best 1 of at least 900 pictures" in html
@@ -144,21 +147,21 @@ def test_a_slow_search_holds_nobody_up_and_shows_that_it_is_under_way() -> None:
             await asyncio.sleep(0)
         # The loop turns while the search waits.
         assert state.loading
-        assert view.answer.busy
-        assert "Searching" in view.answer.html
+        assert view._results.busy
+        assert "Searching" in view._results.html
         go_on.set()
         await searching
 
     asyncio.run(visit())
     assert not state.loading
-    assert "a.jpg" in view.answer.html
+    assert "a.jpg" in view._results.html
 
 
 def test_only_what_was_found_is_searched_for_again() -> None:
     asked: list[object] = []
 
-    def search(image: object, **_: object) -> SearchAnswer:
-        asked.append(image)
+    def search(query: Query, **_: object) -> SearchAnswer:
+        asked.append(query.terms[0].image)  # type: ignore[union-attr]
         return answer(["holiday/a.jpg"])
 
     state, view = view_of(search)
@@ -167,20 +170,12 @@ def test_only_what_was_found_is_searched_for_again() -> None:
 
     async def visit() -> None:
         for value in ("/etc/hostname", "a:a.jpg", "http://127.0.0.1/", "cd" * 32, "", DIGEST):
-            view.answer._handle_msg({"act": "again", "value": value})
-        while state.asked.name != "a.jpg":
+            view._results._handle_msg({"act": "again", "value": value})
+        while state.asked is None or state.asked.name != "a.jpg":
             await asyncio.sleep(0)
 
     asyncio.run(visit())
     assert asked == [b"content", DIGEST]
-
-
-def test_a_text_that_is_no_link_is_quoted_in_short() -> None:
-    state, view = view_of(lambda *_, **__: answer(["a.jpg"]))
-    view._link.value = "x" * 5000
-    view._take_link()
-    assert "is no link" in state.problem
-    assert len(state.problem) < 200
 
 
 def test_groups_that_are_read_anew_hold_nobody_up_nor_replace_what_came_meanwhile() -> None:
@@ -204,19 +199,42 @@ def test_groups_that_are_read_anew_hold_nobody_up_nor_replace_what_came_meanwhil
         await opening
 
     asyncio.run(visit())
-    assert "Have we got this picture?" in view.answer.html
+    assert "Have we got this picture?" in view._results.html
 
 
 def test_the_answer_to_a_question_takes_the_focus_and_what_a_filter_changed_does_not() -> None:
-    state, view = view_of(lambda *_, **__: answer(["a.jpg"], searched=int(100 * state.threshold)))
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"], searched=int(100 * state.question.filters.min_score)))
     state.ask(b"content", "q.jpg")
     state.run()
-    assert "data-focus" in view.answer.html
+    assert "data-focus" in view._results.html
     with param.parameterized.discard_events(state):
-        state.threshold = 0.5
+        state.narrow(min_score=0.5)
     state.run()
-    assert "50 pictures compared" in view.answer.html
-    assert "data-focus" not in view.answer.html
+    assert "50 pictures compared" in view._results.html
+    assert "data-focus" not in view._results.html
     state.ask(b"content", "q.jpg")
     state.run()
-    assert "data-focus" in view.answer.html
+    assert "data-focus" in view._results.html
+
+
+def test_a_picture_and_words_are_mixed_by_a_slider_and_nobody_is_asked_for_a_verdict_who_cannot_give_one() -> None:
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"]))
+    state.ask(b"content", "q.jpg")
+    state.run()
+    assert 'id="balance"' not in view._asked.html
+    state.change(shows="at night", balance=0.7)
+    state.run()
+    assert 'id="balance"' in view._asked.html and "70 % picture, 30 % words" in view._asked.html
+    assert [term.weight for term in state.question.query().terms] == [0.7, pytest.approx(0.3)]
+    assert "Is it?" not in view._results.html
+
+
+def test_from_whatever_went_wrong_there_is_a_way_back() -> None:
+    def broken(*_: object, **__: object) -> SearchAnswer:
+        raise QueryError("no feature understands words")
+
+    state, view = view_of(broken)
+    state.change(shows="a red car")
+    state.run()
+    assert "no feature understands words" in view._results.html
+    assert 'data-act="clear"' in view._asked.html

@@ -7,7 +7,15 @@ from __future__ import annotations
 
 from alembic import context
 
-from deeplens_kit.ledger import act_models, report_models, workflow_models  # noqa: F401 - maps all tables
+from deeplens_kit.ledger import (  # noqa: F401 - maps all tables
+    access_models,
+    act_models,
+    job_models,
+    preference_models,
+    report_models,
+    request_models,
+    workflow_models,
+)
 from deeplens_kit.ledger.models import Base
 
 __all__ = ["run"]

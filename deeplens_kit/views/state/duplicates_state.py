@@ -6,8 +6,8 @@ store or group anything by itself. Described are only the groups that show: ten 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import param
@@ -18,18 +18,48 @@ from deeplens_kit.reporting.duplicates_view import MAX_PICTURES, GroupView, With
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups
 from deeplens_kit.storage.paths import display_path
 
-__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupsPage", "ranked_groups"]
+__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupOrder", "GroupsPage", "ranked_groups"]
 
 PAGE_GROUPS = 25
 """Groups on a page: a screen or two when folded, and little enough to be sent and drawn at once."""
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """What was found in a workspace, made ready to be leafed through; shared by all who look at it.
+# Orders of groups kept, one for each choice of filters that somebody makes.
+_KEPT_ORDERS = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupOrder:
+    """The groups that filters leave, in the order in which they are looked at.
 
     Attributes:
-        frames: The answer.
+        ids: Their names, those that free most first.
+        place: The number of each among them, from 0.
+        objects: Objects that could go by the filters, in all of these groups.
+        frees_bytes: What removing them would free.
+    """
+
+    ids: pl.Series
+    place: Mapping[str, int]
+    objects: int
+    frees_bytes: int
+
+    @classmethod
+    def of(cls, removals: pl.DataFrame) -> GroupOrder:
+        """The order by what would be removed, `removals` being as in `Findings`."""
+        ids = ranked_groups(removals)["group_id"]
+        # An object that several groups propose can be removed once.
+        once = removals.group_by("object_id").agg(pl.col("frees_bytes").max())
+        place = {group_id: at for at, group_id in enumerate(ids)}
+        return cls(ids, place, once.height, int(once["frees_bytes"].sum()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Findings:
+    """What was found in a workspace, made ready to be leafed through; shared by all who look at it, from any thread.
+
+    Attributes:
+        frames: The answer, its groups by name.
         notes: Sentences on what limits it.
         totals: What all groups add up to.
         coverage: How much of what was found could be analysed.
@@ -44,16 +74,37 @@ class Findings:
     coverage: CoverageTotals
     keepers: frozenset[str]
     removals: pl.DataFrame
+    _orders: dict[tuple[tuple[str, ...], tuple[str, ...]], GroupOrder] = field(default_factory=dict, repr=False)
 
     @classmethod
     def of(cls, frames: DuplicatesFrames, notes: Sequence[str] = ()) -> Findings:
         """Make an answer ready."""
+        frames = replace(frames, groups=frames.groups.sort("group_id", maintain_order=True))
         removals = frames.groups.filter(~pl.col("is_keeper")).select(
             "group_id", "object_id", "location", "tier", "frees_bytes", "size_bytes"
         )
         keepers = frozenset(frames.groups.filter("is_keeper")["object_id"])
         totals, coverage = add_up_groups(frames.groups), add_up_coverage(frames.coverage)
         return cls(frames, tuple(notes), totals, coverage, keepers, removals)
+
+    def order(self, locations: Sequence[str] = (), tiers: Sequence[str] = ()) -> GroupOrder:
+        """The groups that filters leave; made once for all who choose the same.
+
+        Args:
+            locations: Only groups with an object there that could go; none for all.
+            tiers: Only groups with evidence of this strength; none for all.
+        """
+        key = tuple(sorted(locations)), tuple(sorted(tiers))
+        found = self._orders.get(key)
+        if found is None:
+            removals = self.removals
+            for column, chosen in zip(("location", "tier"), key, strict=True):
+                if chosen:
+                    removals = removals.filter(pl.col(column).is_in(chosen))
+            while len(self._orders) >= _KEPT_ORDERS:
+                self._orders.pop(next(iter(self._orders)), None)
+            found = self._orders[key] = GroupOrder.of(removals)
+        return found
 
     def describe(self, group_ids: Sequence[str], *, max_pictures: int = MAX_PICTURES) -> tuple[GroupView, ...]:
         """The groups with these names, in this order; those that are not there are passed over."""
@@ -67,6 +118,7 @@ class Findings:
             withheld=self.frames.withheld.clear(),
             related=self.frames.related.clear(),
             pictures=self.frames.pictures.filter(pl.col("digest").is_in(digests)),
+            places=self.frames.places.clear(),
             coverage=self.frames.coverage.clear(),
             failures=self.frames.failures.clear(),
         )
@@ -149,12 +201,14 @@ class DuplicatesState(param.Parameterized):
         tiers: Only groups with evidence of this strength; none for all.
         page: Number of the page, from 1.
         group: Name of the one group that is looked at; empty for the list.
+        revision: Goes up when what is shown has changed otherwise.
     """
 
     locations = param.ListSelector(default=[], objects=[], label="Could go from")
     tiers = param.ListSelector(default=[], objects=[], label="Evidence")
     page = param.Integer(default=1, bounds=(1, None))
     group = param.String(default="")
+    revision = param.Integer(default=0)
 
     def __init__(self, findings: Findings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
@@ -181,25 +235,30 @@ class DuplicatesState(param.Parameterized):
 
     def turn_to(self, page: int) -> None:
         """Show another page of the list; the nearest where there is no such."""
-        self.page = min(max(1, page), self._pages(self._removals()["group_id"].n_unique()))
+        self.page = min(max(1, page), self._pages(len(self._ordered().ids)))
+
+    def adopt(self, findings: Findings) -> None:
+        """Show other findings."""
+        self.findings = findings
+        with param.parameterized.batch_call_watchers(self):
+            self._offer()
+            self.turn_to(self.page)
+            self.revision += 1
 
     def current_page(self) -> GroupsPage:
         """The groups that show now."""
-        removals = self._removals()
-        ranked = ranked_groups(removals)
-        # An object that several groups propose can be removed once.
-        once = removals.sort("frees_bytes", descending=True).unique("object_id", keep="first")
-        pages = self._pages(ranked.height)
+        order = self._ordered()
+        pages = self._pages(len(order.ids))
         page = min(self.page, pages)
         start = (page - 1) * PAGE_GROUPS
-        shown = ranked.slice(start, PAGE_GROUPS)
+        shown = order.ids.slice(start, PAGE_GROUPS)
         return GroupsPage(
-            groups=self.findings.describe(shown["group_id"].to_list()),
-            matching=ranked.height,
+            groups=self.findings.describe(shown.to_list()),
+            matching=len(order.ids),
             pages=pages,
-            objects=once.height,
-            frees_bytes=int(once["frees_bytes"].sum()),
-            first=start + 1 if shown.height else 0,
+            objects=order.objects,
+            frees_bytes=order.frees_bytes,
+            first=start + 1 if len(shown) else 0,
         )
 
     def single(self) -> GroupView | None:
@@ -212,14 +271,9 @@ class DuplicatesState(param.Parameterized):
         """Whether a filter is set."""
         return bool(self.locations or self.tiers)
 
-    def _removals(self) -> pl.DataFrame:
-        """What the filters leave of what could go."""
-        removals = self.findings.removals
-        if self.locations:
-            removals = removals.filter(pl.col("location").is_in(self.locations))
-        if self.tiers:
-            removals = removals.filter(pl.col("tier").is_in(self.tiers))
-        return removals
+    def _ordered(self) -> GroupOrder:
+        """What the filters leave."""
+        return self.findings.order(self.locations, self.tiers)
 
     @staticmethod
     def _pages(groups: int) -> int:

@@ -13,18 +13,10 @@ import param
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.explore import PlacePicker
 from deeplens_kit.pipeline.clustering import PictureClusters
 from deeplens_kit.pipeline.mapping import PictureMap
-from deeplens_kit.schemas import CLUSTER_MEMBERS, MAP_POINTS
-from deeplens_kit.views.state.map_colours import (
-    BY_CLUSTER,
-    COLOUR_CHOICES,
-    Colouring,
-    cluster_colouring,
-    cluster_name,
-    colouring_of,
-)
+from deeplens_kit.views.state.map_colours import BY_CLUSTER, COLOUR_CHOICES, Colouring, cluster_name
+from deeplens_kit.views.state.map_ground import MapGround
 from deeplens_kit.views.state.selection import SelectionState
 
 __all__ = ["SOURCE", "MapState"]
@@ -59,6 +51,7 @@ class MapState(param.Parameterized):
         # Set last: whether one may colour by clusters depends on whether there are some.
         colour_by = params.pop("colour_by", None)
         super().__init__(**params)  # type: ignore[no-untyped-call]
+        self._ground = MapGround(self.picture_map, self.clusters)
         self._load()
         self._offer_clusters()
         if colour_by is not None:
@@ -66,18 +59,30 @@ class MapState(param.Parameterized):
         elif self.clusters is not None and self.clusters.clusters.height:
             self.colour_by = BY_CLUSTER
 
+    def stand_on(self, ground: MapGround) -> None:
+        """Show the map of a ground, which others may stand on as well; coloured by its clusters where it has some."""
+        self._ground = ground
+        # Only what is another: to be set to the same again counts as a change.
+        wanted = {"picture_map": ground.picture_map, "clusters": ground.clusters}
+        self.param.update({name: value for name, value in wanted.items() if getattr(self, name) is not value})
+        # Afterwards: only now may one colour by clusters.
+        if ground.clusters is not None and ground.clusters.clusters.height:
+            self.colour_by = BY_CLUSTER
+
+    @property
+    def ground(self) -> MapGround:
+        """What the map stands on."""
+        if self._ground.picture_map is not self.picture_map or self._ground.clusters is not self.clusters:
+            self._ground = MapGround(self.picture_map, self.clusters)
+        return self._ground
+
     @param.depends("picture_map", watch=True)
     def _load(self) -> None:
-        self._picker = PlacePicker(self.places)
-        self._colouring: dict[str, Colouring] = {}
-        self._cluster_of: pl.Series | None = None
         self._selected: tuple[list[str] | None, NDArray[np.bool_]] = (None, np.zeros(0, bool))
         self.param.update(pointed="", pinned=False)
 
     @param.depends("clusters", watch=True)
     def _offer_clusters(self) -> None:
-        self._colouring.pop(BY_CLUSTER, None)
-        self._cluster_of = None
         offered = [*COLOUR_CHOICES, *([BY_CLUSTER] if self.clusters is not None else [])]
         if self.colour_by not in offered:
             self.colour_by = offered[0]
@@ -86,34 +91,22 @@ class MapState(param.Parameterized):
     @property
     def points(self) -> pl.DataFrame:
         """MAP_POINTS; none while the map is being made."""
-        return MAP_POINTS.empty() if self.picture_map is None else self.picture_map.points
+        return self.ground.points
 
     @property
     def places(self) -> NDArray[np.float32]:
         """(n, 2) float32, in the order of the points."""
-        return self.points.select("x", "y").to_numpy().astype(np.float32)
+        return self.ground.places
 
     @property
     def colouring(self) -> Colouring:
         """The colours of the points, as chosen."""
-        if self.colour_by not in self._colouring:
-            self._colouring[self.colour_by] = (
-                cluster_colouring(self.cluster_of, self.clusters.clusters)
-                if self.colour_by == BY_CLUSTER
-                else colouring_of(self.points, self.colour_by)
-            )
-        return self._colouring[self.colour_by]
+        return self.ground.colouring(self.colour_by)
 
     @property
     def cluster_of(self) -> pl.Series:
         """(n,) the number of each point's cluster, 0 for none."""
-        if self._cluster_of is None:
-            members = CLUSTER_MEMBERS.empty() if self.clusters is None else self.clusters.members
-            of_points = self.points.select("digest").join(
-                members.select("digest", "cluster"), on="digest", how="left", maintain_order="left"
-            )
-            self._cluster_of = of_points["cluster"].fill_null(0)
-        return self._cluster_of
+        return self.ground.cluster_of
 
     @property
     def pointed_cluster(self) -> str:
@@ -140,13 +133,13 @@ class MapState(param.Parameterized):
 
         A picture that is pinned stays as well.
         """
-        found = None if self.pinned else self._picker.nearest(x, y, reach)
+        found = None if self.pinned else self.ground.picker.nearest(x, y, reach)
         if found is not None:
             self.pointed = self.points["digest"][found]
 
     def pin_at(self, x: float, y: float, reach: tuple[float, float]) -> None:
         """Pin the picture nearest to a place; where none is within reach let go of the one that is pinned."""
-        found = self._picker.nearest(x, y, reach)
+        found = self.ground.picker.nearest(x, y, reach)
         if found is None:
             self.pinned = False
         else:
@@ -171,16 +164,16 @@ class MapState(param.Parameterized):
         at = self.points["digest"].index_of(self.pointed) if self.pointed else None
         if at is None:
             return self.points.clear()
-        others = self._picker.at(at)
+        others = self.ground.picker.at(at)
         return self.points[[at, *others[others != at].tolist()]]
 
     def select_box(self, low: tuple[float, float], high: tuple[float, float]) -> None:
         """Select the pictures within a box, its edges included."""
-        self._select(self._picker.in_box(low, high))
+        self._select(self.ground.picker.in_box(low, high))
 
     def select_polygon(self, corners: Sequence[tuple[float, float]] | NDArray[np.floating]) -> None:
         """Select the pictures within what was drawn."""
-        self._select(self._picker.in_polygon(np.asarray(corners, np.float64)))
+        self._select(self.ground.picker.in_polygon(np.asarray(corners, np.float64)))
 
     def _select(self, found: NDArray[np.int64]) -> None:
         self.selection.select(self.points["digest"].gather(found).to_list(), SOURCE)

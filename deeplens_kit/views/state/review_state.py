@@ -18,7 +18,7 @@ from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.duplicates_view import GroupView
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.schemas import DecisionKind, Verdict
-from deeplens_kit.views.state.duplicates_state import PAGE_GROUPS, DuplicatesState, Findings, ranked_groups
+from deeplens_kit.views.state.duplicates_state import PAGE_GROUPS, DuplicatesState, Findings
 from deeplens_kit.views.state.review_rows import GroupLine, ReviewGroup, copies_of, group_line, review_entry
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class ReviewState(DuplicatesState):
 
     Args:
         source: Of findings and acts.
+        findings: What to look at first; None for what the source finds now.
         locations: Only groups with a file there that could go; none for all.
         tiers: Only groups with evidence of this strength; none for all.
 
@@ -71,15 +72,23 @@ class ReviewState(DuplicatesState):
         said: What the last act came to, in words.
         revision: Goes up with each act and each new grouping.
         pending: Acts since the groups were made.
+        marked: Groups that are marked, to be decided on together.
     """
 
     member = param.Integer(default=0, bounds=(0, None))
     said = param.String(default="")
-    revision = param.Integer(default=0)
     pending = param.Integer(default=0)
+    marked: Any = param.ClassSelector(class_=frozenset, default=frozenset())
 
-    def __init__(self, source: ReviewSource, *, locations: Sequence[str] = (), tiers: Sequence[str] = ()) -> None:
-        super().__init__(source.findings())
+    def __init__(
+        self,
+        source: ReviewSource,
+        *,
+        findings: Findings | None = None,
+        locations: Sequence[str] = (),
+        tiers: Sequence[str] = (),
+    ) -> None:
+        super().__init__(source.findings() if findings is None else findings)
         self._source = source
         self._history: list[tuple[ReviewAct, str, int]] = []
         self._lay_out()
@@ -97,13 +106,13 @@ class ReviewState(DuplicatesState):
         self._described = lru_cache(_DESCRIBED)(self._describe)
         self._facts_on = lru_cache(_PAGES)(self._facts)
         self._order = pl.Series("group_id", [], pl.String)
-        self._rows = self.findings.frames.groups.sort("group_id", maintain_order=True)
+        self._rows = self.findings.frames.groups
 
     def _rank(self) -> None:
-        self._order = ranked_groups(self._removals())["group_id"]
+        order = self._ordered()
+        self._order, self._place = order.ids, order.place
         # Another order has other groups on its pages.
         self._facts_on.cache_clear()
-        self._place = {group_id: at for at, group_id in enumerate(self._order)}
         first = self._order[0] if len(self._order) else ""
         if self.group not in self._place:
             self.param.update(group=first, member=0, page=1)
@@ -258,6 +267,29 @@ class ReviewState(DuplicatesState):
         said = f"{plural(len(shown), 'group')} of this page: {{}}"
         self._act(lambda: self._source.acts.decide_groups(kind, rows), said, stays=True)
 
+    def mark(self, group_id: str | None = None) -> None:
+        """Mark a group, or take its mark away; None for the one that is looked at, after which comes the next."""
+        wanted = self.group if group_id is None else group_id
+        if wanted not in self._place:
+            return
+        self.marked ^= {wanted}
+        if group_id is None:
+            self.move_group(1)
+
+    def unmark(self) -> None:
+        """Take all marks away."""
+        self.marked = frozenset()
+
+    def decide_marked(self, kind: DecisionKind | str) -> None:
+        """Decide on all groups that are marked in one act; the place stays, and the marks go."""
+        marked = self._order.filter(self._order.is_in(list(self.marked))).to_list()
+        if not marked:
+            return
+        rows = self._rows_of(marked)
+        said = f"{plural(len(marked), 'marked group')}: {{}}"
+        if self._act(lambda: self._source.acts.decide_groups(kind, rows), said, stays=True):
+            self.unmark()
+
     def take_back(self) -> None:
         """Take the last act back, and go to where it was made."""
         if not self._history:
@@ -295,6 +327,7 @@ class ReviewState(DuplicatesState):
             self._offer()
             self._lay_out()
             self._rank()
+            self.marked = frozenset(group_id for group_id in self.marked if group_id in self._place)
             if self.groups and group_id not in self._place:
                 self.open_group(self._order[min(at, self.groups - 1)])
             else:
@@ -312,13 +345,14 @@ class ReviewState(DuplicatesState):
             return found.keeper.digest, digests[found.at]
         return (found.keeper.digest, member_digest) if member_digest in digests else None
 
-    def _act(self, act: Any, said: str, *, whole: bool = False, stays: bool = False) -> None:
+    def _act(self, act: Any, said: str, *, whole: bool = False, stays: bool = False) -> bool:
+        """Do it, and say what came of it; False where it failed."""
         group_id, member = self.group, self.member
         try:
             made: ReviewAct = act()
         except DeepLensError as error:
             self.param.update(said=str(error), revision=self.revision + 1)
-            return
+            return False
         if "{}" in said:
             said = said.format(_decisions(made))
         if made.recorded:
@@ -330,6 +364,7 @@ class ReviewState(DuplicatesState):
             elif not stays:
                 self.move_member(1)
             self.param.update(said=said, revision=self.revision + 1, pending=pending)
+        return True
 
 
 def _decisions(act: ReviewAct) -> str:

@@ -7,7 +7,9 @@ several that overlap, the one begun last is the one that shows.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import hashlib
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +18,14 @@ import polars as pl
 
 from deeplens_kit.errors import DeepLensError, QueryError
 from deeplens_kit.reporting.words import format_bytes
+from deeplens_kit.schemas import SEARCH_FACETS
+from deeplens_kit.search.query import Query, SearchBy
+from deeplens_kit.views.state.question import Question
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline.searching import SearchAnswer
-    from deeplens_kit.search import SearchFilters
 
-__all__ = [
-    "DEFAULT_THRESHOLD",
-    "MAX_UPLOAD_BYTES",
-    "UNEXPECTED",
-    "Query",
-    "SearchOutcome",
-    "SearchRequest",
-    "SearchState",
-]
-
-DEFAULT_THRESHOLD = 0.0
-"""Inclusive. Whatever is near enough to be compared shows: a picture that holds little information scores low against
-its very copies, and who asks whether it is there must not be told that it is not."""
+__all__ = ["MAX_UPLOAD_BYTES", "UNEXPECTED", "SearchOutcome", "SearchRequest", "SearchState"]
 
 SAME_SCORE = 0.01
 """Scores that differ by less say the same: among copies of one picture it is the noise of a re-encoding."""
@@ -45,31 +37,13 @@ is larger is asked for by its path, `deeplens search --image FILE`, up to the se
 UNEXPECTED = "Something went wrong on our side. The details are in the log of `deeplens serve`; this page still works."
 """Said where a defect of ours showed: calm, and where to look."""
 
-# Of a file; 0 for any.
-_SIZES: Mapping[str, int] = {
-    "any size": 0,
-    "10 kB": 10_000,
-    "100 kB": 100_000,
-    "1 MB": 1_000_000,
-    "10 MB": 10_000_000,
-    "100 MB": 100_000_000,
-}
-_LIMITS = (25, 50, 100, 200)
-
-
-@dataclass(frozen=True, slots=True)
-class Query:
-    """The picture, or the words, that are searched for.
-
-    Attributes:
-        image: Its bytes, a link, or the digest of an indexed picture; empty where words are asked for.
-        name: What to call it.
-        words: Full text over paths, names, tags, descriptions and metadata; empty where a picture is asked for.
-    """
-
-    image: bytes | str
-    name: str
-    words: str = ""
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+# What makes a question another one; the rest narrows it.
+_ASKING = {"image", "shows", "words", "crop"}
+_GONE = (
+    "The picture of this link is not kept any more: a picture that is not indexed is kept for a week after it was "
+    "searched for. Give it again."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +51,7 @@ class SearchRequest:
     """One search as it was asked for; later changes of the state do not reach it."""
 
     number: int
-    query: Query
-    filters: SearchFilters
-    limit: int
+    question: Question
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +61,18 @@ class SearchOutcome:
     Attributes:
         answer: The answer, or None.
         problem: What was wrong with the question; empty where there is an answer.
-        query: The question with the bytes in place of a link, so that it need not be fetched again.
+        question: The question with the bytes in place of a link, so that it need not be fetched again.
         preview: The picture that was searched for as WebP, or None.
+        facets: SEARCH_FACETS; None where nothing was counted.
+        ratings: What the person said of results of the question, verdict by digest.
     """
 
     answer: SearchAnswer | None
     problem: str
-    query: Query
-    preview: bytes | None
+    question: Question
+    preview: bytes | None = None
+    facets: pl.DataFrame | None = None
+    ratings: Mapping[str, str] | None = None
 
 
 class SearchState(param.Parameterized):
@@ -104,42 +80,39 @@ class SearchState(param.Parameterized):
 
     Args:
         search: As `Searcher.search`.
-        facets: As `Searcher.facets()`: what the filters can choose from.
+        facets: As `Searcher.facets()`; says whether there is any picture.
         fetch: Gives the bytes behind a link and what to call them; None: links are handed to `search` as they are.
         preview: Gives a picture as WebP, or None where it cannot.
         keepers: Gives the ids of the objects that stay when copies go.
         max_upload_bytes: Larger pictures are refused before they are looked at.
+        keep: Keeps a picture that was given, so that a link to the search works; gives its digest.
+        kept: Gives it again, or None.
+        kept_words: What becomes of a picture that is given, in a sentence.
+        ratings: What the person said of results of a query, by digest.
+        told: Told each query with its answer, to be remembered.
 
     Attributes:
-        query: The picture asked for, or None.
-        threshold: Least score of a result, 0..1, inclusive.
-        locations: Names; none for all.
-        formats: As in `pictures.format`; none for all.
-        min_bytes: Least size of a file.
-        max_bytes: Greatest size of a file; 0 for any.
-        limit: Results at most.
+        question: What is asked; an empty one for nothing.
         answer: The last answer, or None.
-        asked: The question that the answer or problem belongs to.
+        asked: The question that the answer or problem belongs to, or None.
+        facets: SEARCH_FACETS: what the filters can choose from.
         preview: WebP bytes of the picture asked for, or None.
         problem: Why there is no answer; empty where nothing is wrong.
         loading: A search is under way.
+        selected: Digests of results that are selected, in the order of the answer.
+        ratings: Verdict by digest of a result.
+        turn: Goes up with every other question, and not when the same is asked more narrowly.
     """
 
-    query = param.ClassSelector(class_=Query, default=None, allow_None=True)
-    threshold = param.Number(default=DEFAULT_THRESHOLD, bounds=(0.0, 1.0), step=0.01, label="Least score")
-    locations = param.ListSelector(default=[], objects=[], label="Locations")
-    formats = param.ListSelector(default=[], objects=[], label="Formats")
-    min_bytes: Any = param.Selector(default=0, objects=dict(_SIZES), label="File at least")
-    max_bytes: Any = param.Selector(default=0, objects=dict(_SIZES), label="File at most")
-    limit: Any = param.Selector(default=_LIMITS[1], objects=list(_LIMITS), label="Show at most")
+    question: Any = param.ClassSelector(class_=Question, default=Question())
     answer = param.Parameter(default=None)
-    asked = param.ClassSelector(class_=Query, default=None, allow_None=True)
+    asked: Any = param.ClassSelector(class_=Question, default=None, allow_None=True)
+    facets = param.Parameter(default=SEARCH_FACETS.empty())
     preview = param.Parameter(default=None)
     problem = param.String(default="")
     loading = param.Boolean(default=False)
-
-    FILTERS = ("threshold", "locations", "formats", "min_bytes", "max_bytes", "limit")
-    """Parameters that narrow the answer: when one changes, the same picture is searched for again."""
+    selected: Any = param.Parameter(default=())
+    ratings: Any = param.Parameter(default={})
 
     def __init__(
         self,
@@ -150,78 +123,78 @@ class SearchState(param.Parameterized):
         preview: Callable[[bytes], bytes | None] = lambda _content: None,
         keepers: Callable[[], Collection[str]] = tuple,
         max_upload_bytes: int = MAX_UPLOAD_BYTES,
+        keep: Callable[[bytes], str] = lambda content: hashlib.sha256(content).hexdigest(),
+        kept: Callable[[str], bytes | None] = lambda _digest: None,
+        kept_words: str = "It is not kept.",
+        ratings: Callable[[Query, list[str | None]], Mapping[str, str]] = lambda _query, _digests: {},
+        told: Callable[[Query, SearchAnswer], object] = lambda _query, _answer: None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._search, self._fetch, self._preview, self._keepers = search, fetch, preview, keepers
-        self.max_upload_bytes = max_upload_bytes
+        self._keep, self._kept, self._ratings, self._told = keep, kept, ratings, told
+        self._noted: tuple[object, ...] = ()
+        self.max_upload_bytes, self.kept_words = max_upload_bytes, kept_words
         self._number = 0
-        self.has_pictures = True
+        self.turn = 0
+        self.has_pictures = facets is None or not facets.is_empty()
         if facets is not None:
-            self.offer(facets)
+            self.facets = _first_facets(facets)
 
-    def offer(self, facets: pl.DataFrame) -> None:
-        """Let the filters choose from what is indexed; what was chosen and is gone is chosen no more."""
-        self.has_pictures = not facets.is_empty()
-        for name, column in (("locations", "location"), ("formats", "format")):
-            counts: dict[str, int] = {}
-            for value, pictures in facets.select(column, "pictures").iter_rows():
-                counts[value] = counts.get(value, 0) + pictures
-            self._choices(name, sorted(counts.items()))
-
-    def _choices(self, name: str, counts: Iterable[tuple[Any, ...]]) -> None:
-        from deeplens_kit.storage.paths import display_path
-
-        objects = {f"{display_path(value)} ({count:,})": value for value, count in counts}
-        self.param[name].objects = objects
-        setattr(self, name, [value for value in getattr(self, name) if value in objects.values()])
+    # --- What is asked -------------------------------------------------------------------
 
     def ask(self, image: bytes | str, name: str) -> None:
-        """Ask for a picture; `begin` or `run` searches for it.
+        """Ask for a picture, in the place of another; words stay, and filters.
 
         Args:
-            image: Its bytes, a link, or the digest of an indexed picture; an empty text asks for nothing.
+            image: Its bytes, a link, or the digest of an indexed picture; an empty text asks for no picture.
             name: What to call it.
         """
-        if image == "":
-            self.clear()
-            return
-        self.query = Query(image.strip() if isinstance(image, str) else image, name)
+        image = image.strip() if isinstance(image, str) else image
+        self.change(image=image, digest="", name=name if image else "", crop=None, by="")
 
-    def ask_words(self, words: str) -> None:
-        """Ask for words in paths, names, tags, descriptions and metadata; `begin` or `run` searches for them."""
-        self.query = Query("", words.strip(), words.strip())
+    def change(self, **values: Any) -> None:
+        """Ask with other values of the question; see `Question`."""
+        self.put(replace(self.question, **values), is_new=bool(_ASKING & set(values)))
+
+    def put(self, question: Question, *, is_new: bool = True) -> None:
+        """Ask a question in the place of the present one.
+
+        Args:
+            question: For example that of a link.
+            is_new: It asks for something else, and not for the same more narrowly.
+        """
+        self.turn += is_new
+        self.question = question
+
+    def narrow(self, **values: Any) -> None:
+        """Ask with other filters; see `SearchFilters`. What excludes each other is told and not asked."""
+        try:
+            self.change(filters=replace(self.question.filters, **values))
+        except DeepLensError as error:
+            self.param.update(answer=None, asked=self.question, problem=str(error), loading=False)
 
     def clear(self) -> None:
-        """Ask for nothing; a search under way comes to nothing."""
+        """Ask for nothing; a search under way comes to nothing. Filters and how results are shown stay out too."""
         self._number += 1
-        self.param.update(query=None, answer=None, asked=None, preview=None, problem="", loading=False)
+        empty = Question(limit=self.question.limit)
+        self.param.update(
+            question=empty, answer=None, asked=None, preview=None, problem="", loading=False, selected=(), ratings={}
+        )
 
     def refuse(self, problem: str, name: str = "") -> None:
         """Say why a picture was not taken; the question before it is gone, its answer would mislead."""
         self._number += 1
-        asked = Query(b"", name) if name else None
-        self.param.update(query=None, answer=None, asked=asked, preview=None, problem=problem, loading=False)
+        asked = Question(name=name) if name else None
+        kept = replace(self.question, image="", digest="", name="", crop=None)
+        self.param.update(question=kept, answer=None, asked=asked, preview=None, problem=problem, loading=False)
 
-    def begin(self) -> SearchRequest | None:
-        """Start a search for the present question; None where nothing is asked or the filters exclude each other."""
-        if self.query is None:
-            return None
-        from deeplens_kit.search import SearchFilters
+    # --- Searching -----------------------------------------------------------------------
 
+    def begin(self) -> SearchRequest:
+        """Start a search for the present question; of an empty one what could be chosen is counted."""
         self._number += 1
-        try:
-            filters = SearchFilters(
-                locations=tuple(self.locations),
-                formats=tuple(self.formats),
-                min_bytes=self.min_bytes,
-                max_bytes=self.max_bytes or None,
-                min_score=float(self.threshold),
-            )
-        except DeepLensError as error:
-            self.param.update(answer=None, asked=self.query, problem=str(error), loading=False)
-            return None
         self.loading = True
-        return SearchRequest(self._number, self.query, filters, self.limit)
+        return SearchRequest(self._number, self.question)
 
     def compute(self, request: SearchRequest) -> SearchOutcome:
         """Search; touches no parameter, so that it may run on any thread.
@@ -231,50 +204,52 @@ class SearchState(param.Parameterized):
         Raises:
             Exception: A defect; what is wrong with the question is in the outcome.
         """
-        query = request.query
+        question = request.question
         if request.number != self._number:
-            return SearchOutcome(None, "", query, None)
-        preview = None
-        from deeplens_kit.search.link import is_link
-
+            return SearchOutcome(None, "", question)
         try:
-            if isinstance(query.image, bytes) and len(query.image) > self.max_upload_bytes:
-                raise QueryError(too_large(query.name, len(query.image), self.max_upload_bytes))
-            if isinstance(query.image, str) and self._fetch is not None and is_link(query.image):
-                query = Query(*self._fetch(query.image))
-            asked = _in_full_text(query.words) if query.words else query.image
-            answer = self._search(asked, filters=request.filters, limit=request.limit, name=query.name)
-            answer = originals_first(answer, self._keepers())
-            if isinstance(query.image, bytes) and not query.words:
-                preview = self._preview(query.image)
+            question = self._with_picture(question)
+            if question.is_empty:
+                facets = self._search(Query(facets=True, limit=1)).facets
+                return SearchOutcome(None, "", question, facets=facets)
+            query = question.query()
+            answer = self._search(query, name=question.name or None)
+            if answer.by is SearchBy.COPIES:
+                answer = originals_first(answer, self._keepers())
+            preview = self._preview(question.image) if isinstance(question.image, bytes) else None
+            digests = [None if term["digest"] is None else str(term["digest"]) for term in answer.terms]
+            said = self._ratings(query, digests) if digests else {}
+            self._remember(query, answer, digests)
         except DeepLensError as error:
-            return SearchOutcome(None, str(error), query, None)
-        return SearchOutcome(answer, "", query, preview)
+            return SearchOutcome(None, str(error), question)
+        return SearchOutcome(answer, "", question, preview, answer.facets, said)
 
     def finish(self, request: SearchRequest, outcome: SearchOutcome) -> bool:
         """Show what came of a request, unless another was begun since; say whether it shows."""
         if request.number != self._number:
             return False
         with param.parameterized.discard_events(self):
-            self.query = outcome.query
+            self.question = outcome.question
+        found = set(outcome.answer.results["digest"]) if outcome.answer is not None else set()
         self.param.update(
             answer=outcome.answer,
-            asked=outcome.query,
+            asked=None if outcome.question.is_empty else outcome.question,
             preview=outcome.preview,
             problem=outcome.problem,
+            facets=self.facets if outcome.facets is None else outcome.facets,
+            ratings=dict(outcome.ratings or {}),
+            selected=tuple(digest for digest in self.selected if digest in found),
             loading=False,
         )
         return True
 
     def fail(self, request: SearchRequest) -> None:
         """Say calmly that a request came to nothing through a defect of ours."""
-        self.finish(request, SearchOutcome(None, UNEXPECTED, request.query, None))
+        self.finish(request, SearchOutcome(None, UNEXPECTED, request.question))
 
     def run(self) -> SearchAnswer | None:
         """Search at once, for notebooks and tests; the answer is also in `answer`, a problem in `problem`."""
         request = self.begin()
-        if request is None:
-            return None
         try:
             outcome = self.compute(request)
         except BaseException:
@@ -283,11 +258,59 @@ class SearchState(param.Parameterized):
         self.finish(request, outcome)
         return outcome.answer
 
+    # --- Results -------------------------------------------------------------------------
 
-def _in_full_text(words: str) -> object:
-    from deeplens_kit.search.query import Query as SearchQuery
+    def select(self, digests: Collection[str], *, on: bool) -> None:
+        """Select results, or no more; what is no result is passed over."""
+        if self.answer is None:
+            return
+        chosen = (set(self.selected) | set(digests)) if on else set(self.selected) - set(digests)
+        self.selected = tuple(digest for digest in self.answer.results["digest"] if digest in chosen)
 
-    return SearchQuery(words=words)
+    def _with_picture(self, question: Question) -> Question:
+        """The question with the bytes behind its link, or those that were kept of an earlier search."""
+        from deeplens_kit.search.link import is_link
+
+        image = question.image
+        if isinstance(image, str) and image and question.digest == image:
+            kept = self._kept(image)
+            if kept is None:
+                raise QueryError(_GONE)
+            image = kept
+        elif isinstance(image, str) and image and is_link(image):
+            if self._fetch is not None:
+                image, name = self._fetch(image)
+                question = replace(question, name=name)
+        elif isinstance(image, str) and image and _DIGEST.fullmatch(image) is None:
+            # A text that is no digest could name a file of this machine.
+            raise QueryError(f"{image[:80]!r} is no picture of this workspace, and no link.")
+        if not isinstance(image, bytes):
+            return question
+        if len(image) > self.max_upload_bytes:
+            raise QueryError(too_large(question.name, len(image), self.max_upload_bytes))
+        digest = question.digest if image is question.image and question.digest else self._keep(image)
+        return replace(question, image=image, digest=digest)
+
+    def _remember(self, query: Query, answer: SearchAnswer, digests: list[str | None]) -> None:
+        """Tell of what was asked, once: a slider that moves is not another question each time."""
+        asked = (digests, query.words, *[getattr(term, "text", getattr(term, "crop", None)) for term in query.terms])
+        if asked != self._noted:
+            self._noted = asked
+            self._told(query, answer)
+
+
+def _first_facets(counted: pl.DataFrame) -> pl.DataFrame:
+    """SEARCH_FACETS of what is known before anything is asked.
+
+    Args:
+        counted: location, format, pictures.
+    """
+    parts = [
+        counted.group_by(name).agg(pl.col("pictures").sum()).sort("pictures", name, descending=[True, False])
+        .select(facet=pl.lit(name), value=pl.col(name), pictures=pl.col("pictures"))
+        for name in ("location", "format")
+    ]  # fmt: skip
+    return SEARCH_FACETS.check(pl.concat(parts).cast({"pictures": pl.Int64}))
 
 
 def originals_first(answer: SearchAnswer, keepers: Collection[str]) -> SearchAnswer:

@@ -84,6 +84,7 @@ class ThresholdState(param.Parameterized):
     Args:
         lab: Answers for thresholds.
         acts: The workspace of the lab, for labels and saved rules; None for figures alone.
+        may_write: Whether whoever looks may label and save.
 
     Attributes:
         likelihood_min: See `Thresholds`.
@@ -133,10 +134,10 @@ class ThresholdState(param.Parameterized):
     BOUNDS = (*(item.name for item in dataclasses.fields(Thresholds)), "tiers")
     """Parameters that change the answer."""
 
-    def __init__(self, lab: ThresholdLab, acts: LabActs | None = None) -> None:
+    def __init__(self, lab: ThresholdLab, acts: LabActs | None = None, *, may_write: bool = True) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.lab, self.acts = lab, acts
-        self.desk = DeskState(acts)
+        self.lab, self.acts, self.may_write = lab, acts, may_write and acts is not None
+        self.desk = DeskState(acts if may_write else None)
         self.evidence: LabEvidence | None = None
         self._bases: dict[tuple[str, ...], ThresholdOutcome] = {}
         self.run()
