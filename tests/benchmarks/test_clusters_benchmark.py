@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from benchmarks import clusters as benchmark
+from tests.examples import IN_FULL
 
 
 def test_it_finds_what_it_made_by_both_ways() -> None:
@@ -18,6 +19,7 @@ def test_it_finds_what_it_made_by_both_ways() -> None:
     assert (row["part"], row["pictures"]) == ("scikit-learn alone", 600)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 @pytest.mark.slow
 def test_the_command_measures_each_in_a_process_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
     """Its JSON holds what `measure` gives."""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 import pytest
 
 from benchmarks import thresholds
+from tests.examples import IN_FULL
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_the_command_prints_how_its_totals_compare_with_the_groups(
     capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]
 ) -> None:

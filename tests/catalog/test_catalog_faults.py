@@ -17,6 +17,7 @@ import deeplens_kit
 from deeplens_kit.catalog import Catalog, CatalogBatch
 from deeplens_kit.catalog.faults import is_conflict, translated
 from deeplens_kit.errors import StoreFullError, WorkspaceError
+from tests.examples import IN_FULL
 
 _FILL = """
 import subprocess, sys
@@ -120,6 +121,7 @@ def test_a_damaged_table_is_one_clear_line(catalog: Catalog, rows: SimpleNamespa
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_the_columns_of_a_scan_are_read_in_a_moment(catalog: Catalog, rows: SimpleNamespace) -> None:
     """A re-scan of 100,000 unchanged files begins with this."""
     few = rows.objects(range(2_000), outcome="unsupported")

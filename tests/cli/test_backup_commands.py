@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cli_process import Deeplens
 
+from tests.examples import IN_FULL
 
+
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_backup_is_made_listed_proved_and_restored(deeplens: Deeplens, tmp_path: Path) -> None:
     own, place = tmp_path / "workspace", tmp_path / "backups"
     deeplens("init", own)

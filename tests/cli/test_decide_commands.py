@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from cli_process import Deeplens
 
+from tests.examples import IN_FULL
+
 
 @pytest.fixture
 def own(indexed: Path, tmp_path: Path) -> Path:
@@ -79,6 +81,7 @@ def test_a_file_that_holds_no_decisions_is_refused(deeplens: Deeplens, own: Path
     assert deeplens("--workspace", own, "decide", "export", tmp_path / "x.png").code == 2
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_rules_are_saved_shown_compared_and_used(deeplens: Deeplens, own: Path, tmp_path: Path) -> None:
     def rules(*words: object) -> str:
         done = deeplens("--workspace", own, "rules", *words)

@@ -13,6 +13,7 @@ from PIL import Image
 from deeplens_kit import errors
 from deeplens_kit.cli.index_commands import FAILURE_CODES
 from deeplens_kit.pipeline import Workspace, add_location, index
+from tests.examples import IN_FULL
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_limits_out_of_range_are_refused(
     assert words in " ".join(refused.err.split())
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_run_that_is_held_back_does_the_same(library: Path) -> None:
     # In a process of its own, because it steps back for good.
     done = in_process(

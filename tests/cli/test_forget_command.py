@@ -5,9 +5,13 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import pytest
 from cli_process import Deeplens
 
+from tests.examples import IN_FULL
 
+
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_picture_is_forgotten_and_it_is_proved(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
     own = shutil.copytree(indexed, tmp_path / "own")
     groups = deeplens("--workspace", own, "duplicates", "--json").json["rows"]

@@ -265,6 +265,7 @@ def poor(tmp_path: Path, deeplens: Deeplens) -> Iterator[dict[str, Path]]:
     yield made
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_a_workspace_with_little_in_it_has_a_report_too(
     deeplens: Deeplens, poor: dict[str, Path], tmp_path: Path
 ) -> None:
@@ -367,6 +368,7 @@ def test_a_schedule_is_printed_and_nothing_is_installed(deeplens: Deeplens, inde
     ]
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_what_cron_writes_makes_the_report(deeplens: Deeplens, indexed: Path, tmp_path: Path) -> None:
     """The line as cron runs it: by sh, in the home folder, with hardly any environment."""
     out = tmp_path / "100% of it.html"

@@ -75,6 +75,7 @@ def test_one_seed_gives_one_map_and_another_seed_another() -> None:
     assert np.array_equal(found[7], first)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_another_process_with_another_number_of_threads_gives_the_same_map(tmp_path: Path, repository: Path) -> None:
     vectors = families(120)
     np.save(tmp_path / "vectors.npy", vectors)

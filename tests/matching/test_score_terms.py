@@ -12,6 +12,7 @@ from test_likelihood import EVIDENCE, NONE, SHEET, SURE
 from deeplens_kit.matching import STRICT, Thresholds
 from deeplens_kit.matching.score_terms import rulings, score_terms
 from deeplens_kit.schemas import PAIRS
+from tests.examples import IN_FULL
 
 CONTEXT = {"page_like": pl.Boolean(), "low_information": pl.Boolean(), "other_shots": pl.Boolean()}
 
@@ -23,6 +24,7 @@ def pairs(*rows: dict[str, object]) -> pl.DataFrame:
     return pl.DataFrame([{name: row.get(name) for name in names} for row in filled], schema={**PAIRS.polars, **CONTEXT})
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 @given(EVIDENCE)
 def test_the_terms_of_a_pair_add_up_to_its_likelihood(row: dict[str, object]) -> None:
     frame = pairs(row)

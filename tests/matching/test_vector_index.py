@@ -39,6 +39,7 @@ def test_flat_search_is_brute_force() -> None:
         np.testing.assert_allclose(np.sort(found.cosine), np.sort(truth.cosine), atol=2e-6)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_inverted_file_finds_most_and_gives_true_cosines() -> None:
     vectors = clustered(2, 42_000)
     found = VectorIndex(vectors, flat_items=1000).nearest(vectors[:300], 5, 0.5)

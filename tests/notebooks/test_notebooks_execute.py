@@ -109,6 +109,7 @@ def check_search(ran: Executed, sample: SampleWorkspace) -> None:
     assert ran.figures["compared"] == len(contents(sample))
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_poor_workspaces_end_well_and_say_what_to_do(
     execute_together: Together, empty: Path, failures_only: Path, one_picture: Path
 ) -> None:

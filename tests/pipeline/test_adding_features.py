@@ -24,6 +24,7 @@ from deeplens_kit.features import extractor
 from deeplens_kit.pipeline import IndexReport, ProgressSnapshot, Workspace, estimate, index
 from deeplens_kit.pipeline.adding_features import STORED_PX, _fits
 from deeplens_kit.settings import FeatureSettings, IndexSettings
+from tests.examples import IN_FULL
 
 FIRST = ("phash",)
 LATER = (*FIRST, "colour", "edges")
@@ -230,6 +231,7 @@ with Workspace.open(sys.argv[1]) as workspace:
 """
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_killed_it_goes_on_and_ends_with_the_same_catalog(workspace: Workspace, tmp_path: Path) -> None:
     """Before a batch is written, then between its vectors and the word that they are there."""
     disturbed = shutil.copytree(tmp_path / "workspace", tmp_path / "disturbed")

@@ -35,6 +35,7 @@ from deeplens_kit.pipeline import (
     verify_backup,
 )
 from deeplens_kit.settings import WORKSPACE_FILE
+from tests.examples import IN_FULL
 from tests.servers.s3 import S3Server
 
 _INDEX = """
@@ -140,6 +141,7 @@ def test_a_backup_lies_on_another_kind_of_storage(
         back_up(own, url, options | {"secret_key": "hunter2"})
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_backups_are_made_while_an_index_job_runs(tmp_path: Path, noise_pictures: Callable[[int], Path]) -> None:
     pictures = noise_pictures(14)
     directory, place = tmp_path / "workspace", tmp_path / "backups"

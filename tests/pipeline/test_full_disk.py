@@ -12,6 +12,7 @@ import pytest
 
 import deeplens_kit
 from deeplens_kit.pipeline import Workspace, add_location, index
+from tests.examples import IN_FULL
 
 _SCRIPT = """
 mount -t tmpfs -o size=200m none "$PLACE" || exit 99
@@ -39,6 +40,7 @@ def _may_mount() -> bool:
     return subprocess.run(probe, capture_output=True, check=False).returncode == 0
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 @pytest.mark.skipif(not _may_mount(), reason="no user namespaces here: cannot make a disk that is full")
 def test_a_disk_that_fills_up_stops_the_run_and_loses_nothing(tmp_path: Path, noise_pictures) -> None:
     pictures = noise_pictures(30)

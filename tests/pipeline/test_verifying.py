@@ -26,6 +26,7 @@ from deeplens_kit.pipeline.look_names import VERDICTS, look_name, resolution_nam
 from deeplens_kit.pipeline.looks import PictureLooks
 from deeplens_kit.pipeline.verifying import PairVerifier
 from deeplens_kit.settings import MatchSettings
+from tests.examples import IN_FULL
 
 
 class Seen:
@@ -162,6 +163,7 @@ def test_stopped_in_the_middle_the_next_run_goes_on_where_it_was(copies: Workspa
     assert pairs_of(copies).equals(expected)
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_the_cache_may_be_damaged_or_deleted_at_any_time(copies: Workspace) -> None:
     expected = pairs_of(copies)
     cache = Path(copies.settings.cache_dir)

@@ -34,6 +34,7 @@ from deeplens_kit.errors import SettingsError
 from deeplens_kit.pipeline import Workspace, add_location, index
 from deeplens_kit.service.desk import Desk
 from deeplens_kit.settings import ServiceSettings
+from tests.examples import IN_FULL
 
 ROOT = Path(__file__).parent.parent.parent
 COMMAND = "import sys; from deeplens_kit.cli import main; sys.argv[0] = 'deeplens'; sys.exit(main())"
@@ -312,6 +313,7 @@ def test_the_api_goes_on_while_a_worker_of_it_is_killed(
         raise AssertionError("it was not started anew")
 
 
+@pytest.mark.skipif(not IN_FULL, reason="costly: `make test` runs it")
 def test_workers_end_when_the_server_is_killed(folder: Path) -> None:
     process = command(folder / "workspace", "--port", "0", "--only", "api", "--workers", "1", "--job-workers", "1")
     try:

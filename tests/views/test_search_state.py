@@ -165,6 +165,16 @@ def test_of_searches_that_overlap_the_last_begun_shows(searcher: Searcher) -> No
     assert state.asked.name == "second.jpg"
 
 
+def test_a_picture_that_comes_while_the_page_counts_is_not_lost(searcher: Searcher) -> None:
+    state = state_of(searcher)
+    counting = state.begin()
+    counted = state.compute(counting)
+    state.ask(cat_again(), "cat.jpg")
+    assert not state.finish(counting, counted)
+    assert state.question.name == "cat.jpg"
+    assert state.run() is not None
+
+
 def test_what_was_overtaken_before_it_began_is_not_searched_for() -> None:
     asked: list[float] = []
 

@@ -225,8 +225,9 @@ class SearchState(param.Parameterized):
         return SearchOutcome(answer, "", question, preview, answer.facets, said)
 
     def finish(self, request: SearchRequest, outcome: SearchOutcome) -> bool:
-        """Show what came of a request, unless another was begun since; say whether it shows."""
-        if request.number != self._number:
+        """Show what came of a request, unless something else was asked since; say whether it shows."""
+        # What was asked and not yet begun counts too: a picture may come while the page still counts what there is.
+        if request.number != self._number or self.question is not request.question:
             return False
         with param.parameterized.discard_events(self):
             self.question = outcome.question
