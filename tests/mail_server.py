@@ -26,7 +26,6 @@ class Mailbox:
         password: That it takes; "" asks for none.
         answers: In place of "250" to the end of a mail, the first first.
         strangers: Addresses for which it takes no mail.
-        strangers: Addresses for which it takes no mail.
         mails: That it took.
         encrypted: Whether each was sent encrypted.
         logins: User and password of each login, and whether the line was encrypted.
@@ -36,7 +35,6 @@ class Mailbox:
     tls_first: bool = False
     password: str = ""
     answers: list[str] = field(default_factory=list)
-    strangers: tuple[str, ...] = ()
     strangers: tuple[str, ...] = ()
     mails: list[EmailMessage] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
