@@ -6,6 +6,7 @@ what was typed as a password. What is shown once goes with the next act.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ class _NoJobs:
         raise LookupError(job_id)
 
 
-class _PeopleView(ActingView):
+class _PeopleView(ActingView, ABC):
     """What both pages have in common: what is read, and what is shown once."""
 
     def __init__(self, state: PeopleState) -> None:
@@ -50,13 +51,13 @@ class _PeopleView(ActingView):
     def _above(self) -> str:
         return handed_html(self._state.handed)
 
+    @abstractmethod
     def _load(self) -> Any:
         """Read what is looked at, on a thread."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _html(self) -> str:
         """What was read."""
-        raise NotImplementedError
 
     def _read(self) -> None:
         asked = self._state.revision
