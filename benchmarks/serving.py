@@ -3,8 +3,8 @@
     python -m benchmarks.serving [--scale N ...] [--workers N ...] [--seconds S] [--clients N] [--json]
 
 A library is made as `benchmarks.search` makes it and served by `deeplens serve --only api`, with one worker and more.
-Programs ask at the same time: for copies of pictures by id, for what is like them by their vectors, for copies of
-photographs that they send, and for thumbnails. Answers are not kept: each is made.
+Programs ask at the same time: for copies of pictures by id, for what is like them by their vectors, or like a vector
+that they send, for copies of photographs that they send, and for thumbnails. Answers are not kept: each is made.
 Clients ask from this very machine and share its cores, so beside the requests of a second there stands what the server
 itself took of a core for each (`cpu_ms`), and how many a second that is if one core does nothing else (`core_rate`).
 `wrk` asks where it is installed; else, and for uploads, threads of this process do.
@@ -54,6 +54,7 @@ that each of several has, up to the cores."""
 _COMMAND = "import sys; from deeplens_kit.cli import main; sys.exit(main())"
 _WARM_SECONDS = 2.0
 _IDS = 20_000
+_VECTORS = 1_000  # given as numbers; the rest are named by an id
 _SEARCH = "/api/v1/search/similarity"
 _BOUNDARY = "one-picture"
 _JSON = {"content-type": "application/json"}
@@ -157,9 +158,11 @@ def _kinds(folder: Path, seed: int, photographs: int) -> list[Kind]:
     random = np.random.default_rng(seed + 3)
     with Workspace.open(folder / "workspace") as workspace:
         rows = workspace.catalog.pictures(columns=["digest", "run_id"])
-    made = rows.filter(rows["run_id"] == "made")["digest"]
-    real = rows.filter(rows["run_id"] != "made")["digest"].to_list()
-    chosen = made.gather(random.permutation(len(made))[:_IDS]).to_list()
+        made = rows.filter(rows["run_id"] == "made")["digest"]
+        real = rows.filter(rows["run_id"] != "made")["digest"].to_list()
+        chosen = made.gather(random.permutation(len(made))[:_IDS]).to_list()
+        (spec,) = (spec for spec in workspace.catalog.vector_specs() if spec.kind == "vector")
+        _, vectors = workspace.catalog.vectors(spec, chosen[:_VECTORS])
 
     def asked(**more: object) -> list[tuple[str, str, bytes]]:
         bodies = (json.dumps({"image_id": digest, "max_results": 10, **more}) for digest in chosen)
@@ -171,9 +174,14 @@ def _kinds(folder: Path, seed: int, photographs: int) -> list[Kind]:
     return [
         Kind("by_id", asked(), _JSON),
         Kind("by_vector", asked(search_by="likeness"), _JSON),
+        Kind("by_given_vector", [("POST", _SEARCH, _given(spec.name, vector)) for vector in vectors], _JSON),
         Kind("upload", [("POST", _SEARCH, _form(content, number)) for number, content in enumerate(copies)], form),
         Kind("thumbnail", [("GET", path, b"") for path in thumbnails], {}),
     ]
+
+
+def _given(feature: str, vector: np.ndarray) -> bytes:
+    return json.dumps({"feature": feature, "vector": vector.tolist(), "max_results": 10}).encode()
 
 
 def _form(content: bytes, number: int) -> bytes:

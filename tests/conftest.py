@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -15,11 +16,27 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-pytest_plugins = ["tests.servers.fixtures", "tests.leak_guard", "tests.features.tiny_clip", "tests.features.tiny_cnn"]
+pytest_plugins = [
+    "tests.servers.fixtures",
+    "tests.leak_guard",
+    "tests.remembered_migrations",
+    "tests.features.tiny_clip",
+    "tests.features.tiny_cnn",
+]
 
 # Machines of CI are slow and shared: a deadline per example would fail for reasons that are not the code's.
 settings.register_profile("deeplens", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("deeplens")
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Ten thousand tests and all that they load stay: what looks for cycles would go through them time and again."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

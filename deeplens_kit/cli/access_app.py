@@ -34,7 +34,11 @@ def add_commands(app: typer.Typer) -> None:
     add(users, access.set_role, "role", "deeplens users role bo approver")
     add(users, access.disable, "disable", "deeplens users disable bo")
     add(users, access.enable, "enable", "deeplens users enable bo")
-    add(users, access.make_reset_link, "reset-link", "deeplens users reset-link bo")
+    add(
+        users, access.make_reset_link, "reset-link",
+        "deeplens users reset-link bo", "deeplens users reset-link bo --keep-keys",
+    )  # fmt: skip
+    add(users, access.sign_out, "sign-out", "deeplens users sign-out bo")
     keys = new_group("keys")
 
     @keys.callback()

@@ -33,6 +33,7 @@ __all__ = [
     "new_key",
     "revoke_key",
     "set_role",
+    "sign_out",
 ]
 
 _MINUTES = "%Y-%m-%d %H:%M"
@@ -42,6 +43,7 @@ _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of the user.", show_
 _Url = Annotated[
     str, typer.Option("--url", metavar="URL", help="How browsers reach the server, where its settings do not say.")
 ]
+_KeepKeys = Annotated[bool, typer.Option("--keep-keys", help="Leave their API keys good.")]
 _ROLES = "viewer, analyst, approver or admin."
 
 
@@ -60,12 +62,14 @@ def invite_user(
         _give_link("users invite", workspace, made, url, as_json)
 
 
-def make_reset_link(context: typer.Context, name: _Name, url: _Url = "", as_json: Json = False) -> None:
-    """Print a link by which a user sets a new password, once; earlier links are not good any more."""
+def make_reset_link(
+    context: typer.Context, name: _Name, keep_keys: _KeepKeys = False, url: _Url = "", as_json: Json = False
+) -> None:
+    """Print a link by which a user sets a new password, once; their sessions end and their keys are revoked."""
     from deeplens_kit.service.access.accounts import reset_link
 
     with opened(context) as workspace:
-        made = reset_link(workspace.ledger, workspace.settings.sign_in, name)
+        made = reset_link(workspace.ledger, workspace.settings.sign_in, name, keep_keys=keep_keys)
         _give_link("users reset-link", workspace, made, url, as_json)
 
 
@@ -85,17 +89,19 @@ def set_role(
     role: Annotated[str, typer.Argument(metavar="ROLE", help=_ROLES.capitalize(), show_default=False)],
 ) -> None:
     """Give a user another role; it holds at once."""
-    from deeplens_kit.service.access.accounts import known_role
+    from deeplens_kit.service.access import accounts
 
     with opened(context) as workspace:
-        changed = workspace.ledger.set_user_role(name, known_role(role))
+        changed = accounts.set_role(workspace.ledger, workspace.settings.sign_in, name, role)
     typer.echo(f"{shown(changed.name)} is {changed.role} from now on.")
 
 
 def disable(context: typer.Context, name: _Name) -> None:
     """Have a user not sign in any more; their sessions end at once and their keys rest."""
+    from deeplens_kit.service.access import accounts
+
     with opened(context) as workspace:
-        changed = workspace.ledger.set_user_active(name, False)
+        changed = accounts.set_active(workspace.ledger, workspace.settings.sign_in, name, False)
     typer.echo(f"{shown(changed.name)} is signed out and may not sign in; `deeplens users enable` takes it back.")
 
 
@@ -104,6 +110,14 @@ def enable(context: typer.Context, name: _Name) -> None:
     with opened(context) as workspace:
         changed = workspace.ledger.set_user_active(name, True)
     typer.echo(f"{shown(changed.name)} may sign in.")
+
+
+def sign_out(context: typer.Context, name: _Name, keep_keys: _KeepKeys = False) -> None:
+    """Sign a user out everywhere and revoke their keys; they can sign in again."""
+    with opened(context) as workspace:
+        user = workspace.ledger.user(name)
+        ended = workspace.ledger.end_access(user.name, "signed_out_by_admin", keep_keys=keep_keys)
+    typer.echo(f"{shown(user.name)}: {plural(ended.sessions, 'session')} ended, {plural(ended.keys, 'key')} revoked.")
 
 
 def new_key(
@@ -150,17 +164,23 @@ def list_keys(
 
 def revoke_key(
     context: typer.Context,
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Its id, as `keys list` shows it.", show_default=False)],
+    key: Annotated[
+        str, typer.Argument(metavar="KEY", help="Its id or its name, as `keys list` shows it.", show_default=False)
+    ],
 ) -> None:
     """Take an API key out of use, for good."""
     with opened(context) as workspace:
-        ended = workspace.ledger.revoke_api_key(key)
+        named = [one.key_id for one in workspace.ledger.api_keys() if one.name == key]
+        # A name that several have names none of them.
+        ended = workspace.ledger.revoke_api_key(named[0] if len(named) == 1 else key)
     typer.echo(f"Key {ended.key_id} ({shown(ended.name)}, of {shown(ended.user_name)}) is not good any more.")
 
 
 def _give_link(command: str, workspace: Workspace, made: Invitation, url: str, as_json: bool) -> None:
+    from deeplens_kit.service.listening import address_of
+
     settings = workspace.settings.service
-    base = url or next(iter(settings.origins), "") or f"http://{settings.address}:{settings.port}"
+    base = url or address_of(settings, settings.port)
     link = base.rstrip("/") + made.path
     lines = [
         link,

@@ -17,7 +17,7 @@ from typing import TextIO
 import typer
 
 from deeplens_kit.cli.app import app
-from deeplens_kit.cli.command_groups import PipeClosed
+from deeplens_kit.cli.command_groups import PipeClosed, built
 from deeplens_kit.errors import DeepLensError, StoreFullError
 from deeplens_kit.telemetry.redaction import redact
 
@@ -39,13 +39,14 @@ def run(arguments: Sequence[str] | None = None) -> int:
     Args:
         arguments: The words after `deeplens`; None for those of the process.
     """
-    words = _global_options_first(sys.argv[1:] if arguments is None else list(arguments))
+    first, rest = _global_options_first(sys.argv[1:] if arguments is None else list(arguments))
+    words = first + rest
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding lacks is escaped; it must not end the command.
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        code = app(words, prog_name="deeplens", standalone_mode=False)
+        code = built(app, rest[0] if rest else "")(words, prog_name="deeplens", standalone_mode=False)
         sys.stdout.flush()
         return code if isinstance(code, int) else 0
     except DeepLensError as error:
@@ -73,8 +74,12 @@ def _unexpected(error: Exception, *, verbose: bool) -> int:
     return _say(f"{message}; run `deeplens --verbose` with the same words for the traceback.", EXIT_UNEXPECTED)
 
 
-def _global_options_first(words: list[str]) -> list[str]:
-    """Let the global options stand anywhere: `deeplens index --workspace W` means `deeplens --workspace W index`."""
+def _global_options_first(words: list[str]) -> tuple[list[str], list[str]]:
+    """Let the global options stand anywhere: `deeplens index --workspace W` means `deeplens --workspace W index`.
+
+    Returns:
+        The global options, and the words of the command.
+    """
     first: list[str] = []
     rest: list[str] = []
     at = 0
@@ -91,7 +96,7 @@ def _global_options_first(words: list[str]) -> list[str]:
         else:
             rest.append(word)
         at += 1
-    return first + rest
+    return first, rest
 
 
 def _usage(error: typer.TyperException) -> str:

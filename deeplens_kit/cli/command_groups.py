@@ -5,6 +5,8 @@ Takes names and functions, gives typer groups; must not import a command.
 
 from __future__ import annotations
 
+import copy
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +15,7 @@ from typer.core import TyperGroup
 
 from deeplens_kit.errors import Interrupted
 
-__all__ = ["PipeClosed", "add_command", "examples", "new_group", "show_help"]
+__all__ = ["PipeClosed", "add_command", "built", "examples", "new_group", "show_help"]
 
 
 class PipeClosed(Exception):
@@ -133,3 +135,19 @@ def show_help(context: typer.Context) -> None:
 def add_command(group: typer.Typer, command: Callable[..., None], name: str, *lines: str) -> None:
     """Add a command to a group, with examples below its help."""
     group.command(name, epilog=examples(*lines))(command)
+
+
+@functools.cache
+def built(app: typer.Typer, name: str) -> Any:
+    """What runs the command, or group of commands, of this name; any other name gets what knows all of them.
+
+    Each option of a command takes typer time to read, and there are hundreds: those of the others are left alone.
+    """
+    alone = copy.copy(app)
+    alone.registered_commands = [one for one in app.registered_commands if one.name == name]
+    alone.registered_groups = [
+        one for one in app.registered_groups if one.typer_instance and one.typer_instance.info.name == name
+    ]
+    if alone.registered_commands or alone.registered_groups:
+        return typer.main.get_command(alone)
+    return built(app, "") if name else typer.main.get_command(app)

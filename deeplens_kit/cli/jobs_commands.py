@@ -111,17 +111,25 @@ def retry(
     as_json: Json = False,
 ) -> None:
     """Try jobs again that failed, are dead or were cancelled; what they had done is not done twice."""
-    from deeplens_kit.errors import SettingsError
+    from deeplens_kit.errors import JobStateError, SettingsError
 
     if bool(jobs) == dead:
         raise SettingsError("Name jobs, or give --dead for all that are dead.")
     with opened(context) as workspace:
         ledger = workspace.ledger
-        named = jobs or [job.job_id for job in ledger.jobs((JobState.DEAD,), limit=100_000)]
-        again = [ledger.retry_job(job) for job in named]
+        again, left = [], []
+        for job in jobs or [found.job_id for found in ledger.jobs((JobState.DEAD,), limit=100_000)]:
+            try:
+                again.append(ledger.retry_job(job))
+            except JobStateError as error:
+                # Of two dead ones that would do the same the first is enough, and the others go on.
+                if not dead:
+                    raise
+                left.append(str(error))
     said = f"{plural(len(again), 'job')} queued again."
+    figures = {"queued": len(again), "left": len(left)}
     give(
-        Answer("jobs retry", _frame(again), lambda: _sheet(again), {"queued": len(again)}, [said]),
+        Answer("jobs retry", _frame(again), lambda: _sheet(again), figures, [said, *left]),
         as_json=as_json,
         csv=None,
     )

@@ -101,7 +101,9 @@ def history(
     with opened(context, csv) as workspace:
         from deeplens_kit.service.schedules import schedule_history
 
-        found = schedule_history(workspace, name)
+        # A file gets all; a terminal shows no more than this.
+        found = schedule_history(workspace, name, limit=None if as_json or csv else _SHOWN)
+        in_all = workspace.ledger.count_report_runs(schedule=name, scheduled=True)
 
     def sheet() -> Sheet:
         columns = (
@@ -125,8 +127,8 @@ def history(
         ]
         return Sheet(columns, lines, "No schedule ran yet.")
 
-    closing = [f"Showing {_SHOWN} of {found.height:,} runs; all with --csv."] if found.height > _SHOWN else []
-    give(Answer("schedule history", found, sheet, {"runs": found.height}, closing), as_json=as_json, csv=csv)
+    closing = [f"Showing {_SHOWN} of {in_all:,} runs; all with --csv."] if in_all > _SHOWN else []
+    give(Answer("schedule history", found, sheet, {"runs": in_all}, closing), as_json=as_json, csv=csv)
 
 
 def export(

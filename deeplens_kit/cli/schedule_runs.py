@@ -85,7 +85,8 @@ def run_now(
     as_json: Json = False,
 ) -> None:
     """Run a schedule once, whether or not it is due: made, put in place, and told of."""
-    from deeplens_kit.service.schedules import perform, read_schedules, schedule_history, schedule_named, send_waiting
+    from deeplens_kit.service.schedules import perform, read_schedules, schedule_named, send_waiting
+    from deeplens_kit.service.schedules.tables import run_table
     from deeplens_kit.service.schedules.values import WORKFLOW
 
     place = file_of(context, file)
@@ -98,7 +99,7 @@ def run_now(
             turn = _due(workspace, schedule, place)
             if turn is None:
                 summary: dict[str, object] = {"schedule": name, "state": "nothing due"}
-                rows = schedule_history(workspace, name).clear()
+                rows = run_table(())
                 said = [f"Schedule {shown(name)} is not due, or was run for its last time already."]
                 return give(Answer("schedule run-now", rows, None, summary, said), as_json=as_json, csv=None)
             due_at, attempt = turn.due_at, turn.attempt
@@ -109,8 +110,7 @@ def run_now(
             for item in told:
                 if item.reason or item.warning:
                     typer.echo(f"Notice to {item.target}: {shown(item.reason or item.warning)}", err=True)
-        rows = schedule_history(workspace, name)
-        rows = rows.filter(rows["run_id"] == made.run_id)
+        rows = run_table([made])
     summary = {
         "schedule": name,
         "state": str(made.state),

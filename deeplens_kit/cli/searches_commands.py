@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["clear_history", "history", "list_all", "remove", "run", "show"]
 
 _Name = Annotated[str, typer.Argument(metavar="NAME", help="Of a saved search.", show_default=False)]
+_Of = Annotated[
+    str | None,
+    typer.Option("--of", metavar="WHO", help="Who saved it; by default you, else the only other one of this name."),
+]
 _MINUTES = "%Y-%m-%d %H:%M"
 # Of a location and a path there, which systems allow 4,096 bytes; what is longer is a picture written as text.
 _LONGEST_PLACE = 8192
@@ -36,23 +40,29 @@ def list_all(context: typer.Context, as_json: Json = False, csv: Csv = None) -> 
         found = pipeline.list_saved_searches(workspace)
 
     def sheet() -> Sheet:
-        columns = (Column("name"), Column("asked", fold=True), Column("description", fold=True))
+        columns = (
+            Column("name"),
+            Column("of", fold=True),
+            Column("asked", fold=True),
+            Column("description", fold=True),
+        )
         lines = [
-            (shown(row["name"]), shown(row["asked"]), shown(row["description"])) for row in found.iter_rows(named=True)
+            tuple(shown(row[name]) for name in ("name", "who", "asked", "description"))
+            for row in found.iter_rows(named=True)
         ]
         return Sheet(columns, lines, "No saved searches yet; `deeplens search --save NAME` keeps one.")
 
     give(Answer("searches list", found, sheet, {"searches": found.height}), as_json=as_json, csv=csv)
 
 
-def show(context: typer.Context, name: _Name, as_json: Json = False, csv: Csv = None) -> None:
+def show(context: typer.Context, name: _Name, of: _Of = None, as_json: Json = False, csv: Csv = None) -> None:
     """Show a saved search in full: what is asked, who saved it and when."""
     check_outputs(csv)
     with opened(context, csv) as workspace:
         from deeplens_kit import pipeline
 
-        saved = workspace.ledger.saved_search(name)
-        row = pipeline.list_saved_searches(workspace).filter(name=name)
+        saved = workspace.ledger.saved_search(name, of)
+        row = pipeline.list_saved_searches(workspace).filter(name=saved.name, who=saved.who)
     query = {**saved.query, "terms": [_without_bytes(term) for term in saved.query.get("terms", ())]}
     said = row.row(0, named=True)
     lines = [
@@ -67,6 +77,7 @@ def show(context: typer.Context, name: _Name, as_json: Json = False, csv: Csv = 
 def run(
     context: typer.Context,
     name: _Name,
+    of: _Of = None,
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="Pictures at most, instead of as saved.")] = None,
     offset: Annotated[
         int | None, typer.Option("--offset", min=0, help="Pictures left out before the first, instead of as saved.")
@@ -83,7 +94,7 @@ def run(
 
         from deeplens_kit import pipeline
 
-        query = pipeline.saved_query(workspace, name)
+        query = pipeline.saved_query(workspace, name, of)
         query = replace(
             query,
             limit=query.limit if limit is None else limit,
@@ -93,12 +104,12 @@ def run(
         answer_search(workspace, query, command="searches run", as_json=as_json, csv=csv, html=html, facets=facets)
 
 
-def remove(context: typer.Context, name: _Name) -> None:
+def remove(context: typer.Context, name: _Name, of: _Of = None) -> None:
     """Forget a saved search."""
     with opened(context) as workspace:
         from deeplens_kit import pipeline
 
-        pipeline.remove_saved_search(workspace, name)
+        pipeline.remove_saved_search(workspace, name, of)
     typer.echo(f"Removed the saved search {shown(name)}.")
 
 

@@ -44,14 +44,19 @@ class AccessDeniedError(AccessError):
 
     Args:
         name: Who asks.
-        scope: What it would need.
+        scope: What it would need; empty where no scope would help.
+        why: Then the reason, and what to do, in a sentence that goes on after "may not do this: ".
+
+    Attributes:
+        told: It is in the audit trail: one refusal may pass several places that would tell of it.
     """
 
     code = "access_denied"
 
-    def __init__(self, name: str, scope: str) -> None:
-        self.name, self.scope = name, scope
-        super().__init__(f"{name} may not do this: it needs the scope {scope!r}. Ask an administrator for it.")
+    def __init__(self, name: str, scope: str = "", *, why: str = "") -> None:
+        self.name, self.scope, self.told = name, scope, False
+        self.why = why or f"it needs the scope {scope!r}. Ask an administrator for it."
+        super().__init__(f"{name} may not do this: {self.why}")
 
 
 class RateLimitedError(AccessError):

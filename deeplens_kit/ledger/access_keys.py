@@ -20,7 +20,7 @@ from deeplens_kit.ledger.access_values import ROLE_SCOPES, ApiKey, Role, Scope
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.notes import check_name
 
-__all__ = ["add", "frozen", "listed", "live", "live_by_id", "revoke", "touch"]
+__all__ = ["add", "frozen", "listed", "live", "live_by_id", "revoke", "revoke_all", "touch"]
 
 _ID_BYTES = 8
 _TOUCHED_SECONDS = 60
@@ -110,6 +110,17 @@ def revoke(session: Session, key_id: str, who: str, now: datetime, *, user_id: s
         row.revoked_at, row.revoked_by = now, who
         audit(session, who, "key.revoked", {"id": key_id, "name": row.name, "user": name}, now)
     return frozen(row, name)
+
+
+def revoke_all(session: Session, user_id: str, who: str, now: datetime) -> list[str]:
+    """Take every key of a user out of use; gives their ids. Whoever calls this tells of it."""
+    revoked = session.scalars(
+        update(ApiKeyRow)
+        .where(ApiKeyRow.user_id == user_id, ApiKeyRow.revoked_at.is_(None))
+        .values(revoked_at=now, revoked_by=who)
+        .returning(ApiKeyRow.key_id)
+    )
+    return sorted(revoked)
 
 
 def live(session: Session, digest: str, now: datetime) -> tuple[ApiKeyRow, UserRow] | None:

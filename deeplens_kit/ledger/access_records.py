@@ -10,6 +10,7 @@ from collections.abc import Collection
 from datetime import datetime, timedelta
 from hmac import compare_digest
 
+from deeplens_kit.ledger import access_ending
 from deeplens_kit.ledger import access_keys as key_rows
 from deeplens_kit.ledger import access_sessions as session_rows
 from deeplens_kit.ledger import access_users as user_rows
@@ -17,12 +18,14 @@ from deeplens_kit.ledger.access_values import (
     ROLE_SCOPES,
     AccessLink,
     ApiKey,
+    EndedAccess,
     LinkPurpose,
     Principal,
     PrincipalKind,
     Role,
     Scope,
     SessionKind,
+    SignInWays,
     User,
     UserSession,
 )
@@ -33,6 +36,7 @@ from deeplens_kit.ledger.transactions import Transactions
 __all__ = ["AccessRecords"]
 
 _TOUCHED_SECONDS = 60
+_ANY_WAY = SignInWays()
 
 
 class AccessRecords(Transactions):
@@ -78,20 +82,27 @@ class AccessRecords(Transactions):
         with self._reading() as session:
             return user_rows.identified(session, issuer, subject)
 
-    def set_user_role(self, name: str, role: Role | str) -> User:
-        """Give a user another role; SettingsError where they are the last administrator."""
+    def set_user_role(self, name: str, role: Role | str, ways: SignInWays = _ANY_WAY) -> User:
+        """Give a user another role; SettingsError where they are the last administrator who can sign in."""
         with self._writing() as (session, now):
-            return user_rows.set_role(session, name, Role(role), current_person(), now)
+            return user_rows.set_role(session, name, Role(role), current_person(), now, ways)
 
-    def set_provider_role(self, user_id: str, role: Role) -> User:
-        """Let a user's role follow what their provider says, unless a person has set it."""
+    def set_provider_role(self, user_id: str, role: Role, ways: SignInWays = _ANY_WAY) -> User:
+        """Let a user's role follow what their provider says; see `access_users.set_provider_role`."""
         with self._writing() as (session, now):
-            return user_rows.set_provider_role(session, user_id, role, now)
+            return user_rows.set_provider_role(session, user_id, role, now, ways)
 
-    def set_user_active(self, name: str, active: bool) -> User:
-        """Let a user sign in, or not any more; SettingsError where they are the last administrator."""
+    def set_user_active(self, name: str, active: bool, ways: SignInWays = _ANY_WAY) -> User:
+        """Let a user sign in, or not any more; SettingsError where they are the last administrator who can."""
         with self._writing() as (session, now):
-            return user_rows.set_active(session, name, active, current_person(), now)
+            return user_rows.set_active(session, name, active, current_person(), now, ways)
+
+    def end_access(self, name: str, why: str, *, keep_keys: bool = False, keep_session: str = "") -> EndedAccess:
+        """Sign a user out everywhere, and take their keys out of use; see `access_ending.end_access`."""
+        with self._writing() as (session, now):
+            return access_ending.end_access(
+                session, name, why, current_person(), now, keep_keys=keep_keys, keep_session=keep_session
+            )
 
     def password_hash(self, name: str) -> tuple[User, str] | None:
         """A user and what argon2id made of their password, empty where they have none; None for an unknown name."""
@@ -110,10 +121,13 @@ class AccessRecords(Transactions):
     def make_access_link(
         self, name: str, purpose: LinkPurpose | str, digest: str, lifetime_seconds: float
     ) -> AccessLink:
-        """Note a single-use link of a user; earlier ones are not good any more."""
+        """Note a single-use link of a user; earlier ones are over, and with a reset sign-ins and keys too."""
         with self._writing() as (session, now):
-            who = current_person()
-            return user_rows.make_link(session, name, LinkPurpose(purpose), digest, lifetime_seconds, who, now)
+            who, purpose = current_person(), LinkPurpose(purpose)
+            made = user_rows.make_link(session, name, purpose, digest, lifetime_seconds, who, now)
+            if purpose is LinkPurpose.RESET:
+                access_ending.end_access(session, name, "reset", who, now)
+            return made
 
     def access_link(self, digest: str) -> AccessLink | None:
         """A link that is still good."""
@@ -123,7 +137,12 @@ class AccessRecords(Transactions):
     def use_access_link(self, digest: str, password_hash: str) -> User | None:
         """Set a user's password by a link, once; None where it is not good any more."""
         with self._writing() as (session, now):
-            return user_rows.use_link(session, digest, password_hash, now)
+            found = user_rows.link(session, digest, now)
+            used = user_rows.use_link(session, digest, password_hash, now)
+            if used is not None and found is not None and found.purpose is LinkPurpose.RESET:
+                # Once more: until now the old password was good, and keys are made by it.
+                access_ending.end_access(session, used.name, "reset", used.name, now)
+            return used
 
     # --- Sign-ins ----------------------------------------------------------------------------------------
 
@@ -197,6 +216,12 @@ class AccessRecords(Transactions):
         """A user's sign-ins that last, the latest first."""
         with self._reading() as session:
             return session_rows.listed(session, user_id, database_now(session.connection()))
+
+    def addresses_of_user(self, name: str) -> frozenset[str]:
+        """Where a user signed in from, as far back as sign-ins are kept; none for an unknown name."""
+        with self._reading() as session:
+            found = user_rows.secret_of(session, name)
+            return session_rows.addresses(session, found[0].user_id if found is not None else "")
 
     def end_user_session(self, session_id: str, why: str = "signed_out", *, user_id: str = "") -> bool:
         """End a sign-in; see `access_sessions.end`."""

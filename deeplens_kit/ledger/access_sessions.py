@@ -20,6 +20,7 @@ from deeplens_kit.ledger.audit import audit
 
 __all__ = [
     "add_refresh",
+    "addresses",
     "begin",
     "end",
     "end_all",
@@ -110,6 +111,12 @@ def listed(session: Session, user_id: str, now: datetime) -> list[UserSession]:
         UserSessionRow.user_id == user_id, UserSessionRow.ended_at.is_(None), UserSessionRow.expires_at > now
     )
     return [frozen(row, name) for row, name in session.execute(query.order_by(UserSessionRow.created_at.desc()))]
+
+
+def addresses(session: Session, user_id: str) -> frozenset[str]:
+    """Where a user signed in from, those sign-ins too that are over and not yet forgotten."""
+    query = select(UserSessionRow.address).where(UserSessionRow.user_id == user_id, UserSessionRow.address != "")
+    return frozenset(session.scalars(query.distinct()))
 
 
 def end(session: Session, session_id: str, why: str, who: str, now: datetime, *, user_id: str = "") -> bool:

@@ -10,14 +10,14 @@ import secrets
 import unicodedata
 from datetime import datetime, timedelta
 
-from sqlalchemy import func, select, update
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger.access_models import AccessLinkRow, IdentityRow, UserRow
 from deeplens_kit.ledger.access_sessions import end_all
-from deeplens_kit.ledger.access_values import AccessLink, LinkPurpose, Role, User
+from deeplens_kit.ledger.access_values import AccessLink, LinkPurpose, Role, SignInWays, User
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.notes import check_name
 
@@ -118,7 +118,7 @@ def secret_of(session: Session, name: str) -> tuple[User, str] | None:
     return (frozen(row), row.password_hash) if row is not None else None
 
 
-def set_role(session: Session, name: str, role: Role, who: str, now: datetime) -> User:
+def set_role(session: Session, name: str, role: Role, who: str, now: datetime, ways: SignInWays) -> User:
     """Give a user another role, which a provider does not change any more.
 
     Raises:
@@ -127,24 +127,28 @@ def set_role(session: Session, name: str, role: Role, who: str, now: datetime) -
     """
     row = find(session, name)
     if role is not Role.ADMIN:
-        _keep_an_admin(session, row)
+        _keep_an_admin(session, row, ways)
     was, row.role, row.role_by_provider = row.role, role.value, False
     if was != role.value:
         audit(session, who, "user.role_changed", {"user": row.name, "role": role.value, "was": was}, now)
     return frozen(row)
 
 
-def set_provider_role(session: Session, user_id: str, role: Role, now: datetime) -> User:
-    """Let a user's role follow what their provider says, unless a person has set it."""
+def set_provider_role(session: Session, user_id: str, role: Role, now: datetime, ways: SignInWays) -> User:
+    """Let a role follow what its user's provider says, unless a person has set it; the last administrator stays one."""
     row = session.get_one(UserRow, user_id)
     if row.role_by_provider and row.role != role.value:
+        if _is_last_admin(session, row, ways):
+            details = {"user": row.name, "role": row.role, "said": role.value, "provider": row.provider}
+            audit(session, row.name, "user.role_kept", details, now)
+            return frozen(row)
         was, row.role = row.role, role.value
         details = {"user": row.name, "role": role.value, "was": was, "provider": row.provider}
         audit(session, row.name, "user.role_changed", details, now)
     return frozen(row)
 
 
-def set_active(session: Session, name: str, active: bool, who: str, now: datetime) -> User:
+def set_active(session: Session, name: str, active: bool, who: str, now: datetime, ways: SignInWays) -> User:
     """Let a user sign in, or not any more: their sessions and links end at once, their keys rest.
 
     Raises:
@@ -156,7 +160,7 @@ def set_active(session: Session, name: str, active: bool, who: str, now: datetim
         row.disabled_at = None
         audit(session, who, "user.enabled", {"user": row.name}, now)
     if not active and row.disabled_at is None:
-        _keep_an_admin(session, row)
+        _keep_an_admin(session, row, ways)
         row.disabled_at = now
         ended = end_all(session, row.user_id, "disabled", now)
         _cancel_links(session, row.user_id, now)
@@ -265,21 +269,30 @@ def _cancel_links(session: Session, user_id: str, now: datetime) -> None:
     )
 
 
-def _keep_an_admin(session: Session, row: UserRow) -> None:
-    if row.role != Role.ADMIN.value or row.disabled_at is not None:
-        return
-    # Locked, so that of two administrators who disable each other at once one stays.
-    others = select(UserRow.user_id).where(
-        UserRow.role == Role.ADMIN.value, UserRow.disabled_at.is_(None), UserRow.user_id != row.user_id
-    )
-    session.execute(
-        select(UserRow.user_id).where(UserRow.role == Role.ADMIN.value).order_by(UserRow.user_id).with_for_update()
-    )
-    if session.scalar(select(func.count()).select_from(others.subquery())) == 0:
+def _keep_an_admin(session: Session, row: UserRow, ways: SignInWays) -> None:
+    if _is_last_admin(session, row, ways):
         raise SettingsError(
-            f"{row.name!r} is the last administrator who may sign in; make another one first, "
-            "for example with `deeplens users role NAME admin`."
+            f"{row.name!r} is the last administrator who can sign in; make another one first, for example with "
+            "`deeplens users role NAME admin`. Who was invited counts once they have set a password."
         )
+
+
+def _is_last_admin(session: Session, row: UserRow, ways: SignInWays) -> bool:
+    """Whether somebody is an administrator who can sign in, and no other one can."""
+    if not _administers(row, ways):
+        return False
+    # Locked, so that of two administrators who disable each other at once one stays. The rows that one holds are read
+    # anew with the lock, for the other may have been disabled while it was waited for.
+    query = select(UserRow).where(UserRow.role == Role.ADMIN.value).order_by(UserRow.user_id)
+    found = session.scalars(query.with_for_update().execution_options(populate_existing=True)).all()
+    return not any(_administers(other, ways) for other in found if other.user_id != row.user_id)
+
+
+def _administers(row: UserRow, ways: SignInWays) -> bool:
+    """Whether somebody is an administrator and can sign in: a person who cannot is none."""
+    by_password = ways.passwords and bool(row.password_hash)
+    by_provider = bool(row.provider) and (ways.providers is None or row.provider in ways.providers)
+    return row.role == Role.ADMIN.value and row.disabled_at is None and (by_password or by_provider)
 
 
 def _folded(name: str) -> str:

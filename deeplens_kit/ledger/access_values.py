@@ -18,12 +18,14 @@ __all__ = [
     "ROLE_SCOPES",
     "AccessLink",
     "ApiKey",
+    "EndedAccess",
     "LinkPurpose",
     "Principal",
     "PrincipalKind",
     "Role",
     "Scope",
     "SessionKind",
+    "SignInWays",
     "User",
     "UserSession",
     "local_principal",
@@ -112,6 +114,17 @@ class Principal:
             raise NotAuthenticatedError("This needs signing in; sign in, or send an API key or a token.")
         raise AccessDeniedError(self.name, str(Scope(scope)))
 
+    def require_in_person(self) -> None:
+        """Raise unless a person asks, signed in in a browser or at this machine.
+
+        What makes more access takes that: one who holds a key or token that leaked would live on in what they made.
+
+        Raises:
+            AccessDeniedError: A key or token asks, whatever its scopes.
+        """
+        if self.kind in (PrincipalKind.KEY, PrincipalKind.TOKEN):
+            raise AccessDeniedError(self.name, why="no key or token may. Sign in in a browser for that.")
+
 
 NOBODY = Principal("nobody", None, frozenset(), PrincipalKind.NOBODY)
 """Nobody has said who they are."""
@@ -161,11 +174,40 @@ class User:
         return ROLE_SCOPES[self.role]
 
 
+@dataclass(frozen=True, slots=True)
+class SignInWays:
+    """By what users can sign in to a server as it is set up.
+
+    Attributes:
+        passwords: By password.
+        providers: By these providers; None for whatever provider they come from.
+    """
+
+    passwords: bool = True
+    providers: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedAccess:
+    """What ended of what a user held.
+
+    Attributes:
+        sessions: Sign-ins.
+        keys: Keys that were revoked.
+    """
+
+    sessions: int
+    keys: int
+
+
 class LinkPurpose(StrEnum):
     """What a single-use link is for."""
 
     INVITE = "invite"
     RESET = "reset"
+    """Another may know the password: sign-ins and keys end when the link is made, and when it is used."""
+    FORGOTTEN = "forgotten"
+    """The password was forgotten: keys stay."""
 
 
 @dataclass(frozen=True, slots=True)

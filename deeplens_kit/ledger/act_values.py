@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 __all__ = [
+    "LIVE_PLANS",
     "Application",
     "ApplicationState",
     "AuditVerdict",
@@ -36,6 +37,10 @@ class PlanState(StrEnum):
     APPLIED = "applied"
     UNDONE = "undone"
     SUPERSEDED = "superseded"
+
+
+LIVE_PLANS = frozenset(PlanState) - {PlanState.SUPERSEDED}
+"""How a plan stands whose place no other took."""
 
 
 class ApplicationState(StrEnum):

@@ -30,7 +30,7 @@ def open_engine(address: URL) -> Engine:
     if address.get_backend_name() != "sqlite":
         try:
             # A connection that the server dropped while nothing was asked is replaced before it is used.
-            return create_engine(
+            engine = create_engine(
                 address, pool_pre_ping=True, hide_parameters=True, connect_args={"connect_timeout": BUSY_SECONDS}
             )
         except ImportError as error:
@@ -38,6 +38,8 @@ def open_engine(address: URL) -> Engine:
                 "ledger_url names PostgreSQL, and its driver is not installed; install deeplens-kit with the extra "
                 "`postgres`, for example `pip install '.[cpu,postgres]'`, or name an SQLite file."
             ) from error
+        event.listen(engine, "before_cursor_execute", _ask_without_nul, retval=True)
+        return engine
     engine = create_engine(address, hide_parameters=True, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
@@ -67,6 +69,18 @@ def _prepare_sqlite(connection: Any, _entry: ConnectionPoolEntry) -> None:
     # Survives the loss of power, not only of the process: the ledger cannot be rebuilt.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.close()
+
+
+def _ask_without_nul(
+    _connection: Connection, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool
+) -> tuple[str, Any]:
+    """Have a text that PostgreSQL cannot hold be found nowhere: it refuses even to look for a NUL."""
+    if statement.startswith("SELECT") and isinstance(parameters, dict):
+        odd = {name for name, value in parameters.items() if isinstance(value, str) and "\0" in value}
+        if odd:
+            mark = "\N{REPLACEMENT CHARACTER}"
+            parameters = parameters | {name: parameters[name].replace("\0", mark) for name in odd}
+    return statement, parameters
 
 
 def _begin_sqlite(connection: Connection) -> None:

@@ -14,14 +14,29 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from deeplens_kit.ledger.chain import plain
+from deeplens_kit.ledger.inserting import insert_into
 from deeplens_kit.ledger.job_models import JobEventHeadRow, JobEventRow, StageIntentRow
 from deeplens_kit.ledger.job_values import ImageStage, JobEvent, StageIntent
 
-__all__ = ["add", "bounds", "forget_intent", "intend", "intent", "intents", "latest", "prune", "settle", "since"]
+__all__ = [
+    "PRUNED_AT_ONCE",
+    "add",
+    "bounds",
+    "forget_intent",
+    "intend",
+    "intent",
+    "intents",
+    "latest",
+    "prune",
+    "settle",
+    "since",
+]
+
+PRUNED_AT_ONCE = 50_000
+"""Events that one transaction forgets: a second or less, which others wait for."""
 
 _HEAD = "job_events"
 _WAITING = "deeplens_job_events"
@@ -47,8 +62,7 @@ def settle(session: Session) -> None:
     waiting: list[dict[str, Any]] = session.info.pop(_WAITING, [])
     if not waiting:
         return
-    kind = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    counted = kind(JobEventHeadRow).values(name=_HEAD, last=len(waiting))
+    counted = insert_into(session, JobEventHeadRow).values(name=_HEAD, last=len(waiting))
     last = session.execute(
         counted.on_conflict_do_update(
             index_elements=["name"], set_={"last": JobEventHeadRow.last + len(waiting)}
@@ -81,9 +95,16 @@ def bounds(session: Session) -> tuple[int, int]:
     return (last + 1 if first is None else first), last
 
 
-def prune(session: Session, days: float, now: datetime) -> None:
-    """Forget events that are older."""
-    session.execute(delete(JobEventRow).where(JobEventRow.at < now - timedelta(days=days)))
+def prune(session: Session, days: float, now: datetime, most: int = PRUNED_AT_ONCE) -> int:
+    """Forget events that are older, the first ones and at most so many; gives how many."""
+    before = now - timedelta(days=days)
+    oldest = session.scalar(select(func.min(JobEventRow.at)))
+    if oldest is None or oldest >= before:
+        return 0
+    first = select(JobEventRow.sequence).where(JobEventRow.at < before).order_by(JobEventRow.sequence).limit(most)
+    found = list(session.scalars(first))
+    session.execute(delete(JobEventRow).where(JobEventRow.at < before, JobEventRow.sequence <= found[-1]))
+    return len(found)
 
 
 def intend(session: Session, note: StageIntent, now: datetime) -> None:

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["JobRecords"]
 
 _LONGEST_KEY = 200
+# A transaction that others wait for.
+_PRUNED_AT_ONCE = 1_000
 
 
 class JobRecords(Transactions):
@@ -119,7 +121,13 @@ class JobRecords(Transactions):
             return rows.counts(session)
 
     def cancel_job(self, job_id: str) -> Job:
-        """End a job that waits, and ask the worker of one that runs to end it; JobStateError where it has ended."""
+        """End a job that waits, and ask the worker of one that runs to end it.
+
+        A dead one is given up by it: nobody waits to try it again, and it is forgotten in time.
+
+        Raises:
+            JobStateError: It has ended otherwise.
+        """
         with self._writing() as (session, now):
             return rows.cancel(session, job_id, current_person(), now)
 
@@ -131,6 +139,19 @@ class JobRecords(Transactions):
         """
         with self._writing() as (session, now):
             return rows.retry(session, job_id, current_person(), now)
+
+    def prune_jobs(self, days: float) -> int:
+        """Forget jobs that ended longer ago, but for dead ones, for which somebody may still come; gives how many.
+
+        What the audit trail tells of them stays.
+        """
+        forgotten = 0
+        while True:
+            with self._writing() as (session, now):
+                found = rows.prune(session, days, current_person(), now, _PRUNED_AT_ONCE)
+            forgotten += found
+            if found < _PRUNED_AT_ONCE:
+                return forgotten
 
     # --- Worked on ---------------------------------------------------------------------------------------
 
@@ -259,8 +280,10 @@ class JobRecords(Transactions):
 
     def prune_job_events(self, days: float) -> None:
         """Forget what was told longer ago."""
-        with self._writing() as (session, now):
-            event_rows.prune(session, days, now)
+        found = event_rows.PRUNED_AT_ONCE
+        while found == event_rows.PRUNED_AT_ONCE:
+            with self._writing() as (session, now):
+                found = event_rows.prune(session, days, now)
 
     def tell_stages(self, stages: Iterable[ImageStage]) -> None:
         """Tell of stages to which images have come, for the job that this thread works on, if any."""

@@ -12,26 +12,42 @@ from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import JobStateError, QueueFullError, UnknownNameError
 from deeplens_kit.ledger import job_events
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.chain import plain
 from deeplens_kit.ledger.holder import is_alive
+from deeplens_kit.ledger.inserting import insert_into
 from deeplens_kit.ledger.job_models import JobRow
 from deeplens_kit.ledger.job_values import FINISHED_STATES, ImageStage, Job, JobProgress, JobState, Resource
 from deeplens_kit.telemetry import redact
 
-__all__ = ["cancel", "claim", "counts", "end", "enqueue", "find", "frozen", "held", "is_any_due", "listed", "retry"]
+__all__ = [
+    "cancel",
+    "claim",
+    "counts",
+    "end",
+    "enqueue",
+    "find",
+    "frozen",
+    "held",
+    "is_any_due",
+    "listed",
+    "prune",
+    "retry",
+]
 
 _ID_BYTES = 8
 _FULL_WAIT_SECONDS = 10.0
 _RUNNING, _QUEUED = JobState.RUNNING.value, JobState.QUEUED.value
 _OPEN = (_QUEUED, _RUNNING)
 _LOST = "Its worker ended before it did"
+# What waits for a person is none of them.
+_FORGETTABLE = tuple(state.value for state in FINISHED_STATES if state is not JobState.DEAD)
 
 
 def enqueue(
@@ -65,11 +81,13 @@ def enqueue(
         "cancel_asked": False,
         "live_key": values["key"] or None,
     }
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(JobRow).values(**row).on_conflict_do_nothing(index_elements=["live_key"]))
+    session.execute(insert_into(session, JobRow).values(**row).on_conflict_do_nothing(index_elements=["live_key"]))
     made = session.get(JobRow, job_id)
     if made is None:
-        return frozen(session.scalars(select(JobRow).where(JobRow.live_key == values["key"])).one())
+        other = session.scalars(select(JobRow).where(JobRow.live_key == values["key"])).one()
+        note_made(session, "job", other.job_id)
+        return frozen(other)
+    note_made(session, "job", job_id)
     audit(session, who, "job.enqueued", {"job_id": job_id, "kind": made.kind}, now)
     _tell(session, made, now)
     return frozen(made)
@@ -170,7 +188,12 @@ def end(
     result: Mapping[str, object] | None = None,
     again_in_seconds: float = 0.0,
 ) -> Job:
-    """Say how a job stands after a worker had it; one that is queued again is due in so many seconds."""
+    """Say how a job stands after a worker had it; one that is queued again is due in so many seconds.
+
+    One that somebody wanted to end is not queued again: it would do more of what they asked it to leave.
+    """
+    if state is JobState.QUEUED and row.cancel_asked:
+        state = JobState.CANCELLED
     row.state, row.lease_until = state.value, None
     row.error, row.error_code = _kept(error), code
     if result is not None:
@@ -186,13 +209,13 @@ def end(
 
 
 def cancel(session: Session, job_id: str, who: str, now: datetime) -> Job:
-    """End a job that waits, or ask its worker to; see `JobRecords.cancel_job`."""
+    """End a job that waits or is given up, or ask its worker to; see `JobRecords.cancel_job`."""
     row = find(session, job_id, lock=True)
-    if row.state not in _OPEN:
+    if row.state not in (*_OPEN, JobState.DEAD.value):
         raise JobStateError(f"Job {row.job_id} is {row.state} already, so there is nothing to cancel.", row.job_id)
     if not row.cancel_asked:
         audit(session, who, "job.cancelled", {"job_id": row.job_id, "kind": row.kind}, now)
-    if row.state == _QUEUED:
+    if row.state != _RUNNING:
         return end(session, row, JobState.CANCELLED, now)
     row.cancel_asked = True
     session.flush()
@@ -217,6 +240,18 @@ def retry(session: Session, job_id: str, who: str, now: datetime) -> Job:
     _tell(session, row, now)
     session.flush()
     return frozen(row)
+
+
+def prune(session: Session, days: float, who: str, now: datetime, most: int) -> int:
+    """Forget jobs that ended longer ago, the oldest first and at most so many; see `JobRecords.prune_jobs`."""
+    before = now - timedelta(days=days)
+    # No job ended before it was asked for; by that time there is an index.
+    old = and_(JobRow.created_at < before, JobRow.finished_at < before, JobRow.state.in_(_FORGETTABLE))
+    found = list(session.scalars(select(JobRow.job_id).where(old).order_by(JobRow.created_at).limit(most)))
+    if found:
+        session.execute(delete(JobRow).where(JobRow.job_id.in_(found)))
+        audit(session, who, "jobs.pruned", {"jobs": len(found), "before": before.isoformat()}, now)
+    return len(found)
 
 
 def _take_back(session: Session, now: datetime) -> None:

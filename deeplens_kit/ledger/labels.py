@@ -17,6 +17,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.digests import check_digests, touching
 from deeplens_kit.ledger.models import AuditRow, LabelItemRow, LabelRow, LabelSampleRow
@@ -151,6 +152,7 @@ def add_sample(
         rows: list[dict[str, Any]] = ordered.with_columns(sample_id=pl.lit(row.sample_id)).to_dicts()
         session.execute(insert(LabelItemRow), rows)
     audit(session, who, "labels.sampled", {"sample_id": row.sample_id, "kind": kind, "pairs": ordered.height}, now)
+    note_made(session, "label_sample", row.sample_id)
     return _frozen(row, ordered.height)
 
 

@@ -16,11 +16,11 @@ from types import TracebackType
 from typing import Self
 
 from sqlalchemy import ColumnElement, CursorResult, and_, delete, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import DeepLensError, LeaseHeldError, WorkspaceError
 from deeplens_kit.ledger.holder import is_alive, shown_holder
+from deeplens_kit.ledger.inserting import insert_into
 from deeplens_kit.ledger.models import LeaseRow
 from deeplens_kit.ledger.values import Location
 from deeplens_kit.telemetry import get_logger
@@ -51,8 +51,7 @@ def take(session: Session, location: Location, holder: str, run_id: str, stale_s
     if seen is not None and is_alive(seen.holder) is False:
         free = or_(free, and_(LeaseRow.run_id == seen.run_id, LeaseRow.holder == seen.holder))
     values = {"holder": holder, "run_id": run_id, "acquired_at": now, "heartbeat_at": now}
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    statement = insert(LeaseRow).values(location_id=location.location_id, **values)
+    statement = insert_into(session, LeaseRow).values(location_id=location.location_id, **values)
     session.execute(statement.on_conflict_do_update(index_elements=["location_id"], set_=values, where=free))
     session.expire_all()
     found = session.scalars(select(LeaseRow).where(key)).one()

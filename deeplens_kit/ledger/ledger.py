@@ -185,10 +185,12 @@ class Ledger(
 
     # --- Locations ---------------------------------------------------------------------------------------
 
-    def add_location(self, name: str, url: str, options: Mapping[str, object] | None = None) -> Location:
+    def add_location(
+        self, name: str, url: str, options: Mapping[str, object] | None = None, *, active: bool = True
+    ) -> Location:
         """Add a location; see `locations.add` for what is refused."""
         with self._writing() as (session, now):
-            return location_rows.add(session, name, url, options or {}, current_person(), now)
+            return location_rows.add(session, name, url, options or {}, active, current_person(), now)
 
     def rename_location(self, name: str, new_name: str) -> Location:
         """Give a location another name; its id stays."""
@@ -200,10 +202,16 @@ class Ledger(
         with self._writing() as (session, now):
             return location_rows.set_active(session, name, active, current_person(), now)
 
-    def set_location_options(self, name: str, options: Mapping[str, object]) -> Location:
-        """Give a location other options; see `locations.set_options`."""
+    def set_location_options(
+        self, name: str, options: Mapping[str, object], *, active: bool | None = None, new_name: str = ""
+    ) -> Location:
+        """Give a location other options, and another name, and take it in or leave it out: all of it or nothing."""
         with self._writing() as (session, now):
-            return location_rows.set_options(session, name, options, current_person(), now)
+            who = current_person()
+            changed = location_rows.set_options(session, name, options, who, now)
+            if active is not None:
+                changed = location_rows.set_active(session, name, active, who, now)
+            return location_rows.rename(session, name, new_name, who, now) if new_name else changed
 
     def locations(self, *, inactive: bool = False) -> list[Location]:
         """The active locations by name, or all of them."""
@@ -319,6 +327,16 @@ class Ledger(
         with self._reading() as session:
             location_id = self._location_id(session, location)
             return run_rows.listed(session, location_id)
+
+    def last_runs(self, kind: str) -> dict[str, Run]:
+        """The run of a kind that began last at each location, by the location's id; reads no other."""
+        with self._reading() as session:
+            return run_rows.last(session, kind)
+
+    def runs_version(self) -> tuple[int, int, str]:
+        """Equal values mean that no run has begun or ended in between; milliseconds, however many there were."""
+        with self._reading() as session:
+            return run_rows.version(session)
 
     # --- Leases ------------------------------------------------------------------------------------------
 

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.models import LocationRow
 from deeplens_kit.ledger.values import Location
@@ -42,7 +43,9 @@ _INSTEAD = (
 )
 
 
-def add(session: Session, name: str, url: str, options: Mapping[str, object], who: str, now: datetime) -> Location:
+def add(
+    session: Session, name: str, url: str, options: Mapping[str, object], active: bool, who: str, now: datetime
+) -> Location:
     """Add a location.
 
     Raises:
@@ -51,15 +54,25 @@ def add(session: Session, name: str, url: str, options: Mapping[str, object], wh
     _check_name(session, name)
     refuse_secrets(name, url, options)
     row = LocationRow(
-        location_id=secrets.token_hex(_ID_BYTES), name=name, url=url, options=dict(options), created_at=now, active=True
+        location_id=secrets.token_hex(_ID_BYTES),
+        name=name,
+        url=url,
+        options=dict(options),
+        created_at=now,
+        active=active,
     )
     session.add(row)
     try:
         session.flush()
     except IntegrityError as error:
         raise _taken(name) from error
-    details = {"location_id": row.location_id, "name": name, "url": url, "options": sorted(options)}
+    details: dict[str, object] = {
+        "location_id": row.location_id, "name": name, "url": url, "options": sorted(options)
+    }  # fmt: skip
+    if not active:
+        details["active"] = False
     audit(session, who, "location.added", details, now)
+    note_made(session, "location", row.location_id)
     return frozen(row)
 
 

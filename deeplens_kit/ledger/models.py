@@ -197,9 +197,10 @@ class SavedSearchRow(Base):
     """A search that somebody saved."""
 
     __tablename__ = "saved_searches"
+    __table_args__ = (UniqueConstraint("who", "name", name="uq_saved_searches_who_name"),)
 
     search_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    name: Mapped[str] = mapped_column(String(200), unique=True)
+    name: Mapped[str] = mapped_column(String(200))
     query: Mapped[dict[str, Any]] = mapped_column(JSON)
     description: Mapped[str] = mapped_column(Text)
     who: Mapped[str] = mapped_column(Text)

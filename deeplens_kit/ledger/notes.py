@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.models import AuditRow, CollectionRow, NoteRow
 from deeplens_kit.ledger.values import Collection, Location, NoteChange, ObjectNote
@@ -71,6 +72,7 @@ def add_collection(session: Session, name: str, description: str, who: str, now:
     if _find(session, name) is not None:
         raise SettingsError(f"There is a collection named {name!r} already; use it, or choose another name.")
     row = _made(session, name, description, who, now)
+    note_made(session, "collection", row.name)
     return Collection(row.name, row.description, row.created_at, 0)
 
 

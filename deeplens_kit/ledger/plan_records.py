@@ -5,10 +5,11 @@ Takes steps as bytes and gives frozen values; must not know what a step says. Ev
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
 
 from deeplens_kit.ledger import plans as plan_rows
-from deeplens_kit.ledger.act_values import PlanRecord
+from deeplens_kit.ledger.act_values import PlanRecord, PlanState
 from deeplens_kit.ledger.holder import current_person
 from deeplens_kit.ledger.transactions import Transactions
 
@@ -56,10 +57,36 @@ class PlanRecords(Transactions):
         with self._reading() as session:
             return plan_rows.frozen(session, plan_rows.find(session, plan_id))
 
-    def plans(self) -> list[PlanRecord]:
-        """Every plan, the latest first."""
+    def plans(
+        self,
+        states: Collection[PlanState] | None = None,
+        *,
+        kind: str | None = None,
+        until: datetime | None = None,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> list[PlanRecord]:
+        """Plans, the latest first.
+
+        Args:
+            states: Only those that stand so; None for every plan.
+            kind: Only those of this kind.
+            until: Only those made by then, inclusive; aware.
+            limit: At most so many.
+            offset: Left out before the first.
+        """
         with self._reading() as session:
-            return plan_rows.listed(session)
+            return plan_rows.listed(session, states, kind, until, limit, offset)
+
+    def count_plans(self, states: Collection[PlanState] | None = None) -> int:
+        """How many plans there are, or stand so."""
+        with self._reading() as session:
+            return plan_rows.count(session, states)
+
+    def plan_part(self, plan_id: str, position: int) -> bytes:
+        """One part of a plan's steps as it was saved, from 0; it must be there. Raises as `plan`."""
+        with self._reading() as session:
+            return plan_rows.part(session, plan_id, position)
 
     def plan_parts(self, plan_id: str) -> Iterator[bytes]:
         """The parts of a plan's steps as they were saved, one in memory at a time; raises as `plan`."""

@@ -7,10 +7,11 @@ change: another plan takes the place of one that is refreshed or trimmed.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Select, func, insert, select
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import (
@@ -22,12 +23,24 @@ from deeplens_kit.errors import (
 )
 from deeplens_kit.ledger.act_models import PlanApprovalRow, PlanPartRow, PlanRow
 from deeplens_kit.ledger.act_values import PlanApproval, PlanRecord, PlanState
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.chain import plain
 from deeplens_kit.ledger.notes import check_change
 from deeplens_kit.ledger.values import NoteChange
 
-__all__ = ["approve", "find", "frozen", "listed", "part", "parts", "refuse", "require_approved", "save"]
+__all__ = [
+    "approve",
+    "count",
+    "find",
+    "frozen",
+    "listed",
+    "part",
+    "parts",
+    "refuse",
+    "require_approved",
+    "save",
+]
 
 # 32 bits: a workspace has some thousand plans; a clash is refused by the primary key.
 _ID_BYTES = 4
@@ -78,6 +91,7 @@ def save(
         if older.state in _REPLACEABLE:
             older.state = PlanState.SUPERSEDED.value
     audit(session, who, "plan.saved", details, now)
+    note_made(session, "plan", row.plan_id)
     return frozen(session, row)
 
 
@@ -101,11 +115,30 @@ def find(session: Session, plan_id: str, *, lock: bool = False) -> PlanRow:
     raise UnknownNameError("plan", plan_id, session.scalars(select(PlanRow.plan_id)))
 
 
-def listed(session: Session) -> list[PlanRecord]:
+def listed(
+    session: Session,
+    states: Collection[PlanState] | None,
+    kind: str | None,
+    until: datetime | None,
+    limit: int | None,
+    offset: int,
+) -> list[PlanRecord]:
     """Plans, the latest first."""
-    rows = session.scalars(select(PlanRow).order_by(PlanRow.created_at.desc(), PlanRow.plan_id))
-    said, newer = _approvals(session, None), _successors(session)
+    query = select(PlanRow).order_by(PlanRow.created_at.desc(), PlanRow.plan_id)
+    if kind is not None:
+        query = query.where(PlanRow.kind == kind)
+    if until is not None:
+        query = query.where(PlanRow.created_at <= until)
+    rows = list(session.scalars(_standing(query, states).limit(limit).offset(offset)))
+    said = _approvals(session, None if limit is None else [row.plan_id for row in rows])
+    replaced = any(row.state == PlanState.SUPERSEDED for row in rows)
+    newer = _successors(session) if replaced else {}
     return [_record(row, said.get(row.plan_id, ()), newer) for row in rows]
+
+
+def count(session: Session, states: Collection[PlanState] | None) -> int:
+    """How many plans there are."""
+    return session.scalar(_standing(select(func.count()).select_from(PlanRow), states)) or 0
 
 
 def parts(session: Session, plan_id: str) -> int:
@@ -176,7 +209,7 @@ def require_approved(session: Session, row: PlanRow, steps_digest: str, *, other
         )
     if row.state != PlanState.APPROVED:
         raise PlanStateError(f"Plan {row.plan_id} is {row.state}, so it cannot be applied; {_anew(session, row)}.")
-    said = _approvals(session, row.plan_id).get(row.plan_id, ())
+    said = _approvals(session, [row.plan_id]).get(row.plan_id, ())
     yes = [item for item in said if item.approved and item.steps_digest == steps_digest == row.steps_digest]
     if not yes:
         raise PlanNotApprovedError(
@@ -193,7 +226,7 @@ def require_approved(session: Session, row: PlanRow, steps_digest: str, *, other
 def frozen(session: Session, row: PlanRow) -> PlanRecord:
     """A row without its session."""
     session.flush()
-    said = _approvals(session, row.plan_id).get(row.plan_id, ())
+    said = _approvals(session, [row.plan_id]).get(row.plan_id, ())
     return _record(row, said, _successors(session) if row.state == PlanState.SUPERSEDED else {})
 
 
@@ -205,10 +238,14 @@ def _say(session: Session, row: PlanRow, approved: bool, note: str, who: str, no
     )
 
 
-def _approvals(session: Session, plan_id: str | None) -> dict[str, tuple[PlanApproval, ...]]:
+def _standing(query: Select[Any], states: Collection[PlanState] | None) -> Select[Any]:
+    return query if states is None else query.where(PlanRow.state.in_([state.value for state in states]))
+
+
+def _approvals(session: Session, plan_ids: Sequence[str] | None) -> dict[str, tuple[PlanApproval, ...]]:
     query = select(PlanApprovalRow).order_by(PlanApprovalRow.approval_id)
-    if plan_id is not None:
-        query = query.where(PlanApprovalRow.plan_id == plan_id)
+    if plan_ids is not None:
+        query = query.where(PlanApprovalRow.plan_id.in_(plan_ids))
     found: dict[str, tuple[PlanApproval, ...]] = {}
     for row in session.scalars(query):
         said = PlanApproval(row.plan_id, row.steps_digest, row.approved, row.who, row.at, row.note)

@@ -115,24 +115,45 @@ class ReportRunRecords(Transactions):
         self,
         report: str | None = None,
         *,
+        but: str | None = None,
         schedule: str | None = None,
+        scheduled: bool = False,
         states: Collection[ReportRunState] | None = None,
         due: bool = False,
         parameters: Mapping[str, str] | None = None,
         limit: int | None = None,
+        offset: int = 0,
     ) -> list[ReportRun]:
         """Runs of reports, the latest first.
 
         Args:
             report: Only of this report.
+            but: Not those of this report.
             schedule: Only of this schedule; empty for those by hand.
+            scheduled: Only those of a schedule, whichever.
             states: Only those that stand so.
             due: Only those that make a time of a schedule good.
             parameters: Only those that had just these.
             limit: At most so many.
+            offset: Left out before the first.
         """
+        wanted = rows.RunsWanted(report, but, schedule, scheduled, states, due, parameters)
         with self._reading() as session:
-            return rows.listed(session, report, schedule, states, due, limit, parameters)
+            return rows.listed(session, wanted, limit, offset)
+
+    def count_report_runs(
+        self,
+        report: str | None = None,
+        *,
+        but: str | None = None,
+        schedule: str | None = None,
+        scheduled: bool = False,
+        states: Collection[ReportRunState] | None = None,
+    ) -> int:
+        """How many runs there are; arguments as of `report_runs`."""
+        wanted = rows.RunsWanted(report, but, schedule, scheduled, states)
+        with self._reading() as session:
+            return rows.count(session, wanted)
 
     def report_run(self, run_id: str) -> ReportRun | None:
         """A run by its id; None where there is none."""

@@ -10,22 +10,23 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Select, Text, and_, cast, func, or_, select
 from sqlalchemy.orm import Session
 from sqlalchemy.sql import ColumnElement
 
 from deeplens_kit.errors import ReportError, ReportRunningError, SettingsError, UnknownNameError
 from deeplens_kit.ledger.chain import plain
 from deeplens_kit.ledger.holder import is_alive, shown_holder
+from deeplens_kit.ledger.inserting import insert_into
 from deeplens_kit.ledger.report_models import ReportRunRow
 from deeplens_kit.ledger.report_values import ReportRun, ReportRunState
 from deeplens_kit.telemetry import redact
 
-__all__ = ["beat", "begin", "deliver", "end", "last", "listed", "one", "settle_dead"]
+__all__ = ["RunsWanted", "beat", "begin", "count", "deliver", "end", "last", "listed", "one", "settle_dead"]
 
 _RUNNING, _FINISHED = ReportRunState.RUNNING.value, ReportRunState.FINISHED.value
 
@@ -65,8 +66,9 @@ def begin(
         "figures": {},
         "message": "",
     }
-    insert = postgresql.insert if session.get_bind().dialect.name == "postgresql" else sqlite.insert
-    session.execute(insert(ReportRunRow).values(**values).on_conflict_do_nothing(index_elements=["live_schedule"]))
+    session.execute(
+        insert_into(session, ReportRunRow).values(**values).on_conflict_do_nothing(index_elements=["live_schedule"])
+    )
     row = session.get(ReportRunRow, run_id)
     if row is None:
         other = session.scalars(select(ReportRunRow).where(ReportRunRow.live_schedule == schedule)).one_or_none()
@@ -140,28 +142,44 @@ def settle_dead(session: Session, stale_seconds: float, now: datetime) -> list[R
     return settled
 
 
-def listed(
-    session: Session,
-    report: str | None,
-    schedule: str | None,
-    states: Collection[ReportRunState] | None,
-    due: bool,
-    limit: int | None,
-    parameters: Mapping[str, str] | None = None,
-) -> list[ReportRun]:
+@dataclass(frozen=True, slots=True)
+class RunsWanted:
+    """Which runs are asked for; see `ReportRunRecords.report_runs`."""
+
+    report: str | None = None
+    but: str | None = None
+    schedule: str | None = None
+    scheduled: bool = False
+    states: Collection[ReportRunState] | None = None
+    due: bool = False
+    parameters: Mapping[str, str] | None = None
+
+    def of(self, query: Select[Any]) -> Select[Any]:
+        """The query of these alone."""
+        if self.report is not None:
+            query = query.where(ReportRunRow.report == self.report)
+        if self.but is not None:
+            query = query.where(ReportRunRow.report != self.but)
+        if self.schedule is not None:
+            query = query.where(ReportRunRow.schedule == self.schedule)
+        if self.scheduled:
+            query = query.where(ReportRunRow.schedule != "")
+        if self.states is not None:
+            query = query.where(ReportRunRow.state.in_([state.value for state in self.states]))
+        if self.parameters is not None:
+            query = query.where(_has_just(self.parameters))
+        return query.where(ReportRunRow.due_at.is_not(None)) if self.due else query
+
+
+def listed(session: Session, wanted: RunsWanted, limit: int | None, offset: int) -> list[ReportRun]:
     """Runs, the latest first."""
-    query = select(ReportRunRow).order_by(ReportRunRow.started_at.desc(), ReportRunRow.run_id).limit(limit)
-    if report is not None:
-        query = query.where(ReportRunRow.report == report)
-    if schedule is not None:
-        query = query.where(ReportRunRow.schedule == schedule)
-    if states is not None:
-        query = query.where(ReportRunRow.state.in_([state.value for state in states]))
-    if parameters is not None:
-        query = query.where(_has_just(parameters))
-    if due:
-        query = query.where(ReportRunRow.due_at.is_not(None))
-    return [_frozen(row) for row in session.scalars(query)]
+    query = select(ReportRunRow).order_by(ReportRunRow.started_at.desc(), ReportRunRow.run_id)
+    return [_frozen(row) for row in session.scalars(wanted.of(query).limit(limit).offset(offset))]
+
+
+def count(session: Session, wanted: RunsWanted) -> int:
+    """How many runs there are."""
+    return session.scalar(wanted.of(select(func.count()).select_from(ReportRunRow))) or 0
 
 
 def last(

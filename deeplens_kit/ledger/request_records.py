@@ -6,16 +6,18 @@ Takes keys and answers, gives frozen values; must not know what a request asks f
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from deeplens_kit.errors import KeyReusedError, RequestConflictError
+from deeplens_kit.ledger.asking import asked_by
 from deeplens_kit.ledger.holder import current_holder, is_alive
 from deeplens_kit.ledger.request_models import RequestRow
-from deeplens_kit.ledger.request_values import KeptAnswer
+from deeplens_kit.ledger.request_values import KeptAnswer, MadeThing
 from deeplens_kit.ledger.transactions import Transactions
 
 __all__ = ["RequestRecords"]
@@ -27,8 +29,8 @@ _STALE = timedelta(minutes=10)
 class RequestRecords(Transactions):
     """Requests that may be sent twice."""
 
-    def begin_request(self, who: str, key: str, fingerprint: str) -> KeptAnswer | None:
-        """Begin to work on a request, or learn what it was answered.
+    def begin_request(self, who: str, key: str, fingerprint: str) -> KeptAnswer | MadeThing | None:
+        """Begin to work on a request, or learn what it was answered, or what was made for it without an answer.
 
         Args:
             who: Who asks.
@@ -67,6 +69,9 @@ class RequestRecords(Transactions):
                 raise KeyReusedError(key)
             if row.status is not None:
                 return KeptAnswer(row.status, row.content)
+            if row.content:
+                # Whoever made it cannot say so any more, or is about to: either way it is not to be made again.
+                return MadeThing(row.content["kind"], row.content["name"], row.content["told"])
             if row.began_at > now - _STALE and is_alive(row.holder) is not False:
                 raise RequestConflictError(
                     f"The request with the key {key!r} is being worked on; ask again in a moment for its answer."
@@ -83,9 +88,17 @@ class RequestRecords(Transactions):
                 row.status, row.content = status, dict(content)
 
     def drop_request(self, who: str, key: str) -> None:
-        """Forget a request that came to nothing: it may be sent again."""
+        """Forget a request that came to nothing: it may be sent again. One that something was made for stays."""
         with self._writing() as (session, _now):
-            session.execute(delete(RequestRow).where(RequestRow.request_id == _id(who, key)))
+            row = session.get(RequestRow, _id(who, key), with_for_update=True)
+            if row is not None and not row.content:
+                session.delete(row)
+
+    @contextmanager
+    def working_on(self, who: str, key: str) -> Iterator[None]:
+        """Have what the block makes in the ledger be noted as made for a request, in the same transaction."""
+        with asked_by(_id(who, key)):
+            yield
 
 
 def _id(who: str, key: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
+from deeplens_kit.ledger.asking import note_made
 from deeplens_kit.ledger.audit import audit
 from deeplens_kit.ledger.models import RuleRow
 from deeplens_kit.ledger.notes import check_change, check_name
@@ -42,12 +43,14 @@ def save(session: Session, name: str, document: Mapping[str, object], note: str,
         if note and note != latest.note:
             audit(session, who, "rule.noted", {"name": name, "version": latest.version, "was": latest.note}, now)
             latest.note = note
+        note_made(session, "rule", f"{name}@{latest.version}")
         return frozen(latest)
     version = 1 if latest is None else latest.version + 1
     row = RuleRow(name=name, version=version, document=dict(document), note=note, who=who, at=now)
     session.add(row)
     session.flush()
     audit(session, who, "rule.saved", {"name": name, "version": version}, now)
+    note_made(session, "rule", f"{name}@{version}")
     return frozen(row)
 
 

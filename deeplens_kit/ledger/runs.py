@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
@@ -90,6 +90,25 @@ def listed(session: Session, location_id: str | None) -> list[Run]:
     if location_id is not None:
         query = query.where(RunRow.location_id == location_id)
     return [frozen(row) for row in session.scalars(query)]
+
+
+def last(session: Session, kind: str) -> dict[str, Run]:
+    """The run of a kind that began last at each location that had one, by the location's id."""
+    at = select(RunRow.location_id, func.max(RunRow.started_at).label("began")).where(RunRow.kind == kind)
+    newest = at.group_by(RunRow.location_id).subquery()
+    query = select(RunRow).join(
+        newest, (RunRow.location_id == newest.c.location_id) & (RunRow.started_at == newest.c.began)
+    )
+    # The first of those that began at once is the one that `listed` has first.
+    rows = session.scalars(query.where(RunRow.kind == kind).order_by(RunRow.run_id.desc()))
+    return {str(row.location_id): frozen(row) for row in rows}
+
+
+def version(session: Session) -> tuple[int, int, str]:
+    """How many runs there are and how many have ended, both of which only ever grow, and when the last one did."""
+    query = select(func.count(), func.count(RunRow.finished_at), func.max(RunRow.finished_at)).select_from(RunRow)
+    every, ended, last = session.execute(query).one()
+    return int(every), int(ended), str(last)
 
 
 def frozen(row: RunRow) -> Run:

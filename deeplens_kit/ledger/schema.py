@@ -15,7 +15,7 @@ from deeplens_kit.errors import WorkspaceMissingError, WorkspaceSchemaError
 __all__ = ["REVISIONS", "SCHEMA_REVISION", "migrate", "require_current", "require_known", "revision_of"]
 
 # In order; a test holds them against the migration files.
-REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0008", "0009", "0010", "0011", "0012", "0013")
 SCHEMA_REVISION = REVISIONS[-1]
 _MIGRATIONS = Path(__file__).parent / "migrations"
 

@@ -25,31 +25,40 @@ class SearchRecords(Transactions):
         """Keep a search under a name.
 
         Args:
-            name: Unique.
+            name: Unique among those of this person.
             query: The question, as JSON can hold it.
             description: What it is for.
-            replace: Put it in the place of one that has the name.
+            replace: Put it in the place of one of this person's that has the name.
 
         Raises:
-            SettingsError: The name is taken or not allowed, or the query is too large.
+            SettingsError: This person has one of the name, it is not allowed, or the query is too large.
         """
         with self._writing() as (session, now):
             return search_rows.save(session, name, query, description, current_person(), now, replace=replace)
 
     def saved_searches(self) -> list[SavedSearch]:
-        """Every saved search by name."""
+        """Every saved search, of all persons, by name."""
         with self._reading() as session:
             return search_rows.saved(session)
 
-    def saved_search(self, name: str) -> SavedSearch:
-        """The saved search of a name; UnknownNameError where there is none."""
-        with self._reading() as session:
-            return search_rows.frozen(search_rows.find(session, name))
+    def saved_search(self, name: str, of: str | None = None) -> SavedSearch:
+        """The saved search of a name: this person's own, else the only one of others.
 
-    def remove_saved_search(self, name: str) -> None:
-        """Forget a saved search; UnknownNameError where there is none."""
+        Args:
+            name: Under which it was saved.
+            of: Whose it is, where that is to be said.
+
+        Raises:
+            UnknownNameError: There is none.
+            SettingsError: Several others have one of the name.
+        """
+        with self._reading() as session:
+            return search_rows.frozen(search_rows.find(session, name, of, current_person()))
+
+    def remove_saved_search(self, name: str, of: str | None = None) -> None:
+        """Forget a saved search; takes and raises as `saved_search`."""
         with self._writing() as (session, now):
-            search_rows.remove(session, name, current_person(), now)
+            search_rows.remove(session, name, of, current_person(), now)
 
     def record_search(
         self, query: Mapping[str, object], *, by: str, results: int, seconds: float, most: int

@@ -41,7 +41,7 @@ def save(
     """Keep a search under a name.
 
     Raises:
-        SettingsError: The name is taken or not allowed, or the query is too large.
+        SettingsError: This person has one of the name, the name is not allowed, or the query is too large.
     """
     name = check_name("saved search", name)
     check_change(NoteChange(description=description))
@@ -51,7 +51,7 @@ def save(
             f"The search would take {size:,} bytes in the ledger; at most {_LONGEST_QUERY:,} are kept: save it with "
             "smaller pictures, or with indexed ones."
         )
-    row = _found(session, name)
+    row = _own(session, name, who)
     if row is not None and not replace:
         raise _taken(name)
     if row is None:
@@ -70,32 +70,46 @@ def save(
     return frozen(row)
 
 
-def find(session: Session, name: str) -> SavedSearchRow:
-    """The row of a name.
+def find(session: Session, name: str, of: str | None, who: str) -> SavedSearchRow:
+    """The row of a name: that of a person, or where nobody is named one's own, or else the only one.
+
+    Args:
+        session: Of the ledger.
+        name: Under which it was saved.
+        of: Whose it is; None for what is said above.
+        who: Who asks.
 
     Raises:
         UnknownNameError: There is none; the nearest is suggested.
+        SettingsError: Several others have one of this name.
     """
-    row = _found(session, name)
-    if row is None:
-        raise UnknownNameError("saved search", name, session.scalars(select(SavedSearchRow.name)))
-    return row
+    mine = _own(session, name, who if of is None else of)
+    if mine is not None:
+        return mine
+    query = select(SavedSearchRow).where(SavedSearchRow.name == name)
+    others = [] if of is not None else list(session.scalars(query.order_by(SavedSearchRow.who)))
+    if len(others) > 1:
+        raise SettingsError(
+            f"There are saved searches named {name!r} of {', '.join(row.who for row in others)}; say whose is meant."
+        )
+    if others:
+        return others[0]
+    known = select(SavedSearchRow.name) if of is None else select(SavedSearchRow.name).where(SavedSearchRow.who == of)
+    raise UnknownNameError("saved search", name, session.scalars(known))
 
 
 def saved(session: Session) -> list[SavedSearch]:
-    """Every saved search by name."""
+    """Every saved search by name, and of one name by whose it is."""
     # Sorted here: databases differ in how they order letters.
-    return sorted((frozen(row) for row in session.scalars(select(SavedSearchRow))), key=lambda item: item.name)
+    found = map(frozen, session.scalars(select(SavedSearchRow)))
+    return sorted(found, key=lambda item: (item.name, item.who))
 
 
-def remove(session: Session, name: str, who: str, now: datetime) -> None:
-    """Forget a saved search.
-
-    Raises:
-        UnknownNameError: There is none of the name.
-    """
-    session.delete(find(session, name))
-    audit(session, who, "search.removed", {"name": name}, now)
+def remove(session: Session, name: str, of: str | None, who: str, now: datetime) -> None:
+    """Forget a saved search; raises as `find`."""
+    row = find(session, name, of, who)
+    session.delete(row)
+    audit(session, who, "search.removed", {"name": name, **({} if row.who == who else {"of": row.who})}, now)
 
 
 def record(
@@ -149,8 +163,9 @@ def _record(row: SearchRecordRow) -> SearchRecord:
     return SearchRecord(row.record_id, row.at, row.who, dict(row.query), row.by, row.results, row.seconds)
 
 
-def _found(session: Session, name: str) -> SavedSearchRow | None:
-    return session.scalar(select(SavedSearchRow).where(SavedSearchRow.name == name))
+def _own(session: Session, name: str, who: str) -> SavedSearchRow | None:
+    query = select(SavedSearchRow).where(SavedSearchRow.name == name, SavedSearchRow.who == who)
+    return session.scalar(query)
 
 
 def _fill(row: SavedSearchRow, query: Mapping[str, object], description: str, who: str, now: datetime) -> None:
@@ -158,4 +173,4 @@ def _fill(row: SavedSearchRow, query: Mapping[str, object], description: str, wh
 
 
 def _taken(name: str) -> SettingsError:
-    return SettingsError(f"There is a saved search named {name!r} already; remove it first, or choose another name.")
+    return SettingsError(f"You have a saved search named {name!r} already; remove it first, or choose another name.")

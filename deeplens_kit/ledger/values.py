@@ -202,10 +202,10 @@ class SavedSearch:
     """A search that somebody saved.
 
     Attributes:
-        name: Unique.
+        name: Unique among those of one person.
         query: The question, as JSON can hold it.
         description: What it is for; may be empty.
-        who: Who saved it last, as "user@host".
+        who: Whose it is, as "user@host".
         at: When, UTC.
     """
 

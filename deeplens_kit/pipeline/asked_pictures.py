@@ -42,7 +42,8 @@ def keep_asked_picture(workspace: Workspace, content: bytes) -> str:
                 stream.flush()
                 os.fsync(stream.fileno())
             os.replace(stream.name, place)  # noqa: PTH105 - the name is a text
-        _prune(place.parents[2], keep=place)
+            # Nothing grows where one is asked for again, and looking at all of them takes as long as a search.
+            _prune(place.parents[2], keep=place)
     return digest
 
 

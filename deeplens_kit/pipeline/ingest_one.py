@@ -26,6 +26,7 @@ from deeplens_kit.errors import (
 from deeplens_kit.ledger import Location, NoteChange
 from deeplens_kit.pipeline.analysis import Analysed, Toolbox, analyse
 from deeplens_kit.pipeline.dropping import let_in_object
+from deeplens_kit.pipeline.ingest_claims import NameClaims
 from deeplens_kit.pipeline.ingest_known import KnownPlaces, PlaceFound
 from deeplens_kit.pipeline.ingest_names import TEMPLATE, PathFacts, PathTemplate, is_left_out, numbered
 from deeplens_kit.pipeline.ingest_sources import Given, GivenBytes, read_given, said_of
@@ -85,6 +86,7 @@ class IngestOptions:
         thumbnails: Keep thumbnails.
         workers: Pictures that are looked at at the same time; 0 for all cores.
         batch_size: Pictures that are put into the catalog together; None for the setting.
+        claims: Under what an earlier try stored each; with it what that put into the catalog is left as it is.
     """
 
     template: str = TEMPLATE
@@ -96,6 +98,7 @@ class IngestOptions:
     thumbnails: bool = True
     workers: int = 1
     batch_size: int | None = None
+    claims: NameClaims | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +253,7 @@ class Ingestor:
         at = datetime.now(UTC)
         facts = PathFacts(self._options.note.collection or "", at, digest, came.name, picture_format)
         note = self._note_of(came)
-        path, stat, found = self._stored(content, facts)
+        path, stat, found = self._stored(content, facts, row.given)
         self.begun = replace(row, state=IngestState.STORED, message=_STORED_ONLY, path=path)
         let_in_object(self._workspace, f"{self._location.location_id}/{path}", digest)
         # 5. The ledger first, then the catalog: what a kill leaves out of the latter the next index run finds.
@@ -265,7 +268,7 @@ class Ingestor:
         self._new.setdefault(digest, place)
         if found:
             return replace(_already(row, place), indexed=indexed)
-        matches = (known,) if known is not None else ()
+        matches = (known,) if known is not None and known.path != path else ()
         return replace(row, state=IngestState.STORED, message=warning, path=path, indexed=indexed, matches=matches)
 
     def _scanned(self, data: bytes) -> str:
@@ -302,8 +305,11 @@ class Ingestor:
             self._formats[digest] = str(kept["format"][0])
         return self._formats[digest], None
 
-    def _stored(self, content: Content, facts: PathFacts) -> tuple[str, ObjectStat, bool]:
-        """Store under the first free name; True where the very bytes lie there already."""
+    def _stored(self, content: Content, facts: PathFacts, given: str) -> tuple[str, ObjectStat, bool]:
+        """Store under the first free name; True where the very bytes lie there already, and not by an earlier try."""
+        claims = self._options.claims
+        if claims is not None and (own := claims.of(given)) and (stat := self._same(own, content)):
+            return own, stat, False
         path = self._template.path(facts)
         self._require_usable(path)
         metadata = {
@@ -313,6 +319,8 @@ class Ingestor:
         }
         for number in range(1, _MOST_NUMBERS + 1):
             target = numbered(path, number)
+            if claims is not None:
+                claims.note(given, target)
             try:
                 return target, self._storage.create(target, content.data, metadata=metadata), False
             except StoreFullError as error:
@@ -366,6 +374,11 @@ class Ingestor:
         if analysed is not None:
             self._writer.add(analysed)
         digests = content.digests
+        if self._options.claims is not None:
+            row = self._workspace.catalog.object_at(self._location.location_id, path)
+            if row is not None and row["digest"] == digests.sha256:
+                # An earlier try came so far; it was told of.
+                return True
         self._writer.add(ObjectRead(ReadTask(path, stat), digests.sha256, digests.md5))
         return True
 

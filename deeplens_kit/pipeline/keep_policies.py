@@ -27,6 +27,7 @@ __all__ = [
     "check_policy_file",
     "chosen_policy",
     "known_policies",
+    "policy_named",
     "read_policy",
     "use_policy",
 ]
@@ -51,7 +52,7 @@ def chosen_policy(workspace: Workspace, given: KeepPolicy | str | Path | None = 
     if isinstance(given, KeepPolicy):
         check_policy(workspace, given)
         return given
-    named = workspace.settings.policy.keep if given is None else str(given)
+    named = workspace.chosen().policy.keep if given is None else str(given)
     if isinstance(given, Path) or (given is not None and _is_file(workspace, named)):
         policy = read_policy(Path(named))
     elif named in BUILT_IN_POLICIES:
@@ -73,6 +74,19 @@ def known_policies(workspace: Workspace) -> Mapping[str, KeepPolicy]:
         SettingsError: A file in its folder of policies cannot be read, or says what is not allowed.
     """
     return {**BUILT_IN_POLICIES, **{name: read_policy(file) for name, file in _own_files(workspace)}}
+
+
+def policy_named(workspace: Workspace, name: str) -> KeepPolicy:
+    """The policy of a name, and never a file: that is for those who sit at the machine, not for who asks a server.
+
+    Raises:
+        UnknownNameError: The workspace has none of the name.
+        SettingsError: As `known_policies`.
+    """
+    known = known_policies(workspace)
+    if name not in known:
+        raise UnknownNameError("keep policy", name, known)
+    return known[name]
 
 
 def read_policy(file: Path) -> KeepPolicy:
@@ -137,7 +151,7 @@ def use_policy(workspace: Workspace, given: str | Path) -> KeepPolicy:
     """Use a policy from now on; one of a file is copied into the workspace first, so that later edits do not count.
 
     Args:
-        workspace: An open workspace, which follows; where it is open elsewhere the earlier policy goes on there.
+        workspace: An open workspace, which follows, and so does whoever else has it open.
         given: As for `chosen_policy`.
 
     Raises:

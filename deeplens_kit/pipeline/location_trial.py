@@ -1,6 +1,6 @@
 """A location tried before it is saved: whether it can be reached as it is written, and what could be done there.
 
-Takes an open workspace, an address and options, gives what came of it; must not save anything, or send a credential
+Takes an address and options, gives what came of it; must not save anything, or send a credential
 that stands in clear.
 """
 

@@ -61,24 +61,31 @@ def add_location(
     if not unreachable:
         with contextlib.closing(kind):
             kind.check()
-    workspace.ledger.add_location(name, kind.url, options)
-    return workspace.ledger.set_location_active(name, active)
+    return workspace.ledger.add_location(name, kind.url, options, active=active)
 
 
 def change_location(
-    workspace: Workspace, name: str, given: Mapping[str, object], *, without: Collection[str] = ()
+    workspace: Workspace,
+    name: str,
+    given: Mapping[str, object],
+    *,
+    without: Collection[str] = (),
+    active: bool | None = None,
+    new_name: str = "",
 ) -> Location:
-    """Change options of a location; the others stay as they are.
+    """Change options of a location; the others stay as they are. All of it is done, or nothing.
 
     Args:
         workspace: An open workspace.
         name: The location.
         given: Options to set.
         without: Names of options that go back to their default.
+        active: Whether runs over all locations take it in; None for as it is.
+        new_name: What to call it from now on; empty for as it is.
 
     Raises:
         UnknownNameError: A location or option that does not exist.
-        SettingsError: An option is not allowed, or a credential stands in clear.
+        SettingsError: An option or name is not allowed, or a credential stands in clear.
     """
     location = workspace.ledger.location(name)
     known = option_names(location.url)
@@ -88,7 +95,7 @@ def change_location(
     options = {key: value for key, value in location.options.items() if key not in without} | dict(given)
     kind = open_location(location.location_id, name, location.url, options)
     _refuse_writing(kind, name, options)
-    return workspace.ledger.set_location_options(name, options)
+    return workspace.ledger.set_location_options(name, options, active=active, new_name=new_name)
 
 
 def _refuse_writing(kind: LocationKind, name: str, options: Mapping[str, object]) -> None:

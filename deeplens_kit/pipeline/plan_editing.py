@@ -13,13 +13,14 @@ import polars as pl
 from deeplens_kit.actions import chosen_steps, diff_steps, rows_of_csv, steps_of_rows, trimmed
 from deeplens_kit.errors import PlanError, PlanStateError
 from deeplens_kit.ledger import PlanRecord, PlanState
+from deeplens_kit.ledger.act_values import LIVE_PLANS
 from deeplens_kit.pipeline.plan_facts import location_names, plan_places, plan_prices
 from deeplens_kit.pipeline.plan_freshness import evidence_at, require_fresh
 from deeplens_kit.pipeline.plan_summary import totals_of
 from deeplens_kit.pipeline.planning import load_steps, save_steps
 from deeplens_kit.pipeline.workspace import Workspace
 
-__all__ = ["approve_plan", "diff_plans", "list_plans", "plan_before", "refuse_plan", "trim_plan"]
+__all__ = ["approve_plan", "compared_plans", "diff_plans", "list_plans", "plan_before", "refuse_plan", "trim_plan"]
 
 _LISTED = pl.Schema(
     {
@@ -46,7 +47,7 @@ def list_plans(workspace: Workspace, *, superseded: bool = False) -> pl.DataFram
         workspace: An open workspace.
         superseded: Also those of which another took the place.
     """
-    plans = [plan for plan in workspace.ledger.plans() if superseded or plan.state != PlanState.SUPERSEDED]
+    plans = workspace.ledger.plans(None if superseded else LIVE_PLANS)
     return pl.DataFrame([_line(plan) for plan in plans], schema=_LISTED, orient="row")
 
 
@@ -54,9 +55,9 @@ def plan_before(workspace: Workspace, record: PlanRecord) -> PlanRecord | None:
     """The plan that a plan is held against: which it replaces, else the last one of its kind before it."""
     if record.replaces:
         return workspace.ledger.plan(record.replaces)
-    same = [plan for plan in workspace.ledger.plans() if plan.kind == record.kind and plan.plan_id != record.plan_id]
-    older = [plan for plan in same if plan.created_at <= record.created_at]
-    return max(older, key=lambda plan: plan.created_at, default=None)
+    # Itself is among them, and of two of one moment it may be the second.
+    older = workspace.ledger.plans(kind=record.kind, until=record.created_at, limit=2)
+    return next((plan for plan in older if plan.plan_id != record.plan_id), None)
 
 
 def diff_plans(workspace: Workspace, old: str | None, new: str) -> pl.DataFrame:
@@ -71,11 +72,17 @@ def diff_plans(workspace: Workspace, old: str | None, new: str) -> pl.DataFrame:
         UnknownNameError: There is no such plan.
         PlanError: There is none before it.
     """
+    before, after = compared_plans(workspace, old, new)
+    return diff_steps(load_steps(workspace, before), load_steps(workspace, after))
+
+
+def compared_plans(workspace: Workspace, old: str | None, new: str) -> tuple[PlanRecord, PlanRecord]:
+    """The two plans that `diff_plans` holds against each other; takes and raises the same."""
     after = workspace.ledger.plan(new)
     before = plan_before(workspace, after) if old is None else workspace.ledger.plan(old)
     if before is None:
         raise PlanError(f"Plan {after.plan_id} is the first of its kind; name the plan to hold it against.")
-    return diff_steps(load_steps(workspace, before), load_steps(workspace, after))
+    return before, after
 
 
 def trim_plan(

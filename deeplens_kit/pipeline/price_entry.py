@@ -212,13 +212,20 @@ def _end(node: Any) -> int:
 
 
 def _lines(key: str, value: object, indent: int) -> str:
-    shown = key if _PLAIN.fullmatch(key) else json.dumps(key, ensure_ascii=False)
+    shown = key if _is_plain(key) else json.dumps(key, ensure_ascii=False)
     pad = " " * indent
     if not isinstance(value, Mapping):
         return f"{pad}{shown}: {_scalar(value)}\n"
     if not value:
         return f"{pad}{shown}: {{}}\n"
     return f"{pad}{shown}:\n" + "".join(_lines(str(name), part, indent + _STEP) for name, part in value.items())
+
+
+def _is_plain(key: str) -> bool:
+    """Whether YAML takes a text without quotes for that text: "on", "yes" and "null" are none to it."""
+    import yaml
+
+    return bool(_PLAIN.fullmatch(key)) and yaml.safe_load(key) == key
 
 
 def _scalar(value: object) -> str:

@@ -105,11 +105,13 @@ class Restored:
         undone: Files that are as they were.
         troubles: What is not.
         left_to_index: Files that came back and that the catalog knows only after the next index run.
+        stopped: Whether somebody asked it to stop before its end.
     """
 
     undone: tuple[FileAt, ...]
     troubles: tuple[UndoTrouble, ...]
     left_to_index: int = 0
+    stopped: bool = False
 
     @property
     def complete(self) -> bool:
@@ -255,6 +257,7 @@ def restore_quarantined(
     item_ids: Sequence[str],
     *,
     progress: ProgressListener | None = None,
+    stop: threading.Event | None = None,
     boundary: Callable[[str], None] = no_boundary,
 ) -> Restored:
     """Undo the steps that put some files in quarantine, and those that are done together with them.
@@ -263,6 +266,7 @@ def restore_quarantined(
         workspace: An open workspace.
         item_ids: Of the files.
         progress: Told how it goes.
+        stop: Set it to end after the step at hand.
         boundary: As for `apply`.
 
     Raises:
@@ -292,7 +296,7 @@ def restore_quarantined(
                 steps = _with_their_like(workspace, application_id, {item.step for item in mine})
                 histories = history_of(workspace.ledger.journal(application_id))
                 wanted = {number: history for number, history in histories.items() if number in steps}
-                report = undo_steps(ground, wanted, told=lambda _step: meter.advance())
+                report = undo_steps(ground, wanted, stop=stop, told=lambda _step: meter.advance())
                 reports.append(report)
                 left += len(report.back) - know_again(workspace, report, leases.run_id)
                 tidy_quarantine(kinds, application_id)
@@ -302,7 +306,8 @@ def restore_quarantined(
             raise error.cause from error
     meter.finish()
     undone = tuple(file for report in reports for file in report.undone.values())
-    return Restored(undone, tuple(trouble for report in reports for trouble in report.troubles), left)
+    stopped = any(report.stopped for report in reports)
+    return Restored(undone, tuple(trouble for report in reports for trouble in report.troubles), left, stopped)
 
 
 def _grounds(

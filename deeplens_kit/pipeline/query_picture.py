@@ -21,7 +21,7 @@ from deeplens_kit.pipeline.analysis import Toolbox, analyse
 from deeplens_kit.pipeline.query_text import file_of_text
 from deeplens_kit.pipeline.reading import Content
 from deeplens_kit.search import Library, QueryPicture
-from deeplens_kit.search.link import LinkLimits, fetch, is_link
+from deeplens_kit.search.link import LinkLimits, LinkPicture, fetch, is_link
 from deeplens_kit.settings import DecodeSettings
 from deeplens_kit.storage import digest_content, encode_path, open_location
 from deeplens_kit.storage.paths import ESCAPE
@@ -66,6 +66,15 @@ class Asked:
     facts: Mapping[str, object]
 
 
+def followed(link: str, decode: DecodeSettings, *, allow_private: bool = False) -> LinkPicture:
+    """The picture that a link leads to; takes as long as its server does, up to twenty seconds.
+
+    Raises:
+        QueryError: It cannot be had; LinkRefusedError for a link that is not followed.
+    """
+    return fetch(link, LinkLimits(max_bytes=min(decode.max_bytes, _LINK_BYTES), allow_private=allow_private))
+
+
 def sought(
     image: bytes | Path | str,
     library: Library,
@@ -94,8 +103,7 @@ def sought(
     if not text:
         raise QueryError("There is nothing to search for; give a file, a link, base64, a digest or location:path.")
     if is_link(text):
-        limits = LinkLimits(max_bytes=min(decode.max_bytes, _LINK_BYTES), allow_private=allow_private)
-        found = fetch(text, limits)
+        found = followed(text, decode, allow_private=allow_private)
         return _of_bytes(found.data, name or found.name, library, decode)
     written = file_of_text(text, decode.max_bytes)
     if written is not None:

@@ -56,18 +56,23 @@ def plan_likeness(
 
     Where the query names no features these are the vectors that the library has; those made to find copies, which
     see nothing in two pictures that are merely alike, only where there are no others; hashes where there are no
-    vectors.
+    vectors. A vector is compared by what it is of, whether or not that is among these.
 
     Raises:
-        UnknownNameError: A weight names a feature that no indexed picture has.
-        QueryError: A weight names a feature that is enabled but not indexed yet, or a term can be compared by none.
+        UnknownNameError: A weight or a vector names a feature that no indexed picture has.
+        QueryError: One names a feature that is enabled but not indexed yet, a vector has another number of values than
+            its feature, or a term can be compared by none.
     """
-    weights = dict(query.weights) or dict.fromkeys(_usual(held.features), 1.0)
-    for name in weights:
+    own = {term.vector.feature: 1.0 for term in terms if term.vector is not None}
+    usual = () if len(own) == len(terms) else _usual(held.features)
+    weights = dict(query.weights) or {**dict.fromkeys(usual, 1.0), **own}
+    for name in {**weights, **own}:
         if held.features.comparer(name) is None:
             if name in tools.enabled:
                 raise QueryError(f"No indexed picture has {name!r} yet; run `deeplens index`.")
             raise UnknownNameError("feature of the indexed pictures", name, held.features.names())
+    for term in terms:
+        _check_vector(term, held.features)
     weights = {name: weight for name, weight in weights.items() if weight > 0}
     total = sum(abs(term.weight) for term in terms)
     parts: list[PlannedPart] = []
@@ -114,6 +119,8 @@ def _usual(features: HeldFeatures) -> list[str]:
 
 def _why_not(term: ReadTerm, feature: str, features: HeldFeatures, tools: ExtractorShelf) -> dict[str, str]:
     """The feature with the reason why a term cannot be compared by it, empty where that goes without saying."""
+    if term.vector is not None:
+        return {} if term.vector.feature == feature else {feature: ""}
     if term.picture is not None and _held_value(term, features.comparer(feature)) is not None:
         return {}
     spec = features.specs.get(feature)
@@ -123,9 +130,26 @@ def _why_not(term: ReadTerm, feature: str, features: HeldFeatures, tools: Extrac
     return {feature: ""} if term.picture is None and not isinstance(made, TextExtractor) else {}
 
 
+def _check_vector(term: ReadTerm, features: HeldFeatures) -> None:
+    """Refuse numbers that are none of the feature that they are said to be of."""
+    if term.vector is None:
+        return
+    spec = features.specs.get(term.vector.feature)
+    if spec is None:
+        named = ", ".join(sorted(features.specs)) or "none of the indexed pictures' features"
+        raise QueryError(f"{term.vector.feature!r} is a hash, which is no vector; vectors are of: {named}.")
+    if len(term.vector.values) != spec.size:
+        raise QueryError(
+            f"The vector has {len(term.vector.values):,} numbers, and {spec.name} has {spec.size:,}; give all of a "
+            f"vector that the model of {spec.key} made."
+        )
+
+
 def _nothing_to_compare(term: ReadTerm, reasons: dict[str, str]) -> str:
     said = "; ".join(f"{name}: {why.rstrip('.')}" for name, why in reasons.items() if why)
-    if term.picture is None:
+    if term.vector is not None:
+        what, advice = "the weights leave its feature out", f"give {term.vector.feature!r} a weight above 0"
+    elif term.picture is None:
         what = "no feature that is compared understands words"
         advice = "name a CLIP model in features.enabled of workspace.toml and run `deeplens index`"
     else:
@@ -142,7 +166,7 @@ def _part(
     assert comparer is not None, "asked for before"
     spec = features.specs.get(feature)
     key = feature if spec is None else spec.key
-    made = tools.of(feature, None) if term.picture is None else None
+    made = tools.of(feature, None) if term.text else None
     reader = made if isinstance(made, TextExtractor) else None
     return PlannedPart(term, feature, key, weight, calibrations.of(key, features, comparer, reader), comparer)
 
@@ -154,6 +178,8 @@ def _held_value(term: ReadTerm, comparer: Comparer | None) -> AskedValue | None:
 
 
 def _value(part: PlannedPart, reader: PictureReader, tools: ExtractorShelf) -> AskedValue:
+    if part.term.vector is not None:
+        return np.asarray(part.term.vector.values, np.float32)
     known = _held_value(part.term, part.comparer)
     if known is not None:
         return known

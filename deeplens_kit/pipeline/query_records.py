@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.search.link import is_link, shown_link
-from deeplens_kit.search.query import ImageTerm, Query, TextTerm
+from deeplens_kit.search.query import ImageTerm, Query, Term
 from deeplens_kit.search.query_words import picture_words
 from deeplens_kit.storage import encode_path
 from deeplens_kit.telemetry import redact
@@ -33,8 +33,8 @@ def query_for_history(query: Query, digests: Sequence[str | None], locations: Co
         locations: Names of locations: what is at one stays as it was named.
     """
 
-    def forgotten(term: ImageTerm | TextTerm, digest: str | None) -> ImageTerm | TextTerm:
-        if isinstance(term, TextTerm):
+    def forgotten(term: Term, digest: str | None) -> Term:
+        if not isinstance(term, ImageTerm):
             return term
         image = term.image.strip() if isinstance(term.image, str) else term.image
         if isinstance(image, str):
@@ -65,8 +65,8 @@ def query_for_saving(query: Query, locations: Collection[str], most_picture_byte
         SettingsError: A picture is too large to be kept, or a link holds a credential.
     """
 
-    def lasting(term: ImageTerm | TextTerm) -> ImageTerm | TextTerm:
-        if isinstance(term, TextTerm):
+    def lasting(term: Term) -> Term:
+        if not isinstance(term, ImageTerm):
             return term
         image = term.image.strip() if isinstance(term.image, str) else term.image
         if isinstance(image, Path):

@@ -1,4 +1,4 @@
-"""The pictures and words of a query: read, recognised, and with the features that the query is answered by.
+"""The pictures, words and vectors of a query: read, recognised, and with the features that the query is answered by.
 
 Takes the terms of a query and a library, gives what was asked for and its features: out of the library where it has
 them, else computed now, and no others. Must not write: a picture that is searched for is not indexed.
@@ -24,7 +24,8 @@ from deeplens_kit.pipeline.query_picture import Asked, Sought, facts_said, sough
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.search import Library, QueryPicture
 from deeplens_kit.search.comparers import AskedValue
-from deeplens_kit.search.query import Box, ImageTerm, Query, TextTerm
+from deeplens_kit.search.query import Box, ImageTerm, Query, TextTerm, VectorTerm
+from deeplens_kit.search.query_words import vector_words
 
 __all__ = ["PictureReader", "ReadTerm", "read_terms"]
 
@@ -37,9 +38,10 @@ class ReadTerm:
         number: In the query, from 0.
         weight: As of the term.
         name: What it is called in the answer.
-        picture: What picture it is; None for words.
+        picture: What picture it is; None for words and vectors.
         crop: The part of it that counts; None for all.
-        text: The words; empty for a picture.
+        text: The words; empty for what is none.
+        vector: The numbers and the feature that they are of; None for what is none.
     """
 
     number: int
@@ -48,6 +50,7 @@ class ReadTerm:
     picture: Sought | None = None
     crop: Box | None = None
     text: str = ""
+    vector: VectorTerm | None = None
 
     @property
     def digest(self) -> str | None:
@@ -56,20 +59,21 @@ class ReadTerm:
 
     @property
     def itself(self) -> int | None:
-        """Where the very picture is in the library; None for a part of one, for words, and where it is not there."""
+        """Where the very picture is in the library; None for words, vectors and parts, and where it is not there."""
         return self.picture.position if self.picture is not None and self.crop is None else None
 
     @property
     def facts(self) -> Mapping[str, object]:
         """As `SearchAnswer.terms` has it."""
-        kind = "words" if self.picture is None else "picture"
+        kind = "vector" if self.vector is not None else "words" if self.picture is None else "picture"
         said = {"kind": kind, "name": self.name, "digest": self.digest, "weight": self.weight}
         return {**said, "crop": None if self.crop is None else list(self.crop)}
 
     @property
     def identity(self) -> tuple[object, ...]:
         """What a fingerprint holds of it: however it was spelt, the same for what is the same."""
-        return self.digest or "", self.crop, self.text, self.weight
+        numbers = () if self.vector is None else (self.vector.feature, self.vector.values)
+        return self.digest or "", self.crop, self.text, self.weight, *numbers
 
 
 def read_terms(
@@ -90,6 +94,9 @@ def read_terms(
     for number, term in enumerate(query.terms):
         if isinstance(term, TextTerm):
             read.append(ReadTerm(number, term.weight, f"“{term.text}”", text=term.text))
+            continue
+        if isinstance(term, VectorTerm):
+            read.append(ReadTerm(number, term.weight, vector_words(term), vector=term))
             continue
         found = _found(term, library, workspace, name, query.allow_private)
         read.append(ReadTerm(number, term.weight, found.name, found, term.crop))

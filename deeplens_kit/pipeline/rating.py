@@ -20,7 +20,7 @@ from deeplens_kit.pipeline.labelling import record_label
 from deeplens_kit.pipeline.query_records import query_for_history
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import Verdict
-from deeplens_kit.search.query import ImageTerm, Query, TextTerm
+from deeplens_kit.search.query import ImageTerm, Query, TextTerm, VectorTerm
 from deeplens_kit.search.query_json import query_to_json
 from deeplens_kit.telemetry import get_logger
 
@@ -41,6 +41,8 @@ def asked_key(query: Query, digests: Sequence[str | None]) -> str:
     for term, digest in zip(query.terms, digests, strict=False):
         if isinstance(term, TextTerm):
             terms.append(["text", term.text, term.weight])
+        elif isinstance(term, VectorTerm):
+            terms.append(["vector", term.feature, term.values, term.weight])
         else:
             terms.append(["image", digest, term.weight, term.crop])
     return hashlib.sha256(json.dumps([terms, query.words]).encode()).hexdigest()

@@ -34,7 +34,7 @@ def chosen_rule(workspace: Workspace, given: RuleLike = None) -> Rule:
     from deeplens_kit.matching import Rule, Thresholds
 
     if given is None:
-        used = workspace.settings.rules.use
+        used = workspace.chosen().rules.use
         try:
             return rule_named(workspace, used)
         except SettingsError as error:

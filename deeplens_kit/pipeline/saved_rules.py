@@ -6,6 +6,7 @@ the name of the one in use. Must not judge a pair by itself: what two rules come
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass, replace
 
 import polars as pl
@@ -19,7 +20,7 @@ from deeplens_kit.pipeline.thresholds import ThresholdLab
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.settings import RuleSettings, save_choice
 
-__all__ = ["RuleDifference", "diff_rules", "list_rules", "retire_rule", "save_rule", "use_rule"]
+__all__ = ["RuleDifference", "counts_at_once", "diff_rules", "list_rules", "retire_rule", "save_rule", "use_rule"]
 
 _NAMED = ("name", "version")
 _LISTED = pl.Schema(
@@ -54,6 +55,16 @@ class RuleDifference:
     outcomes: pl.DataFrame
 
 
+def counts_at_once(workspace: Workspace, name: str) -> bool:
+    """Whether a rule that is saved under a name is in use by that: it is the next version of the one in use.
+
+    Args:
+        workspace: An open workspace.
+        name: In any spelling; the ledger keeps one of them, so that others would pass by whoever compares texts.
+    """
+    return unicodedata.normalize("NFC", name) == unicodedata.normalize("NFC", workspace.chosen().rules.use)
+
+
 def save_rule(workspace: Workspace, name: str, rule: Rule, note: str = "") -> SavedRule:
     """Save a rule under a name: its first version, or the next one where a bound changed.
 
@@ -70,7 +81,7 @@ def use_rule(workspace: Workspace, name: str = STRICT.name) -> Rule:
     """Judge by a rule from now on, wherever no other one is named.
 
     Args:
-        workspace: An open workspace, which follows; where it is open elsewhere the earlier rule goes on there.
+        workspace: An open workspace, which follows, and so does whoever else has it open.
         name: As for `rule_named`: by a name alone its later versions count as soon as they are saved.
 
     Raises:
@@ -90,7 +101,7 @@ def retire_rule(workspace: Workspace, name: str) -> SavedRule:
         UnknownNameError: There is none of the name.
         SettingsError: It is the one in use.
     """
-    if workspace.settings.rules.use == name:
+    if workspace.chosen().rules.use == name:
         raise SettingsError(
             f"The rule {name!r} is in use; put another one in its place first: `deeplens rules use --default`, or a "
             "version of it."
@@ -107,7 +118,7 @@ def list_rules(workspace: Workspace, *, retired: bool = False, versions: bool = 
         versions: All versions, and not only the latest.
     """
     found = workspace.ledger.rules(retired=retired, versions=versions)
-    used = workspace.settings.rules.use
+    used = workspace.chosen().rules.use
     latest = {item.name: item.version for item in found}
     rows = [
         (

@@ -44,26 +44,32 @@ def save_search(
 
     Args:
         workspace: An open workspace.
-        name: Unique.
+        name: Unique among those of this person.
         query: What is asked; a path is kept in full.
         description: What it is for.
-        replace: Put it in the place of one that has the name.
+        replace: Put it in the place of one of this person's that has the name.
 
     Raises:
-        SettingsError: The name is taken or not allowed, a picture is too large, or a link holds a credential.
+        SettingsError: This person has one of the name, it is not allowed, a picture is too large, or a link holds a
+            credential.
     """
     kept = query_for_saving(query, _locations(workspace), workspace.settings.search.saved_picture_max_bytes)
     return workspace.ledger.save_search(name, query_to_json(kept), description, replace=replace)
 
 
-def saved_query(workspace: Workspace, name: str) -> Query:
-    """The query that was saved under a name.
+def saved_query(workspace: Workspace, name: str, of: str | None = None) -> Query:
+    """The query that was saved under a name: by this person, else by the only other one.
+
+    Args:
+        workspace: An open workspace.
+        name: Under which it was saved.
+        of: Who saved it, where that is to be said.
 
     Raises:
         UnknownNameError: There is none of the name; the nearest is suggested.
-        SettingsError: It was saved by a newer DeepLens.
+        SettingsError: Several others have one of the name, or it was saved by a newer DeepLens.
     """
-    saved = workspace.ledger.saved_search(name)
+    saved = workspace.ledger.saved_search(name, of)
     try:
         return query_from_json(saved.query)
     except SettingsError as error:
@@ -79,9 +85,9 @@ def list_saved_searches(workspace: Workspace) -> pl.DataFrame:
     return SAVED_SEARCHES.check(pl.DataFrame(rows, schema=SAVED_SEARCHES.polars, orient="row"))
 
 
-def remove_saved_search(workspace: Workspace, name: str) -> None:
-    """Forget a saved search; UnknownNameError where there is none."""
-    workspace.ledger.remove_saved_search(name)
+def remove_saved_search(workspace: Workspace, name: str, of: str | None = None) -> None:
+    """Forget a saved search; takes and raises as `saved_query`."""
+    workspace.ledger.remove_saved_search(name, of)
 
 
 def record_search(workspace: Workspace, query: Query, answer: SearchAnswer) -> None:

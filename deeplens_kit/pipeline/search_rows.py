@@ -229,10 +229,10 @@ def _said(resolved: ResolvedQuery, reader: PictureReader) -> Mapping[str, object
 
 def _why(parts: Sequence[PlannedPart], similarities: NDArray[np.float64]) -> str:
     """What a score is made of: "colour 0.91 × 0.50, clip words 0.74 × 0.50"."""
-    pictures = len({part.term.number for part in parts if part.term.picture is not None})
+    pictures = len({part.term.number for part in parts if not part.term.text})
     said = []
     for part, similarity in zip(parts, similarities, strict=True):
-        words = " words" if part.term.picture is None else f" of {part.term.name}" if pictures > 1 else ""
+        words = " words" if part.term.text else f" of {part.term.name}" if pictures > 1 else ""
         share = "" if len(parts) == 1 else f" × {part.weight:.2f}"
         said.append(f"{part.feature}{words} {similarity:.2f}{share}")
     return ", ".join(said)

@@ -16,23 +16,21 @@ from deeplens_kit.pipeline.findings import list_failures
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.storage.paths import display_path
 
-__all__ = ["caveats", "last_runs", "of_active_locations", "run_caveats"]
+__all__ = ["STALE", "caveats", "last_runs", "of_active_locations", "run_caveats"]
 
-_STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
+STALE = "Files were indexed after the last matching; run `deeplens index` to bring this answer up to date."
+"""Of an answer about pairs: they are not those of the files that are indexed now."""
+
 _DEAD = "its process ended without a word"
 
 
 def last_runs(workspace: Workspace) -> dict[str, Run]:
     """The last index run at each location that had one, by the location's id."""
-    last: dict[str, Run] = {}
-    for run in sorted(workspace.ledger.runs(), key=lambda item: item.started_at):
-        if run.kind == "index" and run.location_id is not None:
-            last[run.location_id] = run
     return {
         location_id: replace(run, state=RunState.INTERRUPTED, message=_DEAD)
         if run.state == RunState.RUNNING and is_alive(run.holder) is False
         else run
-        for location_id, run in last.items()
+        for location_id, run in workspace.ledger.last_runs("index").items()
     }
 
 
@@ -70,8 +68,8 @@ def caveats(workspace: Workspace, *, current: bool) -> list[str]:
         current: Whether the pairs are those of the files that are indexed now.
     """
     # Where nothing was ever indexed there is nothing to be behind.
-    indexed = any(run.kind == "index" for run in workspace.ledger.runs())
-    return [*([_STALE] if indexed and not current else []), *run_caveats(workspace)]
+    indexed = bool(workspace.ledger.last_runs("index"))
+    return [*([STALE] if indexed and not current else []), *run_caveats(workspace)]
 
 
 def of_active_locations(workspace: Workspace, rows: pl.DataFrame) -> pl.DataFrame:

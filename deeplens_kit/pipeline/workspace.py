@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -21,7 +21,13 @@ import polars as pl
 
 from deeplens_kit.catalog import Catalog
 from deeplens_kit.decode import IsolatedDecoder, ThumbnailCache
-from deeplens_kit.errors import CredentialMissingError, LocationError, WorkspaceError, WorkspaceMissingError
+from deeplens_kit.errors import (
+    CredentialMissingError,
+    DeepLensError,
+    LocationError,
+    WorkspaceError,
+    WorkspaceMissingError,
+)
 from deeplens_kit.ledger import Ledger, Location
 from deeplens_kit.pipeline.keep_policies import POLICIES_FOLDER
 from deeplens_kit.pipeline.kept_out import KEPT_OUT_FILE
@@ -38,7 +44,7 @@ from deeplens_kit.settings import (
     save_workspace_settings,
 )
 from deeplens_kit.storage import LocationCheck, LocationKind, open_location
-from deeplens_kit.telemetry import redact
+from deeplens_kit.telemetry import get_logger, redact
 
 __all__ = [
     "ACCESS_KEY_FILE",
@@ -63,6 +69,7 @@ REPORTS_FOLDER = "reports"
 """Pages of reports that a server made."""
 
 _BACKUPS = "backups"
+_log = get_logger(__name__)
 # What a location tells of itself, by the fields of LocationCheck.
 _CHECKED = {
     "may_read": pl.Boolean(),
@@ -101,6 +108,7 @@ class Workspace:
         self.ledger = ledger
         self.thumbnails = ThumbnailCache(Path(settings.cache_dir))
         self.spending = Spending()
+        self._read_at: tuple[int, ...] = ()
 
     @classmethod
     def create(
@@ -152,6 +160,8 @@ class Workspace:
             WorkspaceSchemaError: A store is older (upgrade it) or newer than this DeepLens.
         """
         directory = Path(directory).expanduser().absolute()
+        # Looked at before it is read: what is written meanwhile is read again.
+        read_at = _stamp(directory)
         settings = load_workspace_settings(directory)
         ledger = Ledger.open(settings.ledger_url)
         try:
@@ -159,7 +169,9 @@ class Workspace:
         except BaseException:
             ledger.close()
             raise
-        return cls(directory, settings, catalog, ledger)
+        opened = cls(directory, settings, catalog, ledger)
+        opened._read_at = read_at
+        return opened
 
     @classmethod
     def upgrade(cls, directory: Path | str) -> UpgradeReport:
@@ -184,6 +196,22 @@ class Workspace:
     def decoder(self) -> IsolatedDecoder:
         """Decodes within the limits of this workspace, in other processes."""
         return IsolatedDecoder(self.settings.decode, self.settings.index.niceness)
+
+    def chosen(self) -> WorkspaceSettings:
+        """The settings with the rule and the keep policy that are in use now, which another process may have chosen.
+
+        Everything else stays as it was when the workspace was opened. A file that cannot be read changes nothing.
+        """
+        stamp = _stamp(self.directory)
+        if stamp != self._read_at:
+            self._read_at = stamp
+            try:
+                found = load_workspace_settings(self.directory)
+            except DeepLensError as error:
+                _log.warning("the rule and keep policy in use stay as they were", error=str(error))
+            else:
+                self.settings = replace(self.settings, rules=found.rules, policy=found.policy)
+        return self.settings
 
     def own_paths(self) -> tuple[Path, ...]:
         """Local files and folders that belong to the workspace; a scan never enters them.
@@ -255,6 +283,15 @@ def check_locations(workspace: Workspace, names: Sequence[str] | None = None) ->
         )
     texts = dict.fromkeys(("location", "url", "state", "message"), pl.String())
     return pl.DataFrame(rows, schema={**texts, **_CHECKED, "remarks": pl.String()})
+
+
+def _stamp(directory: Path) -> tuple[int, ...]:
+    """What changes with the settings' file: it is written anew, never in place."""
+    try:
+        found = (directory / WORKSPACE_FILE).stat()
+    except OSError:
+        return ()
+    return found.st_mtime_ns, found.st_ino, found.st_size
 
 
 def _make_stores(settings: WorkspaceSettings) -> bool:

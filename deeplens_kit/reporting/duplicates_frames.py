@@ -5,12 +5,14 @@ Takes an open workspace, gives `DuplicatesFrames` and the sentences that belong 
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from deeplens_kit import pipeline
+from deeplens_kit.pipeline.standing import STALE
 from deeplens_kit.reporting.duplicates_view import DuplicatesFrames
 from deeplens_kit.reporting.policy_words import policy_notes
 from deeplens_kit.schemas import PAIRS
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from deeplens_kit.matching import KeepPolicy, Rule
     from deeplens_kit.pipeline import Workspace
 
-__all__ = ["read_duplicates"]
+__all__ = ["notes_after_runs", "read_duplicates"]
 
 _FACTS = ["digest", "format", "width_px", "height_px", "jpeg_quality"]
 
@@ -60,6 +62,17 @@ def read_duplicates(
         failures=pipeline.of_active_locations(workspace, pipeline.list_failures(workspace)),
     )
     return frames, [*pipeline.caveats(workspace, current=view.current), *policy_notes(keep)]
+
+
+def notes_after_runs(workspace: Workspace, notes: Collection[str]) -> list[str]:
+    """The sentences beside an answer by the rule and policy in use, where only runs have begun or ended since.
+
+    Args:
+        workspace: An open workspace.
+        notes: Those of then: the pairs are as current as they were.
+    """
+    keep = pipeline.chosen_policy(workspace, None)
+    return [*pipeline.caveats(workspace, current=STALE not in notes), *policy_notes(keep)]
 
 
 def _pairs_among(workspace: Workspace, digests: pl.Series) -> pl.DataFrame:

@@ -40,6 +40,7 @@ __all__ = [
     "SavingLine",
     "WithheldView",
     "describe_duplicates",
+    "describe_groups",
     "ranked_groups",
 ]
 
@@ -219,6 +220,16 @@ def describe_duplicates(
     )
 
 
+def describe_groups(frames: DuplicatesFrames, *, max_pictures: int = MAX_PICTURES) -> tuple[GroupView, ...]:
+    """The groups of an answer alone, as `describe_duplicates` has them: what a page of them needs, and no more.
+
+    Args:
+        frames: The answer; its groups, pairs and pictures count.
+        max_pictures: Pictures of a group that are described, the keeper's first.
+    """
+    return _groups(frames, ranked_groups(frames.groups), max_pictures)
+
+
 def ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
     """Groups in the order in which they are shown: group_id, frees, gross, removable; what frees most comes first."""
     return (
@@ -234,11 +245,11 @@ def ranked_groups(groups: pl.DataFrame) -> pl.DataFrame:
 
 def _groups(frames: DuplicatesFrames, shown: pl.DataFrame, max_pictures: int) -> tuple[GroupView, ...]:
     rows = frames.groups.join(shown.select("group_id"), on="group_id", how="semi")
-    order = ["is_keeper", "score", "location", "path"]
-    by_group = {
-        key[0]: part.sort(order, descending=[True, True, False, False]).to_dicts()
-        for key, part in rows.partition_by("group_id", as_dict=True).items()
-    }
+    # Sorted once: of a page of small groups most of the time would go into beginning to sort.
+    rows = rows.sort("is_keeper", "score", "location", "path", descending=[True, True, False, False])
+    by_group: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.iter_rows(named=True):
+        by_group.setdefault(row["group_id"], []).append(row)
     digests = rows["digest"].unique().implode()
     near = frames.pairs.filter(pl.col("digest_a").is_in(digests) & pl.col("digest_b").is_in(digests))
     pairs = {(row["digest_a"], row["digest_b"]): row for row in with_view_words(near).iter_rows(named=True)}

@@ -36,9 +36,11 @@ def with_view_words(pairs: pl.DataFrame, keeper: str = "the keeper") -> pl.DataF
         pl.lit(None, PAIRS.polars[name]).alias(name) for name in (*VIEW_COLUMNS, "tier") if name not in pairs.columns
     ]
     known = pairs.with_columns(absent)
+    # Both ends at once: of a few pairs most of the time goes into beginning.
+    ends = pl.concat([known.select(*seen_from_keeper(pl.lit(is_b)), "tier") for is_b in (True, False)])
+    words = view_sentences(ends, keeper)
     return known.with_columns(
-        view_sentences(known.select(*seen_from_keeper(pl.lit(is_b)), "tier"), keeper).alias(name)
-        for name, is_b in (("words_on_a", True), ("words_on_b", False))
+        words.head(known.height).alias("words_on_a"), words.tail(known.height).alias("words_on_b")
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from deeplens_kit import pipeline
 from deeplens_kit.errors import DeepLensError
+from deeplens_kit.ledger.act_values import LIVE_PLANS
 from deeplens_kit.reporting.plan_reading import read_plan
 from deeplens_kit.reporting.plan_view import PlanView
 from deeplens_kit.reporting.plan_words import action_words, moved_to, plan_money
@@ -25,14 +26,19 @@ if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
 
 __all__ = [
+    "PAGE_PLANS",
     "ApplicationLine",
     "DiffLine",
     "PlanDetail",
     "PlanLine",
+    "PlanPage",
     "describe_plan_detail",
     "describe_plans",
     "plan_effect",
 ]
+
+PAGE_PLANS = 25
+"""Plans of a page."""
 
 _MOST_DIFFERENCES = 100
 _QUARANTINED = ("remove", "hardlink", "symlink", "reflink", "redirect", "move")
@@ -67,6 +73,23 @@ class PlanLine:
     created_at: datetime
     approved_by: str
     replaced_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPage:
+    """Some of the plans.
+
+    Attributes:
+        lines: The latest first.
+        page: Which page, from 1.
+        pages: How many there are.
+        in_all: Plans on all of them.
+    """
+
+    lines: tuple[PlanLine, ...]
+    page: int
+    pages: int
+    in_all: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,16 +153,20 @@ class PlanDetail:
     applications: tuple[ApplicationLine, ...]
 
 
-def describe_plans(workspace: Workspace, *, superseded: bool = False) -> tuple[PlanLine, ...]:
-    """Plans, the latest first.
+def describe_plans(workspace: Workspace, *, superseded: bool = False, page: int = 1) -> PlanPage:
+    """A page of plans, the latest first.
 
     Args:
         workspace: An open workspace.
         superseded: Also those of which another took the place.
+        page: Which, from 1; of one that there is none of the last.
     """
-    return tuple(
-        _plan_line(record) for record in workspace.ledger.plans() if superseded or str(record.state) != "superseded"
-    )
+    states = None if superseded else LIVE_PLANS
+    in_all = workspace.ledger.count_plans(states)
+    pages = max(1, -(-in_all // PAGE_PLANS))
+    page = min(max(page, 1), pages)
+    found = workspace.ledger.plans(states, limit=PAGE_PLANS, offset=(page - 1) * PAGE_PLANS)
+    return PlanPage(tuple(map(_plan_line, found)), page, pages, in_all)
 
 
 def describe_plan_detail(workspace: Workspace, plan_id: str, *, max_steps: int = 20) -> PlanDetail:
@@ -239,7 +266,8 @@ def _application_line(found: Application) -> ApplicationLine:
     counts = _counts(figures, ("done", "skipped", "failed", "not_tried", "undone"))
     freed = figures.get("frees_bytes", 0)
     says = ", ".join(counts) or "no step yet"
-    if freed:
+    # What was taken back lies in no quarantine any more, or in part.
+    if freed and state in ("running", "paused", "halted", "finished"):
         says += f"; emptying its quarantine frees {format_bytes(int(freed))}"
     if found.message:
         says += f". {found.message}"

@@ -23,8 +23,8 @@ from deeplens_kit.reporting.words import (
 )
 from deeplens_kit.schemas import Tier
 from deeplens_kit.search.filters import SearchFilters
-from deeplens_kit.search.query import Box, ImageTerm, Query, SearchBy
-from deeplens_kit.search.query_words import crop_words, picture_words
+from deeplens_kit.search.query import Box, ImageTerm, Query, SearchBy, TextTerm
+from deeplens_kit.search.query_words import crop_words, term_words
 from deeplens_kit.storage.paths import display_path
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def _terms(query: Query, answer: SearchAnswer) -> tuple[TermView, ...]:
             TermView(
                 number=number,
                 is_picture=is_picture,
-                name=display_path(str(known or picture_words(term))) if isinstance(term, ImageTerm) else term.text,
+                name=term.text if isinstance(term, TextTerm) else display_path(str(known or term_words(term))),
                 weight="" if share == 1.0 else f"× {share:g}",
                 is_unlike=term.weight < 0,
                 crop=None if crop is None else _box(crop, "this part counts"),

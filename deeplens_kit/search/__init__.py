@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from deeplens_kit.search.facets import FACETS, FACETS_AT_ONCE, count_facets, facet_filters
     from deeplens_kit.search.filters import SearchFilters
     from deeplens_kit.search.library import Library
-    from deeplens_kit.search.query import ImageTerm, Query, SearchBy, TextTerm
+    from deeplens_kit.search.query import ImageTerm, Query, SearchBy, TextTerm, VectorTerm
     from deeplens_kit.search.ranking import QueryPicture, Ranking, rank
     from deeplens_kit.search.text_index import TextIndex
     from deeplens_kit.search.vectors.shelf import VectorShelf
@@ -34,6 +34,7 @@ __all__ = [
     "TextIndex",
     "TextTerm",
     "VectorShelf",
+    "VectorTerm",
     "count_facets",
     "facet_filters",
     "filters_of",
@@ -54,6 +55,7 @@ _HOMES = {
     "TextIndex": "text_index",
     "TextTerm": "query",
     "VectorShelf": "vectors.shelf",
+    "VectorTerm": "query",
     "count_facets": "facets",
     "facet_filters": "facets",
     "filters_of": "where",

@@ -86,7 +86,7 @@ class VectorComparer:
 
     def known(self) -> NDArray[np.int64]:
         """See `Comparer.known`."""
-        return np.flatnonzero(self.vectors.row_of_position >= 0)
+        return self.vectors.known
 
     def values(self, asked: AskedValue, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         """See `Comparer.values`."""
@@ -127,8 +127,8 @@ class VectorComparer:
         return int(self.vectors.shelf.rows(np.zeros(min(1, len(self.vectors.shelf)), np.int64)).shape[1])
 
     def _having(self, wanted: NDArray[np.bool_] | None) -> int:
-        having = self.vectors.row_of_position >= 0
-        return int(having.sum() if wanted is None else (having & wanted).sum())
+        known = self.vectors.known
+        return len(known) if wanted is None else int(wanted[known].sum())
 
     def _cosines(self, asked: AskedValue, positions: NDArray[np.int64]) -> NDArray[np.float64]:
         return VectorComparer(self.vectors).values(asked, positions)

@@ -70,10 +70,15 @@ class LibraryVectors:
     position_of_row: NDArray[np.int64]
     row_of_position: NDArray[np.int64]
 
+    @cached_property
+    def known(self) -> NDArray[np.int64]:
+        """Positions of the pictures that have a vector, rising. Not to be changed: every search asks for it."""
+        return np.flatnonzero(self.row_of_position >= 0)
+
     @property
     def absent(self) -> int:
         """Pictures without a vector."""
-        return int((self.row_of_position < 0).sum())
+        return len(self.row_of_position) - len(self.known)
 
     def of(self, position: int) -> NDArray[np.float32] | None:
         """The vector of a picture, (d,); None where it has none."""

@@ -1,4 +1,4 @@
-"""What is asked: pictures, words, crops and their weights, how they are compared, and what may be found.
+"""What is asked: pictures, words, vectors, crops and their weights, how they are compared, and what may be found.
 
 Takes and holds values, refuses those that make no sense; must not read a file, follow a link or look at a picture. A
 query is frozen, so that it may be kept, shared between threads, and answered again.
@@ -6,7 +6,8 @@ query is frozen, so that it may be kept, shared between threads, and answered ag
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import TypeAlias
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.search.filters import SearchFilters
 
-__all__ = ["LONGEST_LIMIT", "Box", "ImageTerm", "Query", "SearchBy", "TextTerm", "term_of"]
+__all__ = ["LONGEST_LIMIT", "Box", "ImageTerm", "Query", "SearchBy", "Term", "TextTerm", "VectorTerm", "term_of"]
 
 Box: TypeAlias = tuple[float, float, float, float]
 """Left, top, right, bottom of a part of an upright picture, shares 0..1."""
@@ -29,6 +30,8 @@ _GREATEST_OFFSET = 1_000_000_000
 _GREATEST_WEIGHT = 1_000_000
 _MOST_TERMS = 16
 _LONGEST_TEXT = 1_000  # characters
+# Of a vector: what numbers of 32 bits can square and divide by.
+_LEAST_LENGTH, _GREATEST_LENGTH = 1e-15, 1e15
 
 
 class SearchBy(StrEnum):
@@ -102,11 +105,45 @@ class TextTerm:
 
 
 @dataclass(frozen=True, slots=True)
+class VectorTerm:
+    """Numbers that a model made elsewhere, as it makes them of a picture; compared by that feature alone.
+
+    Attributes:
+        feature: What they are of, as "sscd_small".
+        values: As many as the feature has; of any length but none.
+        weight: As of `ImageTerm`.
+    """
+
+    feature: str
+    values: Sequence[float]
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "values", tuple(float(value) for value in self.values))
+        if not self.feature:
+            raise SettingsError("The feature that the vector is of is not named; name it, as 'sscd_small'.")
+        if not all(map(math.isfinite, self.values)):
+            raise SettingsError("The vector holds what is no finite number; give finite numbers alone.")
+        # Beyond 32 bits a number is none, and the length is a sum of squares.
+        length = math.hypot(*self.values)
+        if not _LEAST_LENGTH <= length <= _GREATEST_LENGTH:
+            raise SettingsError(
+                f"The vector has the length {length:g}, so it points nowhere that can be compared; its length must be "
+                f"from {_LEAST_LENGTH:g} to {_GREATEST_LENGTH:g}."
+            )
+        _check_weight(self.weight)
+
+
+Term: TypeAlias = ImageTerm | TextTerm | VectorTerm
+"""One thing that results are to be like, or unlike."""
+
+
+@dataclass(frozen=True, slots=True)
 class Query:
     """One question.
 
     Attributes:
-        terms: Pictures and words. None: everything that the filters let through, by `words` or else by place.
+        terms: Pictures, words and vectors. None: everything that the filters let through, by `words` or else by place.
         by: What makes a picture a result; None: COPIES for one picture without weights, PARTS for a part of one, else
             LIKENESS.
         weights: Feature and how much its likeness counts, at least 0, in pairs or as a mapping; none: those that the
@@ -120,7 +157,7 @@ class Query:
         allow_private: Whether a link may lead to an address that is not public. Not for links of strangers.
     """
 
-    terms: tuple[ImageTerm | TextTerm, ...] = ()
+    terms: tuple[Term, ...] = ()
     by: SearchBy | None = None
     weights: tuple[tuple[str, float], ...] | Mapping[str, float] = ()
     words: str = ""
@@ -181,9 +218,9 @@ class Query:
         return len(self.terms) == 1 and isinstance(self.terms[0], ImageTerm) and self.terms[0].weight > 0
 
 
-def term_of(what: ImageTerm | TextTerm | bytes | Path | str) -> ImageTerm | TextTerm:
+def term_of(what: Term | bytes | Path | str) -> Term:
     """A term as it is, anything else as a picture."""
-    return what if isinstance(what, ImageTerm | TextTerm) else ImageTerm(what)
+    return what if isinstance(what, ImageTerm | TextTerm | VectorTerm) else ImageTerm(what)
 
 
 def _is_part(crop: tuple[float, ...]) -> bool:

@@ -17,7 +17,7 @@ from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.link import is_link
 from deeplens_kit.search.plain_values import from_plain, to_plain
-from deeplens_kit.search.query import Box, ImageTerm, Query, SearchBy, TextTerm
+from deeplens_kit.search.query import Box, ImageTerm, Query, SearchBy, Term, TextTerm, VectorTerm
 
 __all__ = ["QUERY_VERSION", "query_from_json", "query_to_json"]
 
@@ -27,7 +27,11 @@ QUERY_VERSION = 1
 _DIGEST = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 # Ways to give a picture; a text is a place, a path or a picture as text, as `ImageTerm` says.
 _GIVEN = ("bytes", "digest", "link", "path", "text")
-_TERM_KEYS = {"image": {"image", "weight", "crop", "name"}, "text": {"text", "weight"}}
+_TERM_KEYS = {
+    "image": {"image", "weight", "crop", "name"},
+    "text": {"text", "weight"},
+    "vector": {"vector", "feature", "weight"},
+}
 _PARTS: Mapping[str, Any] = {
     "by": SearchBy | None,
     "weights": Mapping[str, float],
@@ -74,10 +78,12 @@ def query_from_json(document: Mapping[str, Any]) -> Query:
     return Query(tuple(_term_of(term, f"terms[{at}]") for at, term in enumerate(terms)), **values)
 
 
-def _term(term: ImageTerm | TextTerm) -> dict[str, Any]:
+def _term(term: Term) -> dict[str, Any]:
     weight = {} if term.weight == 1.0 else {"weight": term.weight}
     if isinstance(term, TextTerm):
         return {"text": term.text, **weight}
+    if isinstance(term, VectorTerm):
+        return {"vector": list(term.values), "feature": term.feature, **weight}
     crop = {} if term.crop is None else {"crop": list(term.crop)}
     name = {"name": term.name} if term.name else {}
     return {"image": _image(term.image), **weight, **crop, **name}
@@ -93,14 +99,18 @@ def _image(image: bytes | Path | str) -> dict[str, str]:
     return {"digest" if _DIGEST.fullmatch(image) else "text": image}
 
 
-def _term_of(plain: Any, name: str) -> ImageTerm | TextTerm:
-    if not isinstance(plain, Mapping) or ("image" in plain) == ("text" in plain):
-        raise SettingsError(f"{name} must be an object in braces with either 'image' or 'text'.")
-    kind = "image" if "image" in plain else "text"
+def _term_of(plain: Any, name: str) -> Term:
+    kinds = [kind for kind in _TERM_KEYS if isinstance(plain, Mapping) and kind in plain]
+    if len(kinds) != 1:
+        raise SettingsError(f"{name} must be an object in braces with either 'image', 'text' or 'vector'.")
+    (kind,) = kinds
     _refuse_unknown(name, plain, _TERM_KEYS[kind])
     weight = from_plain(float, plain.get("weight", 1.0), f"{name}.weight")
     if kind == "text":
         return TextTerm(from_plain(str, plain["text"], f"{name}.text"), weight)
+    if kind == "vector":
+        values = from_plain(tuple[float, ...], plain["vector"], f"{name}.vector")
+        return VectorTerm(from_plain(str, plain.get("feature", ""), f"{name}.feature"), values, weight)
     crop = from_plain(Box | None, plain.get("crop"), f"{name}.crop")
     called = from_plain(str, plain.get("name", ""), f"{name}.name")
     return ImageTerm(_image_of(plain["image"], f"{name}.image"), weight, crop, called)

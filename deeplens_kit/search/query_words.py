@@ -9,9 +9,9 @@ from pathlib import Path
 
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.link import is_link, shown_link
-from deeplens_kit.search.query import Box, ImageTerm, Query, TextTerm
+from deeplens_kit.search.query import Box, ImageTerm, Query, Term, TextTerm, VectorTerm
 
-__all__ = ["crop_words", "picture_words", "query_words"]
+__all__ = ["crop_words", "picture_words", "query_words", "term_words", "vector_words"]
 
 _SHOWN_DIGITS = 12
 _LONGEST_NAME = 120  # characters
@@ -57,13 +57,23 @@ def crop_words(crop: Box) -> str:
     return f"{left}–{right} % across, {top}–{bottom} % down"
 
 
-def _term(term: ImageTerm | TextTerm) -> str:
+def term_words(term: Term) -> str:
+    """What to call a term, without its weight and its crop."""
+    if isinstance(term, TextTerm):
+        return f'"{term.text}"'
+    return vector_words(term) if isinstance(term, VectorTerm) else picture_words(term)
+
+
+def vector_words(term: VectorTerm) -> str:
+    """What to call a vector: "a vector of sscd_small"."""
+    return f"a vector of {_short(term.feature)}"
+
+
+def _term(term: Term) -> str:
     share = abs(term.weight)
     times = "" if share == 1.0 else f" × {share:g}"
-    if isinstance(term, TextTerm):
-        return f'"{term.text}"{times}'
-    crop = "" if term.crop is None else f" ({crop_words(term.crop)})"
-    return f"{picture_words(term)}{crop}{times}"
+    crop = f" ({crop_words(term.crop)})" if isinstance(term, ImageTerm) and term.crop is not None else ""
+    return f"{term_words(term)}{crop}{times}"
 
 
 def _short(text: str) -> str:

@@ -7,13 +7,12 @@ it costs the same in a library of a million. Must not rank.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from functools import lru_cache
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
-from deeplens_kit.matching.sentences import TURNED_PDQ_MAX, evidence_sentence
+from deeplens_kit.matching.sentences import TURNED_PDQ_MAX, evidence_words
 from deeplens_kit.schemas import SEARCH_PLACES, SEARCH_RESULTS, Tier
 from deeplens_kit.search.filters import SearchFilters
 from deeplens_kit.search.library import Library
@@ -56,7 +55,7 @@ def results_of(
         here = here[order]
     first = here[np.searchsorted(result, np.arange(len(positions)))] if len(positions) else here
     counts = np.bincount(result, minlength=len(positions))
-    told = rows if "why" in rows.columns else rows.hstack(rows.select(why=_why()))
+    told = rows if "why" in rows.columns else rows.hstack([_why(rows)])
     named = _rows_of(library.places, ("location", "path"), first)
     ranks = pl.Series("rank", np.arange(first_rank, first_rank + rows.height), dtype=pl.Int32)
     found = told.hstack([*facts, *named, ranks, pl.Series("objects", counts, dtype=pl.Int64)])
@@ -75,16 +74,26 @@ def places_found(rows: pl.DataFrame, library: Library) -> pl.DataFrame:
     return SEARCH_PLACES.check(pl.DataFrame(_rows_of(library.places, SEARCH_PLACES.names, here)))
 
 
-@lru_cache(maxsize=1)
-def _why() -> pl.Expr:
-    """The evidence in one sentence, and what narrows it."""
-    circumstances = [
-        pl.when((pl.col("orientation") > 0) & (pl.col("pdq_distance").fill_null(0) <= TURNED_PDQ_MAX)).then(
-            pl.lit("rotated or mirrored")
-        ),
-        pl.when(pl.col("page_like")).then(pl.lit("page-like, so the bounds are narrower")),
-        pl.when(pl.col("other_shots")).then(pl.lit("the cameras noted different times")),
-        pl.when(pl.col("low_information")).then(pl.lit("too little information to tell it from others")),
-    ]
-    said = pl.concat_str([evidence_sentence(), *circumstances], separator="; ", ignore_nulls=True)
-    return pl.when(pl.col("tier") == Tier.BYTES).then(pl.lit("the same bytes")).otherwise(said)
+_SAID_OF = ("tier", "orientation", "page_like", "other_shots", "low_information")
+_EVIDENCE = ("pdq_distance", "phash_distance", "sscd_small", "sscd")
+
+
+def _why(rows: pl.DataFrame) -> pl.Series:
+    """The evidence of each in one sentence, and what narrows it."""
+    said = []
+    columns = (rows.get_column(name).to_list() for name in (*_SAID_OF, *_EVIDENCE))
+    for tier, orientation, page_like, other_shots, low_information, *evidence in zip(*columns, strict=True):
+        if tier == Tier.BYTES:
+            said.append("the same bytes")
+            continue
+        words = evidence_words(*evidence)
+        if orientation and (evidence[0] or 0) <= TURNED_PDQ_MAX:
+            words.append("rotated or mirrored")
+        if page_like:
+            words.append("page-like, so the bounds are narrower")
+        if other_shots:
+            words.append("the cameras noted different times")
+        if low_information:
+            words.append("too little information to tell it from others")
+        said.append("; ".join(words))
+    return pl.Series("why", said, dtype=pl.String)

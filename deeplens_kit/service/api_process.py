@@ -74,7 +74,8 @@ def _answer(folder: Path, taken: socket.socket, told: dict[str, dict[str, object
         desk.warm()
         service = Service(workspace, desk, ServiceSettings(**values))  # type: ignore[arg-type]
         service.hosts, service.origins = frozenset(told["hosts"]), frozenset(told["origins"])
-        run(service, make_application(service, pages=False), taken, _say_ready)
+        application = make_application(service, pages=False)
+        run(service, application, taken, _say_ready, is_shared=service.settings.workers > 1)
 
 
 def _say_ready(_url: str) -> None:

@@ -43,7 +43,7 @@ from deeplens_kit.service.context import Service
 from deeplens_kit.service.correlation import CorrelationMiddleware
 from deeplens_kit.service.forwarded import ForwardedMiddleware
 from deeplens_kit.service.hosts import HeadersMiddleware, HostsMiddleware
-from deeplens_kit.service.limits import BodyLimitMiddleware, Turnstile
+from deeplens_kit.service.limits import ARRIVING, BodyLimitMiddleware, Turnstile
 from deeplens_kit.service.page_thumbnails import router as page_thumbnails
 from deeplens_kit.service.problems import add_problem_handlers
 
@@ -104,7 +104,9 @@ def make_application(service: Service, *, pages: bool = True, api: bool = True) 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = service.settings
-        app.state.turnstile = Turnstile(service.costly_at_once, settings.costly_waiting, settings.costly_wait_seconds)
+        waiting = settings.costly_waiting, settings.costly_wait_seconds
+        app.state.turnstile = Turnstile(service.costly_at_once, *waiting)
+        app.state.arrivals = Turnstile(ARRIVING * service.costly_at_once, *waiting)
         if page_server is None:
             yield
             return

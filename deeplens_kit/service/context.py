@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import Depends
 from starlette.requests import HTTPConnection
 
+from deeplens_kit.pipeline.plan_pages import KeptDiffs
 from deeplens_kit.service.access.gate import Gate, make_gate
 from deeplens_kit.service.settings import ServiceSettings
 
@@ -38,11 +40,13 @@ class Service:
         workspace: An open workspace; whoever opened it closes it.
         desk: What all pages and routes share: the searcher, what was found, thumbnails.
         settings: How it is served.
-        key: Signs what this server hands out and takes back; the same in all its processes, another after each start.
+        key: Signs the sessions of pages, which live in one process; another one after each start.
         hosts: What a request may name as its host; empty for anything.
         origins: Whose pages may open a websocket or change something, as "https://pictures.example.org".
         checks: What `/health/ready` asks, by name, beside the ledger and the catalog.
         gate: Judges who asks.
+        streams: How many streams of jobs each user reads now.
+        diffs: What tells plans apart, for those who leaf through it.
     """
 
     workspace: Workspace
@@ -53,6 +57,8 @@ class Service:
     origins: frozenset[str] = frozenset()
     checks: dict[str, Check] = field(default_factory=dict)
     gate: Gate = field(init=False, repr=False)
+    streams: Counter[str] = field(default_factory=Counter)
+    diffs: KeptDiffs = field(default_factory=KeptDiffs, repr=False)
 
     def __post_init__(self) -> None:
         settings = self.settings
@@ -62,8 +68,13 @@ class Service:
 
     @property
     def costly_at_once(self) -> int:
-        """Searches and uploads worked on at the same time."""
-        return self.settings.costly_at_once or 2 * (os.cpu_count() or 1)
+        """Searches and uploads worked on at the same time by this process.
+
+        More than keep its cores busy only wait for each other: ten searches at once in a process take nearly twice the
+        processor time of ten after another, so each process has its share of the cores.
+        """
+        cores = len(os.sched_getaffinity(0)) / max(1, self.settings.workers)
+        return self.settings.costly_at_once or max(2, round(2 * cores))
 
 
 def service_of(connection: HTTPConnection) -> Service:
@@ -72,5 +83,10 @@ def service_of(connection: HTTPConnection) -> Service:
     return service
 
 
-Held = Annotated[Service, Depends(service_of)]
+async def _held(connection: HTTPConnection) -> Service:
+    # On the loop itself: FastAPI hands whatever is not `async` to a thread, which costs more than it does.
+    return service_of(connection)
+
+
+Held = Annotated[Service, Depends(_held)]
 """Of a route: what its process serves with."""

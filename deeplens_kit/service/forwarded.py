@@ -88,4 +88,6 @@ def _is_one(address: str, networks: Sequence[_Network]) -> bool:
         found = ipaddress.ip_address(address)
     except ValueError:
         return False
-    return any(found in network for network in networks)
+    # A server that listens on :: sees an address of IPv4 as one of IPv6 that carries it.
+    carried = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
+    return any(found in network or (carried is not None and carried in network) for network in networks)

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from deeplens_kit.ledger import ReportRun, ReportRunState
 from deeplens_kit.pipeline.workspace import REPORTS_FOLDER
-from deeplens_kit.reporting.notebook_render import EXECUTED_ENDING, FAILED_ENDING
+from deeplens_kit.reporting.notebook_render import MAIL_ENDING, PDF_ENDING
+from deeplens_kit.reporting.report_files import file_endings
 
 if TYPE_CHECKING:
     from deeplens_kit.pipeline import Workspace
@@ -25,7 +26,7 @@ def kept_files(workspace: Workspace, run: ReportRun) -> tuple[Path | None, tuple
     page = Path(run.out)
     if run.state is not ReportRunState.FINISHED or page.parent != folder or not page.is_file():
         return None, ()
-    # The notebook that made it names folders of the server.
-    left_out = (EXECUTED_ENDING, FAILED_ENDING)
-    beside = (item for item in sorted(folder.glob(f"{page.stem}*")) if item != page and item.is_file())
-    return page, tuple(item for item in beside if not item.name.endswith(left_out))
+    # By their names, one by one: what only begins like the page may be another report's. The notebook that made it is
+    # not among them, for it names folders of the server.
+    beside = (folder / f"{page.stem}{ending}" for ending in (*file_endings(run.report), PDF_ENDING, MAIL_ENDING))
+    return page, tuple(sorted(item for item in beside if item.is_file()))

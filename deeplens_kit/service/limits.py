@@ -18,16 +18,31 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from deeplens_kit.errors import BodyTooLargeError, ServerBusyError
 from deeplens_kit.ledger.access_values import PrincipalKind
-from deeplens_kit.service.context import Service
+from deeplens_kit.service.access.dependencies import caller
+from deeplens_kit.service.context import Service, service_of
 from deeplens_kit.service.problems import problem_for
 
-__all__ = ["BodyLimitMiddleware", "Turnstile", "costly", "turnstile_of"]
+__all__ = [
+    "ARRIVING",
+    "BodyLimitMiddleware",
+    "Turnstile",
+    "arrivals_of",
+    "arriving",
+    "costly",
+    "streaming",
+    "turnstile_of",
+]
 
 UPLOADS = "/api/v1/ingest/"
 """Below it pictures come that are kept, which may be large."""
 
 STRANGERS_BYTES = 64 * 2**10
 """Of a request of whoever has not signed in, inclusive: a name and a password take less, and it is held in memory."""
+
+
+ARRIVING = 4
+"""Uploads that may be on their way at once, for each that is worked on: one waits for its network most of the time, and
+one that comes as JSON is in memory meanwhile."""
 
 
 class BodyLimitMiddleware:
@@ -126,6 +141,12 @@ def turnstile_of(connection: HTTPConnection) -> Turnstile:
     return found
 
 
+def arrivals_of(connection: HTTPConnection) -> Turnstile:
+    """The one of the process for what is on its way, sent or fetched."""
+    found: Turnstile = connection.app.state.arrivals
+    return found
+
+
 async def _turn(connection: HTTPConnection) -> AsyncIterator[None]:
     async with turnstile_of(connection).turn():
         yield
@@ -137,3 +158,38 @@ def costly() -> Any:
     The turn ends when the answer is made, not when a slow reader has it.
     """
     return Depends(_turn, scope="function")
+
+
+async def _arrive(connection: HTTPConnection) -> AsyncIterator[None]:
+    async with arrivals_of(connection).turn():
+        yield
+
+
+def arriving() -> Any:
+    """Of a route's `dependencies`: it reads a body that may be large, and takes its `turn` once all of it is here.
+
+    Whoever sends slowly then keeps others who send waiting at most, and no search.
+    """
+    return Depends(_arrive, scope="function")
+
+
+async def _stream(connection: HTTPConnection) -> AsyncIterator[None]:
+    service, who = service_of(connection), caller(connection)
+    most, name = service.settings.streams_per_user, who.user_id or who.name
+    # Whoever uses this machine has all of it.
+    if most and who.kind is not PrincipalKind.LOCAL and service.streams[name] >= most:
+        raise ServerBusyError(
+            f"You read {most} streams at once, which is as many as one user may; close one and ask again.", 15.0
+        )
+    service.streams[name] += 1
+    try:
+        yield
+    finally:
+        service.streams[name] -= 1
+        if not service.streams[name]:
+            del service.streams[name]
+
+
+def streaming() -> Any:
+    """Of a route's `dependencies`: its answer goes on, so that one user has only so many; counted until it ends."""
+    return Depends(_stream, scope="request")

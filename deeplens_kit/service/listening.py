@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.settings import LOOPBACK, ServiceSettings
 
-__all__ = ["BACKLOG", "address_of", "listening", "names_of"]
+__all__ = ["BACKLOG", "address_of", "check_certificate", "listening", "names_of"]
 
 BACKLOG = 512
 """Connections that wait until they are taken."""
@@ -45,6 +47,32 @@ def listening(address: str, port: int) -> Iterator[socket.socket]:
                 f"Port {port} of {address} cannot be used: {why}; choose another one with --port."
             ) from error
         yield taken
+
+
+def check_certificate(settings: ServiceSettings) -> None:
+    """Whether the certificate and its key can be served with; nothing to check where there is none.
+
+    Raises:
+        SettingsError: A file is missing or cannot be read, or is no PEM, or the two do not belong together.
+    """
+    if not settings.has_tls:
+        return
+    for option, name in (("--tls-cert", settings.tls_cert), ("--tls-key", settings.tls_key)):
+        try:
+            Path(name).read_bytes()
+        except OSError as error:
+            raise SettingsError(f"{option} {name!r} cannot be read: {error.strerror}.") from error
+    try:
+        # A key with a password must not ask for it where nobody may be: it is refused instead.
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(settings.tls_cert, settings.tls_key, password="")
+    except ssl.SSLError as error:
+        if error.reason == "KEY_VALUES_MISMATCH":
+            why = "the key is not that of the certificate"
+        else:
+            why = "both have to be PEM, the certificate before those that signed it, the key without a password"
+        raise SettingsError(
+            f"--tls-cert {settings.tls_cert!r} and --tls-key {settings.tls_key!r} cannot be used: {why}."
+        ) from error
 
 
 def names_of(settings: ServiceSettings, port: int) -> tuple[frozenset[str], frozenset[str]]:

@@ -19,11 +19,17 @@ from typing import Any
 
 from fastapi import FastAPI, Request, WebSocket, WebSocketDisconnect
 from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
 
 from deeplens_kit.errors import ExtraMissingError
+from deeplens_kit.ledger.access_values import PrincipalKind
 from deeplens_kit.reporting.bundled import bundled
-from deeplens_kit.service.access.dependencies import needs, signed_in
-from deeplens_kit.service.context import Service
+from deeplens_kit.service.access.dependencies import caller, needs, signed_in
+from deeplens_kit.service.access.paths import SESSION_HEADER
+from deeplens_kit.service.access.plain_pages import too_many_page
+from deeplens_kit.service.access.sealing import owner_in
+from deeplens_kit.service.context import Service, service_of
+from deeplens_kit.service.kept_files import KeptFiles
 from deeplens_kit.service.pages import PAGES, made_ahead, served_pages
 
 try:
@@ -38,6 +44,7 @@ try:
     from panel.io.fastapi import add_applications, dispatch_fastapi
 
     from deeplens_kit.service.page_resources import router as page_resources
+    from deeplens_kit.service.page_scripts import html_of
 except ImportError as error:
     raise ExtraMissingError("The dashboard", "workbench") from error
 
@@ -95,8 +102,9 @@ class PageServer:
         for route in self._aside.router.routes:
             # Scripts and styles: the same for everybody.
             path = getattr(route, "path", "")
-            if path.startswith("/static") and path not in paths:
-                app.router.routes.append(route)
+            files = getattr(route, "app", None)
+            if path.startswith("/static") and path not in paths and isinstance(files, StaticFiles):
+                app.mount(path, KeptFiles(directory=files.directory))
         app.include_router(page_resources)
 
     @asynccontextmanager
@@ -133,11 +141,24 @@ class PageServer:
 class _Document(DocHandler):  # type: ignore[misc]
     """The document of a page. Its session is always a new one: an id that somebody sends may be another's."""
 
+    render_session = staticmethod(html_of)
+
     async def page(self, request: Request) -> HTMLResponse:
+        service, who = service_of(request), caller(request)
+        most = service.settings.pages_per_user
+        # Whoever uses this machine has all of it.
+        if most and who.kind is not PrincipalKind.LOCAL and self._open_of(service, who.user_id or who.name) >= most:
+            return too_many_page(most, _UNUSED_MILLISECONDS // 1000)
         # Bokeh's arguments are none of the page's.
         answer: HTMLResponse = await self.get(request, None)
         answer.headers["Cache-Control"] = "no-store"
         return answer
+
+    def _open_of(self, service: Service, owner: str) -> int:
+        """How many sessions of pages somebody has, those among them whose page was closed a moment ago."""
+        contexts = self.application._applications.values()
+        sealed = (_sealed(session) for context in contexts for session in context.sessions)
+        return sum(owner_in(service.gate, text) == owner for text in sealed)
 
 
 class _Socket(WSHandler):  # type: ignore[misc]
@@ -163,6 +184,19 @@ class _Socket(WSHandler):  # type: ignore[misc]
             if self.connection is not None:
                 self.application.client_lost(self.connection)
                 self.connection = None
+
+    async def _async_open(self, socket: WebSocket, token: str) -> None:
+        # What is raised here the library prints, among the lines that are ours to say.
+        try:
+            await super()._async_open(socket, token)
+        except (RuntimeError, OSError, WebSocketDisconnect) as error:
+            _LOG.info("a page's websocket ended before it was open: %s", error)
+        except Exception:  # noqa: BLE001 - whatever it is, it is told in the log
+            _LOG.exception("a page's websocket could not be opened")
+        else:
+            return
+        with contextlib.suppress(RuntimeError, OSError, WebSocketDisconnect):
+            await socket.close(1011)
 
     async def send_message(self, message: Any) -> int:
         # A message goes in several pieces.
@@ -192,6 +226,13 @@ class _Socket(WSHandler):  # type: ignore[misc]
 
 
 extra_socket_handlers[_Socket] = dispatch_fastapi
+
+
+def _sealed(session: Any) -> str:
+    """Who asked for the page of a session, as the page is told."""
+    context = session.document.session_context
+    headers = {name.lower(): value for name, value in context.request.headers.items()} if context else {}
+    return str(headers.get(SESSION_HEADER, ""))
 
 
 def _socket_route(application: BokehFastAPI, context: Any) -> Any:

@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from fastapi import APIRouter, Path, Response
 
+from deeplens_kit.decode import THUMBNAIL_SIDES_PX
 from deeplens_kit.ledger.access_values import Scope
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.context import Held
@@ -20,7 +21,6 @@ __all__ = ["router"]
 
 router = APIRouter(include_in_schema=False)
 
-_SIDES = (150, 300, 600)
 # A digest names one content for ever, so what was fetched once need never be asked for again.
 _FOR_EVER = "private, max-age=31536000, immutable"
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -31,7 +31,7 @@ def thumbnail(
     service: Held, digest: Annotated[str, Path(max_length=64)], side: Annotated[str, Path(max_length=4)]
 ) -> Response:
     """Answer with WebP, or with a drawing that says there is no preview."""
-    if not _DIGEST.fullmatch(digest) or not side.isdecimal() or int(side) not in _SIDES:
+    if not _DIGEST.fullmatch(digest) or not side.isdecimal() or int(side) not in THUMBNAIL_SIDES_PX:
         return Response(status_code=404)
     content = service.desk.thumbnail(digest, int(side))
     if content is None:

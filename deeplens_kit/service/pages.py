@@ -21,7 +21,8 @@ from deeplens_kit.errors import AccessDeniedError, AccessError, DeepLensError, N
 from deeplens_kit.ledger.access_values import Principal, PrincipalKind, Scope, local_principal
 from deeplens_kit.ledger.holder import acting_as
 from deeplens_kit.service.access.paths import SESSION_HEADER, SIGN_IN, SIGN_OUT
-from deeplens_kit.service.access.sealing import csrf_cookie_name, unseal
+from deeplens_kit.service.access.refusals import tell_refusal
+from deeplens_kit.service.access.sealing import csrf_cookie_name, gate_of, unseal
 from deeplens_kit.service.desk import Desk, shared_desk
 from deeplens_kit.service.development import refuse_strangers
 from deeplens_kit.telemetry import bound_context
@@ -98,16 +99,22 @@ class PageSession:
     Args:
         page: Which one.
         caller: Gives who that is, as of now.
+        tell: Has it on record that they may not do what they asked for; None where no server keeps such a record.
 
     Attributes:
         page: Which one.
         acts: What can be done on the page, by name: the scope that it takes and the function that asks for it.
     """
 
-    def __init__(self, page: Page, caller: Callable[[], Principal]) -> None:
+    def __init__(
+        self,
+        page: Page,
+        caller: Callable[[], Principal],
+        tell: Callable[[Principal, AccessDeniedError], None] | None = None,
+    ) -> None:
         self.page = page
         self.acts: dict[str, tuple[Scope, Callable[..., Any]]] = {}
-        self._caller = caller
+        self._caller, self._tell = caller, tell
 
     @property
     def caller(self) -> Principal:
@@ -121,7 +128,8 @@ class PageSession:
         Raises:
             AccessError: Whoever visits may not see this page.
         """
-        self.caller.require(self.page.scope)
+        with self._telling(self.caller):
+            self.caller.require(self.page.scope)
         return shared_desk()
 
     def may(self, scope: Scope | str) -> bool:
@@ -139,9 +147,10 @@ class PageSession:
             AccessError: They may not do it, or no more.
         """
         caller = self.caller
-        caller.require(scope)
-        with acting_as(caller.name), bound_context(correlation_id=uuid4().hex):
-            yield caller
+        with self._telling(caller):
+            caller.require(scope)
+            with acting_as(caller.name), bound_context(correlation_id=uuid4().hex):
+                yield caller
 
     def doing(self, scope: Scope, function: Callable[_Args, _Result], *, name: str = "") -> Callable[_Args, _Result]:
         """A function that acts, for a view: each call of it runs in `act`, on whatever thread.
@@ -166,6 +175,16 @@ class PageSession:
 
         self.caller.require(self.page.scope)
         served_page(self._frame(self.desk.name), parts, heading=heading, about=about).servable()
+
+    @contextmanager
+    def _telling(self, caller: Principal) -> Iterator[None]:
+        """Have it on record where the block refuses somebody what they asked for."""
+        try:
+            yield
+        except AccessDeniedError as error:
+            if self._tell is not None:
+                self._tell(caller, error)
+            raise
 
     def _frame(self, workspace: str) -> Frame:
         from deeplens_kit.views.page import Frame
@@ -200,10 +219,11 @@ def open_session(panel: Any, name: str) -> Iterator[PageSession]:
     Yields:
         The session.
     """
-    panel.extension(notifications=True, disconnect_notification=_LOST)
+    # Signatures of every class of Panel are for who writes code with them, and take a twentieth of a page's time.
+    panel.extension(notifications=True, disconnect_notification=_LOST, apply_signatures=False)
     panel.config.exception_handler = report_fault
     page = next(page for page in PAGES if page.name == name)
-    session = PageSession(page, _caller_of_request())
+    session = PageSession(page, *_visitor_of_request(page))
     try:
         refuse_strangers()
         yield session
@@ -249,14 +269,19 @@ def made_ahead() -> Iterator[None]:
         _AHEAD.reset(token)
 
 
-def _caller_of_request() -> Callable[[], Principal]:
-    """Who asked for the page that is being made, to be asked again later."""
+def _visitor_of_request(
+    page: Page,
+) -> tuple[Callable[[], Principal], Callable[[Principal, AccessDeniedError], None] | None]:
+    """Who asked for the page that is being made, to be asked again later, and what keeps a record of refusals."""
     if _AHEAD.get():
-        return local_principal
+        return local_principal, None
     from panel.io.state import state
 
     headers = {name.lower(): value for name, value in state.headers.items()}
-    return partial(unseal, str(headers.get(SESSION_HEADER, "")))
+    sealed = str(headers.get(SESSION_HEADER, ""))
+    gate = gate_of(sealed)
+    tell = partial(tell_refusal, gate, path=f"/{page.name}", method="act") if gate is not None else None
+    return partial(unseal, sealed), tell
 
 
 def _heading(error: Exception) -> str:

@@ -71,8 +71,6 @@ _STATUSES: dict[type[errors.DeepLensError], int] = {
     errors.ExtraMissingError: 501,
     errors.ModelUnavailableError: 501,
     errors.Interrupted: 503,
-    errors.JobError: 409,
-    errors.QueueFullError: 429,
 }
 
 
@@ -166,13 +164,22 @@ def add_problem_handlers(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)
         phrase = HTTPStatus(error.status_code).phrase
         code = phrase.lower().replace(" ", "_").replace("-", "_")
-        return _answer(
-            error.status_code, code, str(error.detail), request.url.path, _correlation(request), headers=error.headers
-        )
+        detail = _what_is_there(request, error) if error.detail == phrase else str(error.detail)
+        return _answer(error.status_code, code, detail, request.url.path, _correlation(request), headers=error.headers)
 
     app.add_exception_handler(errors.DeepLensError, ours)
     app.add_exception_handler(RequestValidationError, not_valid)
     app.add_exception_handler(HTTPException, by_status)
+
+
+def _what_is_there(request: Request, error: HTTPException) -> str:
+    """What to do about a path or a method that there is none of, where the framework names the status alone."""
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        allowed = (error.headers or {}).get("allow", "")
+        return f"{request.method} is not answered here" + (f"; {allowed} is." if allowed else ".")
+    if error.status_code == HTTPStatus.NOT_FOUND and request.url.path.startswith("/api/"):
+        return "There is nothing at this path; /api/v1/openapi.json lists those that are answered."
+    return str(error.detail)
 
 
 def _correlation(request: Request) -> str:

@@ -26,7 +26,7 @@ READY = "ready"
 _FIRST_PAUSE_SECONDS = 0.2
 _LONGEST_PAUSE_SECONDS = 30.0
 # One that lived so long had a reason of its own to die.
-_SOUND_SECONDS = 30.0
+_SOUND_SECONDS = 10.0
 _MOST_FAILED_STARTS = 3
 _KILL_SECONDS = 5.0
 
@@ -151,15 +151,20 @@ class Children:
         with self._lock:
             if self._stopping.is_set():
                 return None
-            process = child.process = subprocess.Popen(
-                child.spec.command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                pass_fds=child.spec.descriptors,
-                # Ctrl-C is for us; they are told by us.
-                start_new_session=True,
-            )
+            try:
+                process = child.process = subprocess.Popen(
+                    child.spec.command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    text=True,
+                    pass_fds=child.spec.descriptors,
+                    # Ctrl-C is for us; they are told by us.
+                    start_new_session=True,
+                )
+            except OSError as error:
+                # A machine without room for one more process has it again later.
+                _log.error("a process cannot be started", process=child.spec.name, reason=str(error))
+                return None
         assert process.stdout is not None and process.stdin is not None
         with process.stdout, process.stdin:
             for line in process.stdout:

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
-from deeplens_kit.errors import AccessDeniedError, SettingsError
+from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger.access_values import Scope
 from deeplens_kit.ledger.holder import current_person
 from deeplens_kit.ledger.preference_values import RatingVerdict
@@ -79,9 +79,7 @@ def search_acts(session: PageSession) -> SearchActs:
     def remove(name: str) -> None:
         from deeplens_kit.pipeline import remove_saved_search
 
-        if workspace.ledger.saved_search(name).who != current_person() and not session.may(Scope.ADMIN):
-            raise AccessDeniedError(current_person(), str(Scope.ADMIN))
-        remove_saved_search(workspace, name)
+        remove_saved_search(workspace, name, current_person())
 
     def saved() -> Sequence[Told]:
         return _saved(workspace)
@@ -145,8 +143,11 @@ def _history(workspace: Workspace) -> tuple[Told, ...]:
     mine = current_person()
     # More are read than shown: who searches for one thing again and again has asked one question.
     records = workspace.ledger.search_history(3 * _HISTORY, mine)
-    told = [_told(workspace, item.query, name="", who=item.who, at=item.at, mine=mine) for item in records]
-    return tuple({(item.asked, item.address): item for item in reversed(told)}.values())[::-1][:_HISTORY]
+    latest: dict[tuple[str, str], Told] = {}
+    for record in records:
+        item = _told(workspace, record.query, name="", who=record.who, at=record.at, mine=mine)
+        latest.setdefault((item.asked, item.address), item)
+    return tuple(latest.values())[:_HISTORY]
 
 
 def _told(
@@ -170,7 +171,7 @@ def _address(workspace: Workspace, query: Query) -> str:
     from deeplens_kit.pipeline.asked_pictures import asked_picture, keep_asked_picture
     from deeplens_kit.views.state.question import question_of_query
 
-    question = question_of_query(query)
+    question = question_of_query(_by_digest(workspace, query))
     if question is None:
         return ""
     if isinstance(question.image, bytes):
@@ -182,3 +183,40 @@ def _address(workspace: Workspace, query: Query) -> str:
                 return ""
             question = replace(question, digest=question.image)
     return question.address()
+
+
+def _by_digest(workspace: Workspace, query: Query) -> Query:
+    """The query with the places of indexed objects ("location:path") as the pictures that lie there now."""
+    from dataclasses import replace
+
+    from deeplens_kit.errors import ObjectError
+    from deeplens_kit.search.query import ImageTerm, Term
+    from deeplens_kit.storage.paths import ESCAPE, encode_path
+
+    ids = {item.name: item.location_id for item in workspace.ledger.locations()}
+
+    def digest_at(image: object) -> str | None:
+        if not isinstance(image, str):
+            return None
+        text = image.strip()
+        # A name may hold a colon, and then another one may be its beginning: the longest is meant.
+        names = sorted((name for name in ids if text.startswith(f"{name}:")), key=len, reverse=True)
+        for name in names:
+            try:
+                spelt = encode_path(text[len(name) + 1 :])
+            except ObjectError:
+                continue  # no file has such a name
+            # As the file system has it, or as an answer has it, where it is encoded already.
+            for path in dict.fromkeys((spelt, spelt.replace(f"{ESCAPE}00", ESCAPE))):
+                row = workspace.catalog.object_at(ids[name], path)
+                if row is not None and row["digest"] is not None:
+                    return str(row["digest"])
+        return None
+
+    def named(term: Term) -> Term:
+        digest = digest_at(term.image) if isinstance(term, ImageTerm) else None
+        if not isinstance(term, ImageTerm) or digest is None:
+            return term
+        return replace(term, image=digest, name=term.name or str(term.image).strip())
+
+    return replace(query, terms=tuple(map(named, query.terms)))

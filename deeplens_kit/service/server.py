@@ -19,8 +19,10 @@ from typing import TYPE_CHECKING, Any
 
 from deeplens_kit.errors import ExtraMissingError
 from deeplens_kit.service.desk import BELIEVED_SECONDS, Desk, lay_out
-from deeplens_kit.service.listening import BACKLOG, address_of, listening, names_of
+from deeplens_kit.service.listening import BACKLOG, address_of, check_certificate, listening, names_of
 from deeplens_kit.service.processes import Children, ChildSpec
+from deeplens_kit.service.settling import settle
+from deeplens_kit.service.sharing import SharedSocket
 from deeplens_kit.settings import LOOPBACK, ServiceSettings
 
 if TYPE_CHECKING:
@@ -69,7 +71,7 @@ def serve(
         on_ready: Told the address of the first page when it is served.
 
     Raises:
-        SettingsError: The port is taken, or the address may not be listened on.
+        SettingsError: The port is taken, the address may not be listened on, or the certificate cannot be used.
         ExtraMissingError: The server's libraries are not installed.
     """
     settings = settings or workspace.settings.service
@@ -81,6 +83,7 @@ def serve(
         raise ExtraMissingError("The server", "service") from error
     with contextlib.ExitStack() as held:
         # Now, not after what takes a while.
+        check_certificate(settings)
         taken = held.enter_context(listening(settings.address, settings.port))
         beside = None
         if settings.workers and part is Part.ALL:
@@ -158,8 +161,23 @@ def _until_stopped(ready: Callable[[], None]) -> None:
             signal.signal(number, handler)
 
 
-def run(service: Service, application: Any, taken: socket.socket, on_ready: Callable[[str], None]) -> None:
-    """Answer what comes to a socket until SIGINT or SIGTERM; what is under way then has a while to end."""
+def run(
+    service: Service,
+    application: Any,
+    taken: socket.socket,
+    on_ready: Callable[[str], None],
+    *,
+    is_shared: bool = False,
+) -> None:
+    """Answer what comes to a socket until SIGINT or SIGTERM; what is under way then has a while to end.
+
+    Args:
+        service: What is served with.
+        application: What answers.
+        taken: The socket, which listens.
+        on_ready: Told the address when it is served.
+        is_shared: Other processes answer at the same socket.
+    """
     import uvicorn
 
     settings = service.settings
@@ -179,9 +197,25 @@ def run(service: Service, application: Any, taken: socket.socket, on_ready: Call
                     loop.remove_signal_handler(number)
 
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
+            await super().startup([] if is_shared else sockets)
+            if is_shared and self.started:
+                self.shared = SharedSocket(taken, self.protocol, config.ssl, lambda: len(self.server_state.connections))
             if self.started:
                 on_ready(address_of(settings, taken.getsockname()[1]))
+                # Kept, for the loop keeps no task alive.
+                self.settling = asyncio.create_task(asyncio.to_thread(settle, pages="panel" in sys.modules))
+
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            if is_shared:
+                await self.shared.close()
+            await super().shutdown(sockets)
+
+        def protocol(self) -> asyncio.Protocol:
+            """What speaks with one connection, as `startup` of Uvicorn makes it."""
+            spoken: asyncio.Protocol = config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+            return spoken
 
     config = uvicorn.Config(
         application,

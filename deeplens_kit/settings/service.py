@@ -38,9 +38,12 @@ class ServiceSettings:
         behind_proxy: Addresses or networks of the proxies whose `X-Forwarded-*` is believed; empty for none.
         max_body_bytes: Of a request, inclusive.
         max_upload_bytes: Of a request that brings pictures to keep, inclusive.
-        costly_at_once: Searches and uploads worked on at the same time; 0 for twice the cores.
+        costly_at_once: Searches and uploads worked on at the same time by a process; 0 for its share of twice the
+            cores.
         costly_waiting: More of them that may wait; who comes then is told to come back.
         costly_wait_seconds: How long one waits for its turn.
+        pages_per_user: Pages that one user may have open, in one process; 0 for as many as they like.
+        streams_per_user: Streams of jobs that one user may read at the same time, in one process; 0 likewise.
         stop_seconds: How long answers under way have to end when the server is stopped.
         thumbnail_base: Where thumbnails are fetched from when not from this server, for example a cache in front of it.
     """
@@ -60,6 +63,8 @@ class ServiceSettings:
     costly_at_once: int = 0
     costly_waiting: int = 64
     costly_wait_seconds: float = 20.0
+    pages_per_user: int = 50
+    streams_per_user: int = 20
     stop_seconds: float = 20.0
     thumbnail_base: str = ""
 
@@ -72,6 +77,8 @@ class ServiceSettings:
             "costly_at_once": 0,
             "costly_waiting": 0,
             "costly_wait_seconds": 0.1,
+            "pages_per_user": 0,
+            "streams_per_user": 0,
             "stop_seconds": 0,
         }
         for name, floor in floors.items():

@@ -337,6 +337,8 @@ class JobSettings:
         cpu, gpu, io: How many jobs that take most of this a worker does at a time; 0 for none.
         lease_seconds: A job whose worker has not shown for longer than this that it lives is another worker's.
         events_kept_days: How long the stages to which images came are kept; 0: they are not told.
+        keep_days: How long a job is kept that has ended, and no shorter than its stages; 0: for ever.
+        extract_on: "cpu", or "gpu": jobs that compute features are those of workers with room for "gpu".
     """
 
     cpu: int = 1
@@ -344,9 +346,13 @@ class JobSettings:
     io: int = 2
     lease_seconds: float = 60.0
     events_kept_days: int = 7
+    keep_days: int = 90
+    extract_on: str = "cpu"
 
     def __post_init__(self) -> None:
-        _at_least("jobs", self, cpu=0, gpu=0, io=0, lease_seconds=1, events_kept_days=0)
+        if self.extract_on not in ("cpu", "gpu"):
+            raise SettingsError(f"jobs.extract_on is {self.extract_on!r}; it must be 'cpu' or 'gpu'.")
+        _at_least("jobs", self, cpu=0, gpu=0, io=0, lease_seconds=1, events_kept_days=0, keep_days=0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol, TypeVar, cast
 
 import panel as pn
 
-from deeplens_kit.errors import DeepLensError
+from deeplens_kit.errors import AccessError, DeepLensError
 from deeplens_kit.views.address import Address
 from deeplens_kit.views.form_board import Fields, FormBoard
 from deeplens_kit.views.form_parts import job_html, question_html, told_html
@@ -55,6 +56,7 @@ class ActingView:
     def __init__(self, state: ActingState, acts: JobActs) -> None:
         self._acting, self._job_acts = state, acts
         self._polling: Any = None
+        self._unheard = False
         self._at_work = 0
         self.address = Address(self._go_to, text=self._where())
         self.head = FormBoard(self._pressed)
@@ -119,22 +121,26 @@ class ActingView:
             shown: It reads what the page shows, so that nothing is left to wait for where it fails.
         """
 
-        async def do() -> None:
-            self._at_work += 1
-            self._acting.busy = True
-            try:
-                answer = await asyncio.to_thread(work)
-            except DeepLensError as error:
-                self._acting.fail(error, failed)
-                if shown:
-                    self.body.html = ""
-                return
-            finally:
-                self._at_work -= 1
-                self._acting.busy = self._at_work > 0
-            then(answer)
+        pn.state.execute(partial(self._worked, work, then, failed, shown))
 
-        pn.state.execute(do)
+    async def _worked(
+        self, work: Callable[[], _Answer], then: Callable[[_Answer], None], failed: str, shown: bool
+    ) -> None:
+        self._at_work += 1
+        self._acting.busy = True
+        try:
+            answer = await asyncio.to_thread(work)
+        except Exception as error:
+            if shown:
+                self.body.html = ""
+            if not isinstance(error, DeepLensError):
+                raise
+            self._acting.fail(error, failed)
+            return
+        finally:
+            self._at_work -= 1
+            self._acting.busy = self._at_work > 0
+        then(answer)
 
     def _begin(self, work: Callable[[], JobLine], *, failed: str = "It was not begun") -> None:
         """Begin a job and watch it."""
@@ -165,11 +171,18 @@ class ActingView:
             return
         try:
             lines = await asyncio.to_thread(self._job_acts.look_at_jobs, asked)
-        except DeepLensError as error:
-            # Said once, and not twice a second: whoever was here may have been sent away.
+        except AccessError as error:
+            # Whoever was here was sent away.
             self._stop_polling()
             self._acting.fail(error)
             return
+        except DeepLensError as error:
+            # Said once, and not twice a second; a ledger that is busy answers again.
+            if not self._unheard:
+                self._acting.fail(error)
+            self._unheard = True
+            return
+        self._unheard = False
         self._acting.saw(lines, self._ended)
 
     def _stop_polling(self) -> None:

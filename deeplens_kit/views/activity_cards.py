@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from html import escape
 
 from deeplens_kit.reporting.words import format_seconds, plural
-from deeplens_kit.views.cards import message
-from deeplens_kit.views.form_parts import button, choice, field, marked, table, text_input
+from deeplens_kit.views.cards import marked, message
+from deeplens_kit.views.form_parts import button, choice, field, table, text_input
 from deeplens_kit.views.plan_cards import moment
 from deeplens_kit.views.state.activity_state import AuditPage, AuditWanted, JobDetail, JobPage, JobRow, JobsWanted
 
@@ -49,9 +49,9 @@ def jobs_html(page: JobPage, wanted: JobsWanted, kinds: Sequence[tuple[str, str]
 
 def _cells(row: JobRow) -> list[str]:
     line = row.line
-    buttons = button("open", "Details", line.job_id, kind="second")
+    buttons = button("open", "Details", line.job_id, kind="second", of=line.title)
     if row.may_retry:
-        buttons += button("retry", "Try again", line.job_id)
+        buttons += button("retry", "Try again", line.job_id, of=line.title)
     says = "" if line.state == "done" else f'<p class="tiny quiet">{marked(line.says)}</p>'
     took = "–" if row.seconds is None else escape(format_seconds(row.seconds))
     title = f"<b>{escape(line.title)}</b>{says}"
@@ -124,7 +124,7 @@ def audit_html(page: AuditPage, wanted: AuditWanted) -> str:
             f"{line.sequence:,}",
             moment(line.at),
             f"<bdi>{escape(line.who)}</bdi>",
-            escape(line.action),
+            f'<span class="whole">{escape(line.action)}</span>',
             f'<span class="mono"><bdi>{escape(line.details)}</bdi></span>',
         ]
         for line in page.lines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import panel as pn
 
-from deeplens_kit.errors import DeepLensError
+from deeplens_kit.errors import AccessError, DeepLensError
 from deeplens_kit.views.acting_view import ActingView
 from deeplens_kit.views.activity_cards import audit_html, job_detail_html, jobs_html
 from deeplens_kit.views.cards import message
@@ -38,13 +38,15 @@ class ActivityView(ActingView):
         super().__init__(state, acts)
         self._state, self._acts = state, acts
         self._looking: Any = None
+        self._unseen = False
         self._there: frozenset[tuple[str, str]] | None = None
         state.param.watch(lambda *_: self._read(), ["revision"])
         state.param.watch(lambda *_: self._show(), ["shown"])
         state.param.watch(lambda *_: self._show_part(), ["part"])
         self._show_head()
         self._show()
-        self._read()
+        # Once the page stands: what comes before its websocket is there may not reach it.
+        pn.state.onload(self._read)
         if pn.state.curdoc is not None:
             self._looking = pn.state.add_periodic_callback(cast(Any, self._look), period=_LOOK_MILLISECONDS)
 
@@ -63,7 +65,7 @@ class ActivityView(ActingView):
             if state.revision == asked:
                 state.shown = (part, shown)
 
-        self._work(read, take, failed="It cannot be shown")
+        self._work(read, take, failed="It cannot be shown", shown=True)
 
     async def _look(self) -> None:
         """Look for jobs that were begun elsewhere."""
@@ -71,12 +73,18 @@ class ActivityView(ActingView):
 
         try:
             found = await asyncio.to_thread(self._acts.jobs_at_work)
-        except DeepLensError as error:
-            # Said once: whoever was here may have been sent away.
+        except AccessError as error:
+            # Whoever was here was sent away.
             self._looking.stop()
             self._state.fail(error)
             return
-        state = self._state
+        except DeepLensError as error:
+            # Said once; a ledger that is busy answers again.
+            if not self._unseen:
+                self._state.fail(error)
+            self._unseen = True
+            return
+        self._unseen, state = False, self._state
         known = {line.job_id for line in state.jobs}
         for line in reversed(found):
             # Of those that wait there may be thousands; they are in the list.

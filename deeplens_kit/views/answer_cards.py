@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from deeplens_kit.reporting.related_view import region_of, shape_of
-from deeplens_kit.reporting.words import format_bytes, format_seconds, plural
+from deeplens_kit.reporting.words import format_bytes, format_score, format_seconds, plural
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.cards import message
 from deeplens_kit.views.result_cards import CardExtras, result_card
@@ -75,7 +75,7 @@ def answer_html(answer: SearchAnswer, src: Callable[[str, int], str], look: Answ
         card = result_card(row, places, src, by=answer.by, extras=extras)
         cards.append(
             f'<li><div class="stop" id="card-{row["digest"]}" data-card="{row["digest"]}" tabindex="-1" role="group" '
-            f'aria-label="{row["rank"]}. {escape(title)}, score {row["score"]:.3f}">{card}</div></li>'
+            f'aria-label="{row["rank"]}. {escape(title)}, score {format_score(row["score"])}">{card}</div></li>'
         )
     grid = f'<ul class="pictures results {escape(look.grid)}" role="list" aria-label="Pictures found, the best first">'
     return f"{_head(answer, look, len(cards))}{grid}{''.join(cards)}</ul>"

@@ -8,6 +8,7 @@ spelt out there, and here nothing of it is markup.
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
@@ -20,6 +21,7 @@ __all__ = [
     "PLACEHOLDER",
     "chip",
     "image_source",
+    "marked",
     "message",
     "pager",
     "picture_address",
@@ -36,6 +38,7 @@ _PLACEHOLDER_SVG = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 48 48" fill="none" stroke="#8b8f98" stroke-width="2">'
     '<rect x="7" y="11" width="34" height="26" rx="3"/><path d="M7 31l9-9 8 8 5-5 12 10"/><path d="M6 6l36 36"/></svg>'
 )
+_CODE = re.compile("`([^`]+)`")
 PLACEHOLDER = f"data:image/svg+xml,{quote(_PLACEHOLDER_SVG)}"
 """Stands where there is no preview: a crossed-out picture."""
 
@@ -161,16 +164,21 @@ def chip(text: str) -> str:
     return f'<span class="chip {colour}">{escape(text)}</span>'
 
 
+def marked(text: str) -> str:
+    """A text with names of commands between backticks set as such."""
+    return _CODE.sub(r'<code class="mono">\1</code>', escape(text))
+
+
 def message(heading: str, text: str = "", *, kind: str = "empty") -> str:
     """What is said in place of an answer.
 
     Args:
         heading: What happened, in a few words.
-        text: What it means and what to do next; empty for none.
+        text: What it means and what to do next, names of commands between backticks; empty for none.
         kind: "empty" (nothing to show), "problem" (it failed), "busy" (it is being worked on) or "note".
     """
     role = "alert" if kind == "problem" else "status"
-    body = f"<p>{escape(text)}</p>" if text else ""
+    body = f"<p>{marked(text)}</p>" if text else ""
     return f'<div class="message {escape(kind)}" role="{role}"><h3>{escape(heading)}</h3>{body}</div>'
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
@@ -110,6 +111,7 @@ class DuplicatesPage:
         self.summary[:], self.filters[:] = [view.summary], [view.filters]
         state.param.watch(self._narrow, ["locations", "tiers"])
         self._show()
+        self._prepare_after(state)
 
     def _show(self) -> None:
         """Show the groups in the way that is chosen."""
@@ -133,7 +135,19 @@ class DuplicatesPage:
                 review, self._thumbnail, self._looks, src=self._src, may_act=self._may_act, alone=False
             )
             review.param.watch(self._follow, ["revision"])
+            self._prepare_after(review)
         return self._review_view
+
+    def _prepare_after(self, state: DuplicatesState) -> None:
+        """Once a page of groups shows, have the next one made ready beside it: most turn to that."""
+
+        async def prepare() -> None:
+            # Whoever turns to it is told what is wrong.
+            with suppress(DeepLensError):
+                await asyncio.to_thread(state.prepare_next)
+
+        state.param.watch(lambda *_: pn.state.execute(prepare), ["page"])
+        pn.state.execute(prepare)
 
     def _switch_html(self) -> str:
         buttons = "".join(

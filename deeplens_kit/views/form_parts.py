@@ -5,10 +5,10 @@ Takes texts as they are shown, gives HTML with every text escaped; must not know
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+from deeplens_kit.views.cards import marked
 from deeplens_kit.views.state.job_lines import JobLine
 from deeplens_kit.views.state.told import Question, Told
 
@@ -17,10 +17,10 @@ __all__ = [
     "button",
     "check",
     "choice",
+    "fault_html",
     "field",
     "file_html",
     "job_html",
-    "marked",
     "question_html",
     "said_html",
     "sentence",
@@ -31,15 +31,10 @@ __all__ = [
     "told_html",
 ]
 
-_CODE = re.compile("`([^`]+)`")
 
-
-def marked(text: str) -> str:
-    """A text with names of commands between backticks set as such."""
-    return _CODE.sub(r'<code class="mono">\1</code>', escape(text))
-
-
-def button(act: str, label: str, value: str = "", *, kind: str = "", off: str = "", submit: bool = False) -> str:
+def button(
+    act: str, label: str, value: str = "", *, kind: str = "", off: str = "", submit: bool = False, of: str = ""
+) -> str:
     """A button that acts.
 
     Args:
@@ -49,12 +44,14 @@ def button(act: str, label: str, value: str = "", *, kind: str = "", off: str = 
         kind: "first" (what one came for), "second" (quiet) or "danger"; empty for plain.
         off: Why it can not be pressed now; empty where it can.
         submit: It sends the form that it is in, so that what must be filled in is asked for.
+        of: To what it belongs, told to those who do not see beside what it stands; empty where it says so itself.
     """
     how = "submit" if submit else "button"
     rest = f' disabled title="{escape(off)}"' if off else ""
     name = f' class="{kind}"' if kind else ""
+    whole = f' aria-label="{escape(label)}: {escape(of)}"' if of else ""
     does = f'data-act="{escape(act)}" data-value="{escape(value)}"'
-    return f'<button type="{how}" {does}{name}{rest}>{escape(label)}</button>'
+    return f'<button type="{how}" {does}{name}{whole}{rest}>{escape(label)}</button>'
 
 
 def sentence(text: str) -> str:
@@ -72,14 +69,31 @@ def tabs(present: str, names: Iterable[tuple[str, str]], *, label: str) -> str:
     return f'<div class="tabs" role="group" aria-label="{escape(label)}">{shown}</div>'
 
 
-def field(name: str, label: str, control: str, hint: str = "", *, wide: bool = False, mono: bool = False) -> str:
-    """A control with its label above and a hint beneath; `mono`: the label is a name as it is written elsewhere."""
-    said = f'<p class="hint" id="hint-{escape(name)}">{marked(hint)}</p>' if hint else ""
+def field(
+    name: str, label: str, control: str, hint: str = "", *, wide: bool = False, mono: bool = False, fault: str = ""
+) -> str:
+    """A control with its label above, and beneath what is wrong with it and a hint.
+
+    Args:
+        name: Of the control.
+        label: What it is called.
+        control: As HTML.
+        hint: What it means.
+        wide: It takes a row of its own.
+        mono: The label is a name as it is written elsewhere.
+        fault: What is wrong with what was filled in; empty for nothing. The control says so too, see `text_input`.
+    """
+    said = fault_html(name, fault) + (f'<p class="hint" id="hint-{escape(name)}">{marked(hint)}</p>' if hint else "")
     kind = " class=mono" if mono else ""
     return (
         f'<div class="field{" wide" if wide else ""}"><label{kind} for="field-{escape(name)}">{escape(label)}</label>'
         f"{control}{said}</div>"
     )
+
+
+def fault_html(name: str, fault: str) -> str:
+    """What is wrong with a field; empty for nothing."""
+    return f'<p class="fault" id="fault-{escape(name)}">{marked(fault)}</p>' if fault else ""
 
 
 def text_input(
@@ -91,20 +105,41 @@ def text_input(
     needed: bool = False,
     hint: bool = True,
     complete: str = "off",
+    fault: bool = False,
+    focus: bool = False,
 ) -> str:
-    """A line to type in; `hint` where a hint of this name stands beneath, `complete` what a browser may fill in."""
-    more = (" required" if needed else "") + (f' aria-describedby="hint-{escape(name)}"' if hint else "")
+    """A line to type in.
+
+    Args:
+        name: Of the field.
+        value: What stands in it.
+        placeholder: What shows where nothing does.
+        kind: Of the input.
+        needed: The form is not sent without it.
+        hint: A hint of this name stands beneath.
+        complete: What a browser may fill in.
+        fault: What is wrong with it stands beneath.
+        focus: It is given the focus when it appears.
+    """
+    more = (" required" if needed else "") + _described(name, hint=hint, fault=fault, focus=focus)
     return (
         f'<input type="{kind}" id="field-{escape(name)}" name="{escape(name)}" value="{escape(value)}" '
         f'placeholder="{escape(placeholder)}" autocomplete="{escape(complete)}" spellcheck="false"{more}>'
     )
 
 
-def text_area(name: str, value: str = "", *, placeholder: str = "") -> str:
-    """Several lines to type in."""
+def _described(name: str, *, hint: bool, fault: bool, focus: bool) -> str:
+    about = [f"{what}-{escape(name)}" for what, is_there in (("fault", fault), ("hint", hint)) if is_there]
+    said = f' aria-describedby="{" ".join(about)}"' if about else ""
+    return said + (' aria-invalid="true"' if fault else "") + (" data-focus" if focus else "")
+
+
+def text_area(name: str, value: str = "", *, placeholder: str = "", fault: bool = False, focus: bool = False) -> str:
+    """Several lines to type in; arguments as of `text_input`."""
     return (
         f'<textarea id="field-{escape(name)}" name="{escape(name)}" rows="2" placeholder="{escape(placeholder)}" '
-        f'autocomplete="off" spellcheck="false" aria-describedby="hint-{escape(name)}">{escape(value)}</textarea>'
+        f'autocomplete="off" spellcheck="false"{_described(name, hint=True, fault=fault, focus=focus)}>'
+        f"{escape(value)}</textarea>"
     )
 
 
@@ -126,14 +161,16 @@ def check(name: str, label: str, *, on: bool = False, value: str = "true") -> st
     )
 
 
-def boxes(name: str, label: str, options: Sequence[tuple[str, str]], chosen: Iterable[str], hint: str = "") -> str:
-    """Boxes of which several may be ticked."""
+def boxes(
+    name: str, label: str, options: Sequence[tuple[str, str]], chosen: Iterable[str], hint: str = "", fault: str = ""
+) -> str:
+    """Boxes of which several may be ticked; `fault`: what is wrong with what was ticked."""
     ticked = set(chosen)
     shown = "".join(check(name, says, on=key in ticked, value=key) for key, says in options)
     said = f'<p class="hint">{marked(hint)}</p>' if hint else ""
     return (
         f'<fieldset class="field"><legend class="label">{escape(label)}</legend>'
-        f'<div class="boxes">{shown}</div>{said}</fieldset>'
+        f'<div class="boxes">{shown}</div>{fault_html(name, fault)}{said}</fieldset>'
     )
 
 

@@ -9,6 +9,9 @@ const tellingOnceHeard = (model) => {
   const waiting = []
   const call = () => {
     if (heard || gone || calls++ > MOST_CALLS) return
+    // BokehJS takes what the server sent for new until it sends something itself, and would send all of it back whole
+    // with the first message that names it. A patch of nothing, which goes nowhere, ends that.
+    model.document?.create_json_patch?.([])
     model.send_msg({ act: "ready" })
     setTimeout(call, CALL_AGAIN_MS)
   }

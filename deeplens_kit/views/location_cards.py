@@ -13,8 +13,8 @@ from deeplens_kit.reporting.coverage_view import CoverageLine
 from deeplens_kit.reporting.failure_view import FailureExample, FailureReason
 from deeplens_kit.reporting.location_lines import LocationDetail, LocationLine, PricesLine
 from deeplens_kit.reporting.words import format_bytes, plural
-from deeplens_kit.views.cards import message, picture_frame
-from deeplens_kit.views.form_parts import button, field, marked, sentence, table, text_input
+from deeplens_kit.views.cards import marked, message, picture_frame
+from deeplens_kit.views.form_parts import button, field, sentence, table, text_input
 from deeplens_kit.views.plan_cards import moment
 
 __all__ = ["location_html", "locations_html"]

@@ -17,6 +17,7 @@ from deeplens_kit.errors import DeepLensError
 from deeplens_kit.views.board import Board
 from deeplens_kit.views.cards import message
 from deeplens_kit.views.map_view import MapView
+from deeplens_kit.views.page import once_open
 from deeplens_kit.views.pair_view import PairView
 from deeplens_kit.views.selection_view import SelectionView
 from deeplens_kit.views.state.map_ground import MapGround
@@ -84,13 +85,14 @@ class MapPage:
         self._feature = self._features[0]
         self._asked = 0
         self._found: Shared[MapGround] | None = None
-        self._clustering = False
         self._state: MapState | None = None
+        # The map whose clusters are being looked for.
+        self._clustering: MapState | None = None
         self._bar = Board(self._act, margin=(0, 0, 12, 0))
         self._shown = pn.Column(sizing_mode="stretch_width")
         self.main = pn.Column(self._bar, self._shown, sizing_mode="stretch_width")
         self._wait()
-        pn.state.onload(self._load)
+        once_open(self._load)
 
     # --- What is there -----------------------------------------------------------------------------------------------
 
@@ -102,18 +104,19 @@ class MapPage:
             if asked != self._asked:
                 return
             self._show(found)
-            if found.value.points.height <= _CLUSTERED_AT_ONCE:
-                await self._cluster()
         except DeepLensError as error:
             if asked == self._asked:
                 self._shown[:] = [Board(html=message("There is no map", str(error), kind="problem"))]
+            return
         except Exception:
             if asked == self._asked:
                 self._shown[:] = [Board(html=message("There is no map", UNEXPECTED, kind="problem"))]
             raise
+        if found.value.points.height <= _CLUSTERED_AT_ONCE:
+            await self._cluster()
 
     def _wait(self) -> None:
-        self._found, self._state = None, None
+        self._found, self._state, self._clustering = None, None, None
         self._bar.html = self._bar_html()
         self._shown[:] = [Board(html=_MAKING)]
 
@@ -135,20 +138,27 @@ class MapPage:
         found, state = self._found, self._state
         if found is None or state is None or found.value.clusters is not None or not found.value.points.height:
             return
-        self._clustering = True
+        self._clustering = state
         self._bar.html = self._bar_html()
         try:
             clustered = await self._ask_clusters(self._feature, found.value)
-        except DeepLensError as error:
-            self._clustering = False
-            if state is self._state:
-                self._bar.html = message("No clusters were found", str(error), kind="problem") + self._bar_html()
+        except Exception as error:
+            self._end_clustering(state, str(error) if isinstance(error, DeepLensError) else UNEXPECTED)
+            if not isinstance(error, DeepLensError):
+                raise
             return
-        self._clustering = False
         if state is self._state:
             self._found = Shared(clustered.value, found.outdated, found.made_at)
             state.stand_on(clustered.value)
-            self._bar.html = self._bar_html()
+        self._end_clustering(state)
+
+    def _end_clustering(self, state: MapState, problem: str = "") -> None:
+        """Nobody waits for the clusters of a map any more; of one that is not shown any more nothing is told."""
+        if state is not self._state:
+            return
+        self._clustering = None
+        told = message("No clusters were found", problem, kind="problem") if problem else ""
+        self._bar.html = told + self._bar_html()
 
     # --- What the person does ----------------------------------------------------------------------------------------
 

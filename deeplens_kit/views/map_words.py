@@ -14,7 +14,7 @@ from deeplens_kit.pipeline.mapping import PictureMap
 from deeplens_kit.reporting.selection_words import add_up_selection, describe_selected
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.storage.paths import display_path
-from deeplens_kit.views.cards import message, picture_card
+from deeplens_kit.views.cards import marked, message, picture_card
 from deeplens_kit.views.state.map_colours import RAMP, Colouring, LegendEntry
 
 __all__ = [
@@ -156,4 +156,4 @@ def notes_html(found: PictureMap) -> str:
     if found.unread:
         said.append(f"{plural(found.unread, 'file')} could not be analysed; `deeplens failures` says why.")
     head, rest = said[0], " ".join(said[1:])
-    return f'<p class="small caution"><b>{escape(head)}</b> {escape(rest)}</p>'
+    return f'<p class="small caution"><b>{escape(head)}</b> {marked(rest)}</p>'

@@ -6,21 +6,25 @@ what the components show, or judge who may see what.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from html import escape
 from importlib.resources import files
+from types import SimpleNamespace
+from typing import Any
 
 import panel as pn
 from bokeh.events import DocumentReady
 from bokeh.models import CustomJS
+from panel.io.resources import _env
 
 from deeplens_kit.storage.paths import display_path
 from deeplens_kit.views.plot_scripts import COLOURS_OF_PLOTS, PLOTS_OF_PAGES
 from deeplens_kit.views.slider_names import NAME_SLIDERS
 from deeplens_kit.views.theme import viewer_style
 
-__all__ = ["Frame", "served_page"]
+__all__ = ["Frame", "once_open", "served_page"]
 
 _SIDE = ("ask", "filters")
 _THEMES = (("system", "System"), ("light", "Light"), ("dark", "Dark"))
@@ -68,14 +72,13 @@ def served_page(
             has a heading of its own, leave it out.
         about: A sentence beneath the heading.
     """
-    folder = files("deeplens_kit.views")
-    page = pn.Template(folder.joinpath("page.html.jinja").read_text(encoding="utf-8"))
+    page = _Page(_compiled())
     person = display_path(frame.person)
     told = {"notifications": pn.state.notifications} if pn.state.notifications is not None else {}
     variables = {
         "page_title": escape(" · ".join(filter(None, (frame.label, frame.workspace, "DeepLens")))),
-        "page_style": viewer_style() + folder.joinpath("page.css").read_text(encoding="utf-8"),
-        "page_script": folder.joinpath("page.js").read_text(encoding="utf-8"),
+        "page_style": _style(),
+        "page_script": _text("page.js"),
         "page_name": escape(frame.name),
         "page_heading": escape(frame.label),
         "heading": escape(heading),
@@ -97,3 +100,39 @@ def served_page(
     if pn.state.curdoc is not None:
         pn.state.curdoc.js_on_event(DocumentReady, CustomJS(code=COLOURS_OF_PLOTS + PLOTS_OF_PAGES + NAME_SLIDERS))
     return page
+
+
+def once_open(callback: Callable[[], Any]) -> None:
+    """Call something when a browser has opened the page that is being made; never, where it is made for nobody.
+
+    Args:
+        callback: May be a coroutine function.
+    """
+    document = pn.state.curdoc
+    if document is not None and document.session_context is not None:
+        pn.state.onload(callback)
+
+
+class _Page(pn.Template):
+    """A template of Panel's without what it draws of itself for a notebook: that takes a fifth of a page's time."""
+
+    def _build_layout(self) -> Any:
+        return [SimpleNamespace(object="")]
+
+    def __repr__(self) -> str:
+        return type(self).__name__
+
+
+@cache
+def _compiled() -> Any:
+    return _env.from_string(_text("page.html.jinja"))
+
+
+@cache
+def _style() -> str:
+    return viewer_style() + _text("page.css")
+
+
+@cache
+def _text(name: str) -> str:
+    return files("deeplens_kit.views").joinpath(name).read_text(encoding="utf-8")

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from deeplens_kit.ledger.access_values import Role, Scope
 from deeplens_kit.reporting.words import plural
-from deeplens_kit.views.cards import message
-from deeplens_kit.views.form_parts import button, choice, field, marked, table, text_input
+from deeplens_kit.views.cards import marked, message
+from deeplens_kit.views.form_parts import button, choice, field, table, text_input
 from deeplens_kit.views.plan_cards import moment
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ SCOPE_WORDS = {
     Scope.SEARCH_READ: "search",
     Scope.IMAGES_READ: "see pictures, groups, plans and reports",
     Scope.IMAGES_WRITE: "index, take in, label and make plans",
-    Scope.IMAGES_DELETE: "take pictures out of the index",
-    Scope.PLANS_APPROVE: "approve and apply plans",
+    Scope.IMAGES_DELETE: "forget images, apply plans and undo them",
+    Scope.PLANS_APPROVE: "approve plans, and use rules",
     Scope.ADMIN: "look after locations and users",
 }
 """What each scope lets a key do."""
@@ -114,7 +114,7 @@ def _row(user: User, shown: UsersShown) -> tuple[str, ...]:
         _standing(user),
         moment(user.last_sign_in_at) if user.last_sign_in_at else '<span class="quiet">never</span>',
         f"{shown.keys.get(user.user_id, 0):,}",
-        button("open", "Look after them", user.name),
+        button("open", "Look after them", user.name, of=user.name),
     )
 
 
@@ -165,9 +165,13 @@ def user_html(shown: PersonShown) -> str:
     told = "".join(f"<dt>{escape(name)}</dt><dd>{said}</dd>" for name, said in facts)
     acts = ""
     if not user.provider:
-        label = "Make a reset link …" if user.has_password else "Make a new link …"
         off = "" if user.active else "Let them in first."
+        if user.has_password:
+            acts += button("forgot-ask", "They forgot the password …", user.name, off=off)
+        label = "Reset the password …" if user.has_password else "Make a new link …"
         acts += button("reset-ask", label, user.name, off=off)
+    if user.active:
+        acts += button("sign-out-ask", "Sign them out everywhere …", user.name)
     acts += (
         button("disable-ask", "Shut them out …", user.name, kind="danger")
         if user.active
@@ -217,13 +221,14 @@ def _key(key: ApiKey, *, revoke: bool) -> tuple[str, ...]:
     )
 
 
-def sessions_html(sessions: Sequence[UserSession], *, present: str, others: bool = False) -> str:
+def sessions_html(sessions: Sequence[UserSession], *, present: str, others: bool = False, keys: int = 0) -> str:
     """Sign-ins that last.
 
     Args:
         sessions: Of one user.
         present: The id of the one that this page belongs to; empty for none of them.
         others: There is a button that ends all but the present one.
+        keys: How many keys could be revoked with that.
     """
     if not sessions:
         body = '<p class="small quiet">None lasts.</p>'
@@ -232,7 +237,10 @@ def sessions_html(sessions: Sequence[UserSession], *, present: str, others: bool
     more = ""
     if others and len(sessions) > 1:
         label = f"Sign out of {plural(len(sessions) - 1, 'other')}"
-        more = f'<div class="acts">{button("end-others", label)}</div>'
+        more = button("end-others", label)
+    if others and keys:
+        more += button("end-all-ask", "Sign out everywhere else and revoke all keys …", kind="danger")
+    more = f'<div class="acts">{more}</div>' if more else ""
     return f'<section class="panel" aria-label="Sign-ins"><h3>Sign-ins that last</h3>{body}{more}</section>'
 
 

@@ -67,7 +67,7 @@ class _PeopleView(ActingView, ABC):
                 # The same once more is drawn anew too: what was typed into its forms goes.
                 self._state.shown = shown
 
-        self._work(self._load, take, failed="It cannot be shown")
+        self._work(self._load, take, failed="It cannot be shown", shown=True)
 
     def _show(self) -> None:
         self.body.html = message("Loading…", kind="busy") if self._state.shown is None else self._html()
@@ -117,7 +117,7 @@ class UsersView(_PeopleView):
 
     def _act_on_user(self, act: str, value: str, fields: Fields) -> None:
         state, acts, name = self._state, self._acts, self._state.name
-        if act in ("disable-ask", "reset-ask"):
+        if act in ("disable-ask", "reset-ask", "forgot-ask", "sign-out-ask"):
             state.ask_about_user(act.removesuffix("-ask"), state.shown.user)
         elif act == "disable" and self._was_asked(act, name):
             self._do(lambda: acts.set_active(name, False), f"{name} is shut out", "Their sign-ins are over.")
@@ -125,6 +125,10 @@ class UsersView(_PeopleView):
             self._do(lambda: acts.set_active(name, True), f"{name} may sign in again")
         elif act == "reset" and self._was_asked(act, name):
             self._work(lambda: acts.reset_link(name), state.hand, failed="No link was made")
+        elif act == "forgot" and self._was_asked(act, name):
+            self._work(lambda: acts.reset_link(name, keep_keys=True), state.hand, failed="No link was made")
+        elif act == "sign-out" and self._was_asked(act, name):
+            self._do(lambda: acts.sign_out(name), f"{name} is signed out everywhere", "Their keys are revoked.")
         elif act == "role":
             role = _one(fields, "role")
             self._do(lambda: acts.set_role(name, role), f"{name} is {role} now")
@@ -175,6 +179,10 @@ class ProfileView(_PeopleView):
             self._do(lambda: acts.end_session(value), "That sign-in is over")
         elif act == "end-others":
             self._do(acts.end_others, "Your other sign-ins are over")
+        elif act == "end-all-ask":
+            state.ask_about_all()
+        elif act == "end-all" and self._was_asked(act, ""):
+            self._do(lambda: acts.end_others(keep_keys=False), "Your other sign-ins are over", "Your keys are revoked.")
         elif act == "revoke-ask" and state.shown is not None:
             for key in state.shown.keys:
                 if key.key_id == value:

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from html import escape
 
-from deeplens_kit.reporting.plan_list import ApplicationLine, DiffLine, PlanDetail, PlanLine
+from deeplens_kit.reporting.plan_list import ApplicationLine, DiffLine, PlanDetail, PlanLine, PlanPage
 from deeplens_kit.reporting.plan_view import FileView, LeftOutLine, PlanView, StepView, TotalLine
 from deeplens_kit.reporting.words import format_bytes, format_score, plural
-from deeplens_kit.views.cards import chip, message, picture_frame
-from deeplens_kit.views.form_parts import button, file_html, marked, said_html, sentence, table
+from deeplens_kit.views.cards import chip, marked, message, pager, picture_frame
+from deeplens_kit.views.form_parts import button, file_html, said_html, sentence, table
 
 __all__ = ["moment", "plan_html", "plans_html", "state_html", "words_html"]
 
@@ -64,15 +64,16 @@ def words_html(words: tuple[str, Sequence[str]] | tuple[()]) -> str:
     return f'<section class="panel told" {label}><h3>{escape(heading)}</h3>{lines}</section>'
 
 
-def plans_html(plans: Sequence[PlanLine], *, superseded: bool, may_make: bool) -> str:
-    """The list of plans."""
-    if not plans:
+def plans_html(plans: PlanPage, *, superseded: bool, may_make: bool) -> str:
+    """A page of the list of plans."""
+    if not plans.in_all:
         text = "A plan says what would be done with copies, and nothing happens before somebody approves it."
         make = f'<p class="acts">{button("tab", "Make a plan", "make", kind="first")}</p>' if may_make else ""
         return message("There is no plan yet", text) + make
     other = ("Hide plans that others replaced", "false") if superseded else ("Show plans that others replaced", "true")
-    shown = table(_LISTED, (_row(line) for line in plans))
-    return f'<div class="panel">{shown}</div><p class="acts">{button("superseded", *other, kind="second")}</p>'
+    shown = table(_LISTED, map(_row, plans.lines))
+    turn = pager(plans.page, plans.pages)
+    return f'<div class="panel">{shown}</div>{turn}<p class="acts">{button("superseded", *other, kind="second")}</p>'
 
 
 def _row(line: PlanLine) -> tuple[str, ...]:

@@ -5,21 +5,29 @@ Takes the state of the page and what reads and acts for it, gives Panel componen
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import panel as pn
 
-from deeplens_kit.reporting.words import format_bytes, plural
 from deeplens_kit.views.acting_view import ActingView
 from deeplens_kit.views.cards import message
 from deeplens_kit.views.file_saver import FileSaver
 from deeplens_kit.views.form_board import Fields
 from deeplens_kit.views.form_parts import tabs
 from deeplens_kit.views.plan_cards import plan_html, plans_html, words_html
-from deeplens_kit.views.standing_cards import make_html, quarantine_html, workflows_html
+from deeplens_kit.views.plan_forms import make_html, workflow_form_html
+from deeplens_kit.views.standing_cards import quarantine_html, workflows_html
 from deeplens_kit.views.state.job_lines import JobLine, came_to
-from deeplens_kit.views.state.plans_state import PLAN_TABS, PlanActing, PlansState, PlanWanted
+from deeplens_kit.views.state.plans_state import (
+    PLAN_TABS,
+    PlanActing,
+    PlanOffer,
+    PlansState,
+    PlanWanted,
+    WorkflowWanted,
+)
 
 __all__ = ["PlansView"]
 
@@ -40,7 +48,7 @@ class PlansView(ActingView):
         super().__init__(state, acts)
         self._files = FileSaver()
         state.param.watch(lambda *_: self._read(), ["revision"])
-        state.param.watch(lambda *_: self._show(), ["shown", "words"])
+        state.param.watch(lambda *_: self._show(), ["shown", "words", "faults"])
         for line in acts.jobs_at_work():
             state.watch(line)
         self._show_head()
@@ -64,7 +72,7 @@ class PlansView(ActingView):
         """Read what is looked at, off the event loop; what was asked for meanwhile is read then."""
         state, acts = self._state, self._acts
         asked = state.revision
-        tab, plan_id, superseded = state.tab, state.plan_id, state.superseded
+        tab, plan_id, superseded, page = state.tab, state.plan_id, state.superseded, state.page
 
         def read() -> Any:
             if tab == "make":
@@ -72,8 +80,8 @@ class PlansView(ActingView):
             if tab == "quarantine":
                 return acts.quarantine()
             if tab == "workflows":
-                return acts.workflows()
-            return acts.plan(plan_id) if plan_id else acts.plans(superseded=superseded)
+                return acts.workflows(), acts.offer() if acts.may("add_workflow") else None
+            return acts.plan(plan_id) if plan_id else acts.plans(superseded=superseded, page=page)
 
         def take(shown: Any) -> None:
             if state.revision == asked:
@@ -88,8 +96,12 @@ class PlansView(ActingView):
         return shown[2] if shown and shown[0] == "plans" and shown[1] else None
 
     def _lines(self, tab: str) -> tuple[Any, ...]:
+        """What is listed in the quarantine, or of the workflows."""
         shown = self._state.shown
-        return shown[2] if shown and shown[0] == tab and not shown[1] else ()
+        if not shown or shown[0] != tab or shown[1]:
+            return ()
+        listed: tuple[Any, ...] = shown[2][0] if tab == "workflows" else shown[2]
+        return listed
 
     # --- What the person does -----------------------------------------------------------------------------------------
 
@@ -106,30 +118,41 @@ class PlansView(ActingView):
             self._moved()
         elif act == "superseded":
             state.superseded = value == "true"
-            state.reread()
+            state.turn_page(1)
+            self._moved()
+        elif act == "page" and value.isdecimal():
+            state.turn_page(int(value))
+            self._moved()
         elif act == "make":
             self._make(fields)
         elif state.tab == "quarantine":
             self._act_on_held(act, value, _one(fields, "word"))
         elif state.tab == "workflows":
-            self._act_on_workflow(act, value, _one(fields, "note"))
+            if act == "add-workflow":
+                self._add_workflow(fields)
+            else:
+                self._act_on_workflow(act, value, _one(fields, "note"))
         else:
             self._act_on_plan(act, value, fields)
 
     def _make(self, fields: Fields) -> None:
-        wanted = PlanWanted(
-            action=_one(fields, "action"),
-            tiers=tuple(fields.get("tiers", ())),
-            policy=_one(fields, "policy"),
-            locations=tuple(fields.get("locations", ())),
-            limit=_one(fields, "limit"),
-            to=_one(fields, "to"),
-            folder=_one(fields, "folder"),
-            storage_class=_one(fields, "storage_class"),
-            merge_metadata=bool(fields.get("merge_metadata")),
-        )
-        self._state.wanted = wanted
+        wanted = self._state.wanted = _plan_wanted(fields)
         self._begin(lambda: self._acts.make(wanted), failed="No plan was made")
+
+    def _add_workflow(self, fields: Fields) -> None:
+        names = ("name", "every", "timezone", "objects", "gigabytes", "share", "precision", "drift")
+        given = {name: _one(fields, name) for name in names}
+        wanted = WorkflowWanted(**given, notify=_one(fields, "notify"), plan=_plan_wanted(fields))
+
+        def take(faults: Mapping[str, str]) -> None:
+            # What may be a credential in clear is not sent back to the page.
+            state, kept = self._state, replace(wanted, notify="") if "notify" in faults else wanted
+            state.leave()
+            state.param.update(workflow=kept if faults else WorkflowWanted(), faults=dict(faults))
+            if not faults:
+                self._changed(f"{wanted.name} is added", "Ask what it would plan now, or run it, below.")
+
+        self._work(lambda: self._acts.add_workflow(wanted), take, failed="The workflow was not added")
 
     def _act_on_plan(self, act: str, value: str, fields: Fields) -> None:
         state, acts, detail = self._state, self._acts, self._detail
@@ -178,7 +201,7 @@ class PlansView(ActingView):
     def _act_on_held(self, act: str, value: str, word: str) -> None:
         state, acts, asked = self._state, self._acts, self._state.question
         if act == "restore":
-            self._work(lambda: acts.restore([value]), self._came_back)
+            self._begin(lambda: acts.restore([value]))
             return
         line = next((item for item in self._lines("quarantine") if item.application_id == value), None)
         if line is None or act not in ("restore-all", "empty-expired", "empty-all"):
@@ -186,11 +209,11 @@ class PlansView(ActingView):
         if asked is None or asked.act != act or asked.value != value:
             state.ask_about_held(act, line)
         elif act == "restore-all":
-            self._work(lambda: acts.restore_application(value), self._came_back)
+            self._begin(lambda: acts.restore_application(value))
         elif word != asked.word:
             state.tell("Nothing was removed", f"{word!r} was typed, and {asked.word!r} was asked for.")
         else:
-            self._work(lambda: acts.empty(value, expired_only=act == "empty-expired"), self._emptied)
+            self._begin(lambda: acts.empty(value, expired_only=act == "empty-expired"))
 
     def _act_on_workflow(self, act: str, value: str, note: str) -> None:
         state, acts, asked = self._state, self._acts, self._state.question
@@ -227,14 +250,6 @@ class PlansView(ActingView):
 
         return say
 
-    def _came_back(self, came: tuple[int, tuple[str, ...]]) -> None:
-        files, troubles = came
-        self._changed(f"{plural(files, 'file')} moved back", " ".join(troubles))
-
-    def _emptied(self, came: tuple[int, int]) -> None:
-        files, freed = came
-        self._changed(f"{plural(files, 'file')} removed for good", f"The storages report {format_bytes(freed)} free.")
-
     def _ended(self, line: JobLine) -> None:
         if line.state == "done" and line.kind == "plan" and line.result.get("plan_id"):
             self._state.open_plan(str(line.result["plan_id"]))
@@ -267,7 +282,9 @@ class PlansView(ActingView):
         elif tab == "quarantine":
             self.body.html = quarantine_html(shown, self._src, may=may)
         elif tab == "workflows":
-            self.body.html = words_html(state.words) + workflows_html(shown, may=may)
+            lines, offer = shown
+            form = "" if offer is None else self._workflow_form(offer, is_first=not lines)
+            self.body.html = words_html(state.words) + workflows_html(lines, may=may) + form
         elif plan_id:
             own = self._acts.other_approver() and shown.record.author == self._acts.whose()
             self.body.html = words_html(state.words) + plan_html(
@@ -275,6 +292,25 @@ class PlansView(ActingView):
             )
         else:
             self.body.html = plans_html(shown, superseded=state.superseded, may_make=may("make"))
+
+    def _workflow_form(self, offer: PlanOffer, *, is_first: bool) -> str:
+        state, may_notify = self._state, self._acts.may("have_others_told")
+        return workflow_form_html(offer, state.workflow, state.faults, may_notify=may_notify, is_first=is_first)
+
+
+def _plan_wanted(fields: Fields) -> PlanWanted:
+    return PlanWanted(
+        action=_one(fields, "action"),
+        tiers=tuple(fields.get("tiers", ())),
+        rule=_one(fields, "rule"),
+        policy=_one(fields, "policy"),
+        locations=tuple(fields.get("locations", ())),
+        limit=_one(fields, "limit"),
+        to=_one(fields, "to"),
+        folder=_one(fields, "folder"),
+        storage_class=_one(fields, "storage_class"),
+        merge_metadata=bool(fields.get("merge_metadata")),
+    )
 
 
 def _one(fields: Fields, name: str) -> str:

@@ -37,7 +37,7 @@ def profile_html(shown: OwnProfile) -> str:
         + (_password_form() if in_person and shown.user.has_password else "")
         + keys_html(shown.keys, revoke=in_person)
         + (_key_form(shown) if in_person else "")
-        + sessions_html(shown.sessions, present=shown.who.credential_id, others=in_person)
+        + sessions_html(shown.sessions, present=shown.who.credential_id, others=in_person, keys=len(shown.keys))
     )
 
 

@@ -54,7 +54,7 @@ class ReportsView(ActingView):
             if state.revision == asked:
                 state.shown = (part, shown)
 
-        self._work(acts.made if part == "made" else acts.schedules, take, failed="It cannot be shown")
+        self._work(acts.made if part == "made" else acts.schedules, take, failed="It cannot be shown", shown=True)
 
     def _act(self, act: str, value: str, fields: Fields) -> None:
         state, acts = self._state, self._acts

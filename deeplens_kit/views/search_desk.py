@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,18 @@ __all__ = ["SearchDesk"]
 _PREVIEW_PX = 600
 
 
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """What groups were made from, and the runs that limit them."""
+
+    made_from: object
+    runs: object
+
+    def is_but_for_runs(self, other: _Made) -> bool:
+        """Whether no more than runs have begun or ended between the two."""
+        return self.made_from == other.made_from
+
+
 class SearchDesk:
     """What all who search in a workspace share.
 
@@ -49,7 +62,7 @@ class SearchDesk:
         self.workspace = workspace
         self.searcher: Searcher = Searcher(workspace, asks_every_seconds=asks_every_seconds)
         self._lock = threading.Lock()
-        self._findings: tuple[object, Findings] | None = None
+        self._findings: tuple[_Made, Findings] | None = None
         self._reading_seconds = 0.0
 
     @property
@@ -114,7 +127,13 @@ class SearchDesk:
         """The groups, and what limits them; the same object until something has changed."""
         with self._lock:
             state = self.state()
-            if self._findings is None or self._findings[0] != state:
+            held = self._findings
+            if held is not None and held[0] == state:
+                return held[1]
+            if held is not None and held[0].is_but_for_runs(state):
+                # A scan that finds nothing new, every few minutes, must not have all groups made anew, twice.
+                self._findings = (state, self._told_anew(held[1]))
+            else:
                 started = time.monotonic()
                 self._findings = (state, self._read())
                 self._reading_seconds = time.monotonic() - started
@@ -126,9 +145,9 @@ class SearchDesk:
         Where there are none yet, or making them was quick, they are made.
         """
         held = self._findings
-        if held is None or self._reading_seconds <= QUICK_SECONDS:
+        if held is None or self._reading_seconds <= QUICK_SECONDS or held[0].is_but_for_runs(self.state()):
             return self.findings(), False
-        return held[1], held[0] != self.state()
+        return held[1], True
 
     def keepers(self) -> frozenset[str]:
         """Ids of the objects that stay when copies go."""
@@ -179,22 +198,27 @@ class SearchDesk:
         picture = fetch(link, LinkLimits(max_bytes=limit))
         return picture.data, picture.name
 
-    def state(self) -> object:
+    def state(self) -> _Made:
         """Names everything that the groups are made from: equal while none of it has changed."""
         from deeplens_kit.pipeline.choices_in_use import choices_state
 
         ledger = self.workspace.ledger
-        return (
+        made_from = (
             self.workspace.catalog.versions(),
             self.workspace.catalog.pairs_fingerprint(),
             [(item.location_id, item.name) for item in ledger.locations()],
-            [(run.run_id, run.state) for run in ledger.runs()],
             ledger.decisions_version(),
             choices_state(self.workspace),
         )
+        return _Made(made_from, ledger.runs_version())
 
     def _read(self) -> Findings:
         from deeplens_kit.reporting.duplicates_frames import read_duplicates
         from deeplens_kit.views.state.duplicates_state import Findings
 
         return Findings.of(*read_duplicates(self.workspace))
+
+    def _told_anew(self, findings: Findings) -> Findings:
+        from deeplens_kit.reporting.duplicates_frames import notes_after_runs
+
+        return replace(findings, notes=tuple(notes_after_runs(self.workspace, findings.notes)))

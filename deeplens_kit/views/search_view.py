@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from html import escape
 from importlib.resources import files
@@ -229,6 +230,12 @@ class SearchView(SearchDeeds):
         state, threshold = self._state, self._state.question.filters.min_score
         if not state.has_pictures:
             return self._invitation()
+        filters = replace(state.question.filters, min_score=0.0)
+        if not searched and state.question.words and filters == type(filters)():
+            return message(
+                "No name or tag has these words",
+                "They were looked for in paths, names, tags, descriptions and metadata. Try fewer or other words.",
+            )
         if not searched:
             return message(
                 "No picture fits the filters", "Nothing was compared. Take a filter back, or choose other locations."

@@ -1,4 +1,4 @@
-"""The quarantine, standing workflows and the form of a plan, as pieces of HTML.
+"""The quarantine and standing workflows, as pieces of HTML.
 
 Takes described lines, gives HTML with every text escaped; must not know Panel, read a store or act. An act that whoever
 is there may not do has no button.
@@ -12,62 +12,14 @@ from html import escape
 from deeplens_kit.reporting.standing_lines import HeldFile, HeldLine, RunLine, WorkflowLine
 from deeplens_kit.reporting.words import format_bytes, plural
 from deeplens_kit.views.cards import chip, message, picture_frame
-from deeplens_kit.views.form_parts import boxes, button, check, choice, field, file_html, said_html, table, text_input
+from deeplens_kit.views.form_parts import button, file_html, said_html, table
 from deeplens_kit.views.plan_cards import moment, state_html
-from deeplens_kit.views.state.plans_state import PlanOffer, PlanWanted
 
-__all__ = ["make_html", "quarantine_html", "workflows_html"]
+__all__ = ["quarantine_html", "workflows_html"]
 
 _SIDE_PX = 150
 _HELD = (("", False), ("File", False), ("The one that stays", False), ("Size", True), ("", False))
 _RUNS = (("Run", False), ("Came to", False), ("What it says", False), ("Plan", False))
-
-
-def make_html(offer: PlanOffer, wanted: PlanWanted) -> str:
-    """The form of a plan."""
-    if not offer.locations:
-        return message("There is no location yet", "Add one on the page of locations and index it first.")
-    closed = [says for name, says in offer.locations if name not in offer.opened]
-    note = ""
-    if closed:
-        note = message(
-            f"{plural(len(closed), 'location is', 'locations are')} only read: {', '.join(closed)}",
-            "Copies there are left out, each with that reason. An administrator opens a location for changes on the "
-            "page "
-            "of locations (permissions: change).",
-            kind="note",
-        )
-    first = (
-        field("action", "What becomes of each copy", choice("action", offer.actions, wanted.action))
-        + boxes("tiers", "Evidence that is strong enough", offer.tiers, wanted.tiers)
-        + field(
-            "policy",
-            "Which copy stays",
-            choice("policy", offer.policies, wanted.policy or offer.policy),
-            "The keep policy; each plan says for each file why that one stays.",
-        )
-        + boxes("locations", "Only copies at", offer.locations, wanted.locations, "None ticked: at all of them.")
-    )
-    sidecar = check("merge_metadata", "Keep what only files that go tell, in a sidecar", on=wanted.merge_metadata)
-    more = (
-        field("limit", "Steps at most", text_input("limit", wanted.limit, placeholder="all"), "Those that free most.")
-        + field("to", "Move to", choice("to", (("", "–"), *offer.targets), wanted.to), "With moving alone.")
-        + field("folder", "Folder there", text_input("folder", wanted.folder, hint=False))
-        + field(
-            "storage_class",
-            "Storage class",
-            text_input("storage_class", wanted.storage_class, placeholder="GLACIER"),
-            "With changing the storage class alone.",
-        )
-        + f'<div class="field">{sidecar}</div>'
-    )
-    return (
-        f'{note}<section class="panel"><form data-act="make"><div class="fields">{first}</div>'
-        f'<details class="fields-more"><summary>More</summary><div class="fields">{more}</div></details>'
-        f'<div class="acts">{button("make", "Make the plan", kind="first", submit=True)}</div>'
-        '<p class="small quiet">Nothing happens to a file: the plan is a draft that somebody has to approve.</p>'
-        "</form></section>"
-    )
 
 
 def quarantine_html(lines: Sequence[HeldLine], src: Callable[[str, int], str], *, may: Callable[[str], bool]) -> str:
@@ -125,8 +77,7 @@ def _held_row(file: HeldFile, src: Callable[[str, int], str], may: Callable[[str
 def workflows_html(lines: Sequence[WorkflowLine], *, may: Callable[[str], bool]) -> str:
     """Standing workflows with their last runs."""
     if not lines:
-        text = "A workflow makes its plan again and again; `deeplens workflows add` makes one."
-        return message("There is no workflow", text.replace("`", ""))
+        return message("There is no workflow", "A workflow makes its plan again and again, and applies what may be.")
     return "".join(_workflow(line, may) for line in lines)
 
 

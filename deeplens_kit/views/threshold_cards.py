@@ -13,7 +13,7 @@ from deeplens_kit.reporting.label_words import format_share, format_upper_share
 from deeplens_kit.reporting.savings_money import add_up_money
 from deeplens_kit.reporting.words import format_bytes, format_money, plural
 from deeplens_kit.savings import exact
-from deeplens_kit.views.cards import message
+from deeplens_kit.views.cards import marked, message
 
 if TYPE_CHECKING:
     from deeplens_kit.evidence import Interval
@@ -82,7 +82,7 @@ def _share(name: str, interval: Interval, of: str) -> str:
 def _money(now: ThresholdOutcome, strict: ThresholdOutcome) -> tuple[list[tuple[str, str, str]], str]:
     """The row of money, and what has to be said beside it."""
     if now.money is None:
-        return [], f'<p class="small quiet">{escape(_NO_PRICES)}</p>'
+        return [], f'<p class="small quiet">{marked(_NO_PRICES)}</p>'
     mine, its = (add_up_money(found.money) if found.money is not None else None for found in (now, strict))
     amounts = [found.per_month if found and found.per_month is not None else Decimal(0) for found in (mine, its)]
     with exact():

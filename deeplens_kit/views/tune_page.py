@@ -15,6 +15,7 @@ import panel as pn
 from deeplens_kit.errors import DeepLensError
 from deeplens_kit.views.board import Board
 from deeplens_kit.views.cards import message
+from deeplens_kit.views.page import once_open
 from deeplens_kit.views.state.lab_ground import LabGround
 from deeplens_kit.views.state.search_state import UNEXPECTED
 from deeplens_kit.views.state.shared_states import Shared
@@ -65,7 +66,7 @@ class TunePage:
         self._bar = Board(self._act)
         self._shown = pn.Column(Board(html=_LOADING), sizing_mode="stretch_width")
         self.main = pn.Column(self._bar, self._shown, sizing_mode="stretch_width")
-        pn.state.onload(self._load)
+        once_open(self._load)
 
     async def _load(self, *, anew: bool = False) -> None:
         if self._loading:

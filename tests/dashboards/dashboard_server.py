@@ -56,7 +56,7 @@ def serving(workspace: Path, folder: Path, port: int = 0) -> Iterator[Served]:
         process.send_signal(signal.SIGINT)
         rest, _ = process.communicate(timeout=30)
         assert process.returncode == 0, log.read_text(encoding="utf-8")
-        assert rest == "Stopped.\n"
+        assert rest == "Stopped.\n", f"{rest}{log.read_text(encoding='utf-8')}"
     finally:
         if process.poll() is None:
             process.kill()
@@ -80,7 +80,8 @@ class Visit:
 
 @contextmanager
 def visiting(browser: Browser, served: Served, width: int = 1440, height: int = 900, **options: Any) -> Iterator[Visit]:
-    """Visit a server; errors on the console, requests that fail or go elsewhere, and tracebacks in its log count."""
+    """Visit a server; what counts: errors on the console, requests that fail or go elsewhere, and in its log tracebacks
+    and whatever BokehJS sends back that the server sent."""
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     context.set_default_timeout(20_000)
     visit = Visit(context.new_page(), served.url)
@@ -97,6 +98,7 @@ def visiting(browser: Browser, served: Served, width: int = 1440, height: int = 
     log = served.log[before:]
     assert "Traceback" not in log, log
     assert "error" not in log.lower(), log
+    assert "reference already known" not in log, log
 
 
 def _is_own(url: str, own: str) -> bool:

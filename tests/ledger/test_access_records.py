@@ -10,6 +10,7 @@ import pytest
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger import Ledger, Principal, PrincipalKind, Role, Scope, SessionKind, acting_as
+from deeplens_kit.ledger.access_values import EndedAccess, SignInWays
 
 Maker = Callable[..., Ledger]
 HOUR = 3600.0
@@ -43,11 +44,14 @@ class AccessConformance(ABC):
         assert ledger.user("ána").user_id == ana.user_id
         with pytest.raises(UnknownNameError, match="'bo'"):
             ledger.user("boo")
-        # The last administrator stays one, and may sign in.
+        # The last administrator who can sign in stays one; who was only invited is none yet.
+        ledger.set_password_hash(ana.user_id, "$argon2id$x")
+        ledger.add_user("invited", Role.ADMIN)
         for act in (lambda: ledger.set_user_role("Ána", "viewer"), lambda: ledger.set_user_active("Ána", False)):
             with pytest.raises(SettingsError, match="last administrator"):
                 act()
         assert ledger.set_user_role("bo", Role.ADMIN).scopes == frozenset(Scope)
+        ledger.set_password_hash(ledger.user("bo").user_id, "$argon2id$x")
         assert ledger.set_user_role("Ána", Role.ANALYST).role is Role.ANALYST
         trail = [(line.who, line.action) for line in ledger.audit_trail()]
         assert trail[:2] == [("root", "user.added")] * 2
@@ -55,7 +59,7 @@ class AccessConformance(ABC):
 
     def test_of_two_administrators_who_demote_each_other_at_once_one_stays(self, ledger: Ledger) -> None:
         for name in ("a", "b"):
-            ledger.add_user(name, Role.ADMIN)
+            ledger.set_password_hash(ledger.add_user(name, Role.ADMIN).user_id, "$argon2id$x")
         refused: list[str] = []
         start = threading.Barrier(2)
 
@@ -81,6 +85,51 @@ class AccessConformance(ABC):
         assert ledger.set_provider_role(made.user_id, Role.ANALYST).role is Role.ANALYST
         ledger.set_user_role("ana", Role.APPROVER)
         assert ledger.set_provider_role(made.user_id, Role.VIEWER).role is Role.APPROVER
+
+    def test_what_a_provider_says_leaves_the_last_administrator(self, ledger: Ledger) -> None:
+        made = ledger.add_user("ana", Role.ADMIN, provider="company", issuer="https://id", subject="7")
+        other = ledger.add_user("bo", Role.ADMIN)
+        assert ledger.set_provider_role(made.user_id, Role.VIEWER).role is Role.ADMIN
+        assert ledger.audit_trail()[-1].action == "user.role_kept"
+        ledger.set_password_hash(other.user_id, "$argon2id$x")
+        # Where nobody signs in by password, bo is no administrator left.
+        alone = SignInWays(passwords=False, providers=frozenset({"company"}))
+        assert ledger.set_provider_role(made.user_id, Role.VIEWER, alone).role is Role.ADMIN
+        with pytest.raises(SettingsError, match="last administrator"):
+            ledger.set_user_active("ana", False, alone)
+        assert ledger.set_user_role("bo", Role.VIEWER, alone).role is Role.VIEWER
+        ledger.set_user_role("bo", Role.ADMIN)
+        assert ledger.set_provider_role(made.user_id, Role.VIEWER).role is Role.VIEWER
+
+    def test_a_reset_ends_sign_ins_and_keys_twice_and_a_forgotten_password_none(self, ledger: Ledger) -> None:
+        ana = ledger.add_user("ana", Role.ANALYST)
+
+        def begin(letter: str) -> Callable[[], tuple[bool, bool]]:
+            session = ledger.begin_user_session(ana.user_id, digest(letter), HOUR)
+            ledger.add_api_key("ana", "k", "dlk_x", digest(letter), [Scope.SEARCH_READ], None)
+            return lambda: (
+                ledger.principal_of_session(session.session_id) is not None,
+                ledger.principal_of_key(digest=digest(letter)) is not None,
+            )
+
+        good = begin("1")
+        ledger.make_access_link("ana", "forgotten", digest("f"), HOUR)
+        assert good() == (True, True)
+        ledger.use_access_link(digest("f"), "$argon2id$x")
+        assert good() == (False, True)
+        before = begin("2")
+        ledger.make_access_link("ana", "reset", digest("r"), HOUR)
+        assert (good(), before()) == ((False, False), (False, False))
+        # By whoever knows the old password, which is good until there is a new one.
+        meanwhile = begin("3")
+        ledger.use_access_link(digest("r"), "$argon2id$y")
+        assert meanwhile() == (False, False)
+        here = begin("4")
+        session = ledger.user_sessions(ana.user_id)[0].session_id
+        ended = ledger.end_access("ana", "ended", keep_keys=True, keep_session=session)
+        assert (ended, here()) == (EndedAccess(0, 0), (True, True))
+        assert ledger.end_access("ana", "signed_out_by_admin") == EndedAccess(1, 1)
+        assert ledger.audit_trail()[-1].action == "user.signed_out"
 
     def test_a_link_sets_a_password_once(self, ledger: Ledger) -> None:
         ana = ledger.add_user("ana", Role.VIEWER)

@@ -32,6 +32,7 @@ from deeplens_kit.ledger import (
     WorkflowRunState,
     plan_records,
 )
+from deeplens_kit.ledger.act_values import LIVE_PLANS
 from deeplens_kit.ledger.saved_sums import SavedSums
 
 Maker = Callable[..., Ledger]
@@ -127,7 +128,14 @@ class ActConformance:
         assert ledger.plan(second.plan_id).state == PlanState.APPLIED, "what was done stays what it is"
         with pytest.raises(UnknownNameError):
             saved(ledger, replaces="none")
-        assert len(ledger.plans()) == 4
+        assert len(ledger.plans()) == ledger.count_plans() == 4
+        latest = [plan.plan_id for plan in ledger.plans()]
+        assert [plan.plan_id for plan in ledger.plans(limit=2, offset=1)] == latest[1:3]
+        live = [plan for plan in ledger.plans() if plan.state in LIVE_PLANS]
+        assert ledger.plans(LIVE_PLANS) == live and len(live) == ledger.count_plans(LIVE_PLANS) == 2
+        assert ledger.plans(LIVE_PLANS, limit=1) == live[:1], "approvals come with a part of them too"
+        assert [plan.plan_id for plan in ledger.plans(until=first.created_at)] == [first.plan_id]
+        assert ledger.plans(kind="other") == []
 
     def test_a_plan_is_approved_as_it_was_looked_at(self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
         plan = saved(ledger)

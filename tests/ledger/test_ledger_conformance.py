@@ -40,6 +40,7 @@ from deeplens_kit.ledger import (
 from deeplens_kit.ledger.address import ledger_address
 from deeplens_kit.ledger.backup import back_up
 from deeplens_kit.ledger.engine import open_engine, writing
+from deeplens_kit.ledger.holder import acting_as
 from deeplens_kit.ledger.models import Base
 from deeplens_kit.ledger.outbox import KEPT_DAYS, put
 from deeplens_kit.ledger.schema import migrate, revision_of
@@ -72,6 +73,12 @@ class LedgerConformance(ABC):
         with engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
         engine.dispose()
+
+    def test_a_name_that_a_database_cannot_hold_is_there_nowhere(self, ledger: Ledger) -> None:
+        for look in (ledger.location, ledger.job, ledger.rule, ledger.plan, ledger.workflow, ledger.user):
+            with pytest.raises(UnknownNameError):
+                look("a\0b")
+        assert ledger.jobs(kinds=["\0"], who="\0") == () and ledger.report_runs("\0") == []
 
     def test_another_revision_is_refused_by_age(self, url: str, ledger: Ledger, tmp_path: Path) -> None:
         engine = create_engine(ledger_address(url))
@@ -326,6 +333,8 @@ class LedgerConformance(ABC):
         ledger.remove_saved_search("lorries")
         with pytest.raises(UnknownNameError):
             ledger.saved_search("lorries")
+        with pytest.raises(UnknownNameError):
+            ledger.saved_search("Ünder", of="nobody@here")
         told = [(entry.action, entry.details["name"]) for entry in ledger.audit_trail()]
         assert told == [
             ("search.saved", "lorries"),
@@ -333,6 +342,23 @@ class LedgerConformance(ABC):
             ("search.saved", "lorries"),
             ("search.removed", "lorries"),
         ]
+
+    def test_each_person_names_saved_searches_for_themselves(self, ledger: Ledger) -> None:
+        for who in ("ana@here", "ben@here"):
+            with acting_as(who):
+                ledger.save_search("red", {"words": who})
+        with acting_as("ana@here"):
+            assert ledger.saved_search("red").query == {"words": "ana@here"}
+            assert ledger.saved_search("red", of="ben@here").query == {"words": "ben@here"}
+            assert ledger.save_search("red", {"words": "anew"}, replace=True).who == "ana@here"
+            with pytest.raises(SettingsError, match="'red' already"):
+                ledger.save_search("red", {})
+        with acting_as("cem@here"), pytest.raises(SettingsError, match="'red' of ana@here, ben@here; say whose"):
+            ledger.saved_search("red")
+        with acting_as("ana@here"):
+            ledger.remove_saved_search("red")
+            assert ledger.saved_search("red").query == {"words": "ben@here"}, "the only one of others"
+        assert [(item.name, item.who) for item in ledger.saved_searches()] == [("red", "ben@here")]
 
     def test_names_and_sizes_of_searches_that_are_not_kept_are_refused(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch

@@ -164,6 +164,27 @@ class JobConformance:
         assert (given.state, given.attempts) == (JobState.QUEUED, 1)
         assert ledger.fail_job(taken(ledger), "again", again_in_seconds=5).state is JobState.DEAD
 
+    def test_what_ended_long_ago_is_forgotten_and_a_dead_job_only_once_it_is_given_up(
+        self, ledger: Ledger, clock: Clock
+    ) -> None:
+        ended = [ledger.enqueue("index", {}) for _ in range(2)]
+        ledger.finish_job(taken(ledger), {})
+        ledger.fail_job(taken(ledger), "no")
+        dead = ledger.enqueue("index", {}, max_attempts=1)
+        ledger.fail_job(taken(ledger), "no", again_in_seconds=1)
+        clock.go(10 * 86_400)
+        late = ledger.enqueue("index", {})
+        ledger.finish_job(taken(ledger), {})
+        waiting = ledger.enqueue("index", {})
+        clock.go(86_400)
+        assert (ledger.prune_jobs(12), ledger.prune_jobs(10), ledger.prune_jobs(10)) == (0, len(ended), 0)
+        assert {job.job_id for job in ledger.jobs()} == {dead.job_id, late.job_id, waiting.job_id}
+        assert len(ledger.audit_trail(action="job.enqueued")) == 5
+        assert ledger.cancel_job(dead.job_id).state is JobState.CANCELLED
+        clock.go(10.5 * 86_400)
+        assert ledger.prune_jobs(10) == 2
+        assert [job.job_id for job in ledger.jobs()] == [waiting.job_id]
+
     def test_cancelled_before_while_and_after(self, ledger: Ledger, clock: Clock) -> None:
         waiting, running, gone = (ledger.enqueue("index", {}, priority=priority) for priority in (3, 2, 1))
         assert ledger.cancel_job(waiting.job_id).state is JobState.CANCELLED
@@ -182,6 +203,21 @@ class JobConformance:
         assert ledger.job(gone.job_id).state is JobState.CANCELLED
         assert ledger.job_counts()[JobState.CANCELLED] == 3
         assert ledger.retry_job(waiting.job_id).state is JobState.QUEUED
+
+    @pytest.mark.parametrize("how", ["fails", "given back", "lost"])
+    def test_what_was_to_be_cancelled_is_not_queued_again(self, ledger: Ledger, clock: Clock, how: str) -> None:
+        ledger.enqueue("apply", {})
+        job = taken(ledger)
+        ledger.cancel_job(job.job_id)
+        if how == "fails":
+            ledger.fail_job(job, "it is away", again_in_seconds=0.0)
+        elif how == "given back":
+            ledger.release_job(job)
+        else:
+            clock.go(100)
+        assert ledger.claim_job(ELSEWHERE, EVERY, 60) is None
+        ended = ledger.job(job.job_id)
+        assert (ended.state, ended.cancel_asked, ended.is_finished) == (JobState.CANCELLED, False, True)
 
     def test_what_is_refused(self, ledger: Ledger, clock: Clock) -> None:
         with pytest.raises(SettingsError, match="at least 1"):

@@ -75,6 +75,10 @@ class ReportRunConformance:
         same = ledger.report_runs("savings", parameters={"b": "é", "a": "1"})
         assert [run.figures["number"] for run in same] == [1, 0]
         assert [run.figures["number"] for run in ledger.report_runs(parameters={}, limit=1)] == [3]
+        assert [run.figures["number"] for run in ledger.report_runs(limit=2, offset=1)] == [2, 1]
+        assert ledger.count_report_runs("savings") == ledger.count_report_runs(schedule="") == 4
+        assert ledger.count_report_runs(but="savings") == ledger.count_report_runs(scheduled=True) == 0
+        assert ledger.report_runs(but="savings") == ledger.report_runs(scheduled=True) == []
         found = ledger.report_run(run.run_id)
         assert found is not None and found.figures == {"number": 3}
         assert ledger.report_run("0" * 32) is None

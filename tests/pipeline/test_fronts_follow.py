@@ -12,20 +12,28 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from deeplens_kit.matching import DEFAULT_POLICY, STRICT, KeepCriterion, KeepPolicy
+from deeplens_kit.errors import SettingsError
+from deeplens_kit.matching import DEFAULT_POLICY, STRICT, KeepCriterion, KeepPolicy, Thresholds
 from deeplens_kit.pipeline import (
     Workspace,
     add_location,
     chosen_policy,
+    chosen_rule,
     compare_files,
     decide,
     index,
     is_current,
     list_groups,
+    list_rules,
     match,
+    retire_rule,
+    save_rule,
+    use_policy,
+    use_rule,
 )
 from deeplens_kit.pipeline.new_duplicates import Arrivals, NewDuplicate
 from deeplens_kit.pipeline.pair_proposal import proposal_for_two
+from deeplens_kit.pipeline.search_library import held_state
 from deeplens_kit.reporting.savings_frames import report_savings
 from deeplens_kit.schemas import PAIRS
 from deeplens_kit.settings import FeatureSettings, IndexSettings, PolicySettings
@@ -150,3 +158,23 @@ def test_a_pair_that_nothing_found_is_proposed_where_a_person_approved_it(files:
     decide(workspace, "approved", "pics:b.png", "pics:a.png")
     decide(workspace, "approved", "pics:a.png", "pics:b.png")
     assert proposal_for_two(*ask, chosen_policy(workspace)).startswith("Proposed: ")
+
+
+def test_what_another_process_chooses_holds_here_at_once(tmp_path: Path) -> None:
+    with Workspace.create(tmp_path / "workspace") as there, Workspace.open(tmp_path / "workspace") as here:
+        before = held_state(here)
+        save_rule(there, "tight", Thresholds(likelihood_min=1).rule())
+        use_rule(there, "tight")
+        assert chosen_rule(here).name == "tight"
+        assert list_rules(here)["in_use"].to_list() == [True]
+        with pytest.raises(SettingsError, match="is in use"):
+            retire_rule(here, "tight")
+        assert held_state(here) != before, "a search judges anew"
+        (there.directory / "policies").mkdir()
+        (there.directory / "policies" / "mine.json").write_text(
+            json.dumps(replace(COPIES_FIRST, name="mine").to_json())
+        )
+        use_policy(there, "mine")
+        assert chosen_policy(here).name == "mine"
+        (there.directory / "workspace.toml").write_text("rules = [")
+        assert (chosen_rule(here).name, chosen_policy(here).name) == ("tight", "mine"), "while somebody mends the file"

@@ -61,6 +61,19 @@ def test_the_first_price_makes_a_book(workspace: Workspace) -> None:
     assert found.storage_per_gb_month == Decimal("0.023")
 
 
+@pytest.mark.parametrize("name", ["on", "null", "2026", "two words"])
+def test_a_location_may_be_called_what_yaml_takes_for_something_else(
+    workspace: Workspace, tmp_path: Path, name: str
+) -> None:
+    add_location(workspace, name, str(tmp_path / "pictures"))
+    set_price_entry(workspace, name, {"egress_per_gb": "0.1"}, currency="EUR")
+    assert price_entry(workspace, name) == {"egress_per_gb": "0.1"}
+    set_price_entry(workspace, name, {"egress_per_gb": "0.2"})
+    assert price_entry(workspace, name) == {"egress_per_gb": "0.2"}
+    book = workspace_prices(workspace)
+    assert book is not None and name in book.locations
+
+
 def test_an_entry_is_added_and_all_else_stays_letter_for_letter(workspace: Workspace) -> None:
     (workspace.directory / PRICES_FILE).write_text(BOOK, encoding="utf-8")
     set_price_entry(workspace, "share", {"egress_per_gb": "0.090", "list_per_1000": "0"})

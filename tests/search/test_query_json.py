@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.schemas import Tier
-from deeplens_kit.search import ImageTerm, Query, SearchBy, SearchFilters, TextTerm
+from deeplens_kit.search import ImageTerm, Query, SearchBy, SearchFilters, TextTerm, VectorTerm
 from deeplens_kit.search.query_json import QUERY_VERSION, query_from_json, query_to_json
 from deeplens_kit.search.query_words import query_words
 
@@ -33,6 +33,7 @@ _TERMS = st.lists(
     st.one_of(
         st.builds(ImageTerm, _IMAGES, _WEIGHTS, st.none() | _CROPS, st.text(max_size=10)),
         st.builds(TextTerm, _TEXTS, _WEIGHTS),
+        st.builds(VectorTerm, _TEXTS, st.lists(st.floats(-5, 5), max_size=3).map(lambda rest: [1, *rest]), _WEIGHTS),
     ),
     max_size=4,
 ).filter(lambda terms: not terms or any(term.weight > 0 for term in terms))
@@ -111,7 +112,9 @@ def test_the_form_of_a_document() -> None:
         ({"words": "x", "filters": {"min_score": 2}}, "from 0 to 1"),
         ({"words": "x", "weights": {"pdq": "1"}}, "weights.pdq is '1'; it must be a number"),
         ({"terms": {}}, "terms is {}; it must be a list"),
-        ({"terms": [{}]}, "either 'image' or 'text'"),
+        ({"terms": [{}]}, "either 'image', 'text' or 'vector'"),
+        ({"terms": [{"vector": [0], "feature": "clip"}]}, "points nowhere"),
+        ({"terms": [{"vector": [1]}]}, "not named"),
         ({"terms": [{"text": "x", "crop": [0, 0, 1, 1]}]}, "no part of terms\\[0\\] named 'crop'"),
         ({"terms": [{"image": {}}]}, "with one of 'bytes', 'digest', 'link'"),
         ({"terms": [{"image": {"url": "x"}}]}, "no part of terms\\[0\\].image named 'url'"),

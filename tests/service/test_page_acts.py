@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,10 +11,13 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from deeplens_kit.errors import AccessDeniedError, AccessError, PlanNotApprovedError, SettingsError
-from deeplens_kit.ledger import ROLE_SCOPES, Principal, PrincipalKind, Role, Scope
+from deeplens_kit.errors import AccessDeniedError, AccessError, PlanNotApprovedError, SettingsError, UnknownNameError
+from deeplens_kit.ledger import ROLE_SCOPES, Principal, PrincipalKind, Role, Scope, acting_as
+from deeplens_kit.matching import BUILT_IN_POLICIES
 from deeplens_kit.pipeline import Workspace, add_location, index
 from deeplens_kit.reporting.words import format_bytes
+from deeplens_kit.search.query import Query
+from deeplens_kit.search.query_json import query_to_json
 from deeplens_kit.service.jobs.worker import Worker
 from deeplens_kit.service.page_acts.guarded import Guarded, guarded_acts
 from deeplens_kit.service.page_acts.location_acts import LocationActs
@@ -25,8 +29,9 @@ from deeplens_kit.service.page_acts.review_acts import ReviewActs
 from deeplens_kit.service.page_acts.tune_acts import TuneActs
 from deeplens_kit.service.page_acts.user_acts import UserActs
 from deeplens_kit.service.pages import PAGES, PageSession
+from deeplens_kit.service.search_acts import _history
 from deeplens_kit.views.state.locations_state import LocationFilled
-from deeplens_kit.views.state.plans_state import PlanWanted
+from deeplens_kit.views.state.plans_state import PlanWanted, WorkflowWanted
 
 ACTS: tuple[type[Guarded], ...] = (
     PlanActs, LocationActs, ReviewActs, MapActs, TuneActs, ReportActs, UserActs, ProfileActs,
@@ -81,10 +86,10 @@ def test_each_act_is_refused_to_whoever_has_not_its_scope(acts: type[Guarded], r
 def test_a_viewer_only_reads_and_who_is_disabled_loses_at_once(workspace: Workspace) -> None:
     now = [person(Role.APPROVER)]
     acts = PlanActs(workspace, session(lambda: now[0]))
-    assert [name for name, scope in guarded_acts(PlanActs).items() if scope is Scope.ADMIN] == []
-    assert acts.plans() == ()
+    assert [name for name, scope in guarded_acts(PlanActs).items() if scope is Scope.ADMIN] == ["have_others_told"]
+    assert acts.plans().lines == ()
     now[0] = person(Role.VIEWER)
-    assert acts.plans() == ()
+    assert acts.plans().lines == ()
     with pytest.raises(AccessDeniedError, match="images:write"):
         acts.make(PlanWanted())
     now[0] = replace(person(Role.VIEWER), scopes=frozenset())
@@ -126,11 +131,81 @@ def test_a_plan_is_made_approved_by_another_applied_and_undone(workspace: Worksp
     assert any("ben@here" in sentence for sentence in ana.certificate(line.application_id))
     assert ana.file("certificate", line.application_id)[1].startswith(b"<!doctype html>")
 
-    assert ana.restore([held.shown[0].item_id]) == (1, ())
+    came_back = work(ana.restore([held.shown[0].item_id]).job_id)
+    assert (came_back["restored"], came_back["troubles"]) == (1, [])
     assert {path.name: path.read_bytes() for path in pictures.iterdir() if path.is_file()} == before
     work(ana.undo(line.application_id).job_id)
     assert str(ana.plan(plan_id).record.state) == "undone"
     assert ana.quarantine() == ()
+
+
+def test_a_workflow_is_added_once_all_that_was_filled_in_is_right(workspace: Workspace) -> None:
+    acts = PlanActs(workspace, session(lambda: person(Role.APPROVER)))
+    offer = acts.offer()
+    assert ("strict", "strict") in offer.rules and offer.rule == "strict" and offer.policy in dict(offer.policies)
+    wrong = WorkflowWanted(
+        name="weekly",
+        every="0 3 * *",
+        timezone="Europe/Nowhere",
+        objects="many",
+        share="250",
+        drift="1",
+        plan=PlanWanted(rule="strikt", policy="/etc/passwd", limit="-1", tiers=(), locations=("picture",)),
+    )
+    faults = acts.add_workflow(wrong)
+    assert list(faults) == [
+        "every", "tiers", "rule", "policy", "locations", "limit", "gigabytes", "objects", "share", "timezone", "drift",
+    ]  # fmt: skip
+    assert "did you mean 'strict'" in faults["rule"] and "no keep policy" in faults["policy"]
+    assert acts.add_workflow(WorkflowWanted(name=" x", every="@weekly")).keys() == {"name"}
+    moving = WorkflowWanted(name="weekly", every="@weekly", plan=PlanWanted(action="move"))
+    assert acts.add_workflow(moving).keys() == {"to"}
+    assert acts.workflows() == ()
+    right = WorkflowWanted(
+        name="weekly", every="0 3 * * 1", timezone="UTC", objects="500", gigabytes="1.5", share="5%",
+        plan=PlanWanted(rule="strict", tiers=("bytes",), limit="1,000"),
+    )  # fmt: skip
+    assert acts.add_workflow(right) == {}
+    (line,) = acts.workflows()
+    assert (line.name, line.every, line.tiers) == ("weekly", "0 3 * * 1 (UTC)", ("bytes",))
+    assert "500 files" in line.bounds and "1.50 GB" in line.bounds
+    assert acts.add_workflow(right).keys() == {"name"}, "the name is taken"
+    # Whom the server tells may name its secrets: that is for administrators, like the credentials of a location.
+    told = replace(right, name="told", notify="https://example.org/?key=${HOME}")
+    assert acts.add_workflow(told).keys() == {"notify"}
+    admin = PlanActs(workspace, session(lambda: person(Role.ADMIN)))
+    assert admin.add_workflow(replace(told, notify="ftp://example.org")).keys() == {"notify"}
+    assert admin.add_workflow(told) == {}
+    analyst = PlanActs(workspace, session(lambda: person(Role.ANALYST)))
+    with pytest.raises(AccessDeniedError, match="plans:approve"):
+        analyst.add_workflow(right)
+    with pytest.raises(UnknownNameError, match="no keep policy"):
+        analyst.make(PlanWanted(policy="/etc/passwd"))
+
+
+def test_what_was_asked_again_is_told_once_and_first(workspace: Workspace) -> None:
+    def ask(words: str) -> None:
+        with acting_as("ana@here"):
+            document = query_to_json(Query((), words=words))
+            workspace.ledger.record_search(document, by="words", results=0, seconds=0.1, most=100)
+
+    for words in ("cat", "cup", "dog", "cat"):
+        ask(words)
+    with acting_as("ana@here"):
+        assert [item.asked.rpartition(" ")[2] for item in _history(workspace)] == ["cat", "dog", "cup"]
+    with acting_as("bo@here"):
+        assert _history(workspace) == ()
+
+
+def test_no_page_has_a_file_of_the_server_read_as_a_policy(workspace: Workspace, tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(BUILT_IN_POLICIES["default"].to_json()), encoding="utf-8")
+    ana = session(lambda: person(Role.ANALYST))
+    for named in (str(own), "/etc/passwd", "../policies/own.json"):
+        with pytest.raises(UnknownNameError):
+            PlanActs(workspace, ana).make(PlanWanted(policy=named))
+        with pytest.raises(UnknownNameError):
+            ReportActs(workspace, ana).run("savings", {"policy": named}, pdf=False)
 
 
 def test_a_location_is_tried_saved_priced_indexed_and_left_out(

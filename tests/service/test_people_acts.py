@@ -10,7 +10,7 @@ import pytest
 
 from deeplens_kit.errors import AccessDeniedError, SettingsError, UnknownNameError
 from deeplens_kit.ledger import NOBODY, ROLE_SCOPES, Principal, PrincipalKind, ReportRunState, Role, Scope
-from deeplens_kit.ledger.access_values import local_principal
+from deeplens_kit.ledger.access_values import EndedAccess, local_principal
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.service.access.passwords import hash_password, is_right
 from deeplens_kit.service.jobs.kinds import JOB_KINDS, submit
@@ -19,7 +19,7 @@ from deeplens_kit.service.page_acts.profile_acts import ProfileActs
 from deeplens_kit.service.page_acts.report_acts import ReportActs
 from deeplens_kit.service.page_acts.user_acts import UserActs
 from deeplens_kit.service.pages import PAGES, PageSession
-from deeplens_kit.views.people_cards import handed_html, off_html, users_html
+from deeplens_kit.views.people_cards import handed_html, off_html, user_html, users_html
 from deeplens_kit.views.profile_cards import profile_html
 from deeplens_kit.views.report_cards import made_html, schedules_html
 
@@ -72,11 +72,23 @@ def test_an_administrator_looks_after_users_and_stays_the_last_one(workspace: Wo
     assert again.secret != handed.secret
     with pytest.raises(SettingsError, match="last administrator"):
         acts.set_role("root", "viewer")
+    acts.set_role("ana", "admin")
     with pytest.raises(SettingsError, match="last administrator"):
-        acts.set_active("root", False)
+        acts.set_active("root", False)  # ana has no password yet
+    visits.caller = replace(visits.caller, kind=PrincipalKind.KEY)
+    for more in (
+        lambda: acts.invite("eve", "admin"),
+        lambda: acts.reset_link("ana"),
+        lambda: acts.set_role("ana", "admin"),
+        lambda: acts.set_active("ana", True),
+    ):
+        with pytest.raises(AccessDeniedError, match="no key or token"):
+            more()
+    visits.caller = replace(visits.caller, kind=PrincipalKind.USER)
     with pytest.raises(UnknownNameError, match="analyst"):
         acts.invite("ben", "analist")
-    acts.set_role("ana", "admin")
+    assert "sign-out-ask" in user_html(acts.user("ana"))
+    assert acts.sign_out("ana").keys == 0
     acts.set_active("ana", False)
     shown = acts.users()
     assert [(user.name, str(user.role), user.active) for user in shown.users] == [
@@ -85,6 +97,7 @@ def test_an_administrator_looks_after_users_and_stays_the_last_one(workspace: Wo
     ]
     assert acts.user("root").is_own
     html = users_html(shown)
+    assert 'aria-label="Look after them: ana"' in html
     assert "shut out" in html
     assert "Nobody signs in" not in html
     changed = {entry.who for entry in workspace.ledger.audit_trail() if "user" in entry.action}
@@ -117,7 +130,8 @@ def test_one_has_what_is_ones_own_and_a_key_makes_no_keys(workspace: Workspace) 
     assert is_right(NEXT, found[1])
     assert [one.session_id for one in acts.profile().sessions] == [ana.credential_id], "other sign-ins are over"
     ledger.begin_user_session(ana.user_id, "2" * 64, 3600.0)
-    assert acts.end_others() == 1
+    assert acts.end_others() == EndedAccess(1, 0)
+    assert "end-all-ask" in profile_html(acts.profile())
 
     others = ProfileActs(workspace, Visits(ben).session)
     with pytest.raises(UnknownNameError):
@@ -148,7 +162,9 @@ def test_reports_are_listed_with_their_files_and_asked_for_by_jobs(workspace: Wo
     folder = workspace.directory / "reports"
     folder.mkdir(exist_ok=True)
     ledger = workspace.ledger
-    for name in ("made.html", "made.xlsx", "made-groups.csv", "made.executed.ipynb"):
+    # Of others are those whose names only begin like it, the page of a report "made" and something among them.
+    others = ("made2.json", "made-again.html", "made-again.json", "made-groups.parquet", "made.executed.ipynb")
+    for name in ("made.html", "made.xlsx", "made-failures.parquet", *others):
         (folder / name).write_text("<p>made</p>")
     begun = ledger.begin_report_run("coverage", {}, out=str(folder / "made.html"))
     figures = {"objects": 12_345, "gross_bytes": 2_000_000, "rule": "of old", "by_tier": {}}
@@ -162,7 +178,7 @@ def test_reports_are_listed_with_their_files_and_asked_for_by_jobs(workspace: Wo
     by_name = {line.report: line for line in shown.lines}
     assert by_name["coverage"].figures == (("objects", "12,345"), ("gross", "2.00 MB"))
     address = f"/api/v1/reports/runs/{begun.run_id}/files"
-    files = (("CSV groups", f"{address}/made-groups.csv"), ("Excel", f"{address}/made.xlsx"))
+    files = (("Parquet failures", f"{address}/made-failures.parquet"), ("Excel", f"{address}/made.xlsx"))
     assert by_name["coverage"].files == files
     assert (by_name["drift"].page, by_name["drift"].files) == ("", ()), "of other places nothing is given"
     html = made_html(shown, asking="coverage", typed={}, may=acts.may)
@@ -211,6 +227,13 @@ def test_a_schedule_is_run_now_and_a_workflow_takes_more(workspace: Workspace) -
     asked = submit(workspace, "schedule", {"schedule": "tidy"})
     Worker(workspace).run(until_idle=True)
     assert "kind 'workflow'" in workspace.ledger.job(asked.job_id).error
+    # What comes of it stands in the history of the schedule.
+    visits.caller = joined(workspace, "root", Role.ADMIN)
+    by_hand = acts.run_workflow("tidy")
+    Worker(workspace).run(until_idle=True)
+    assert "clean-up" in workspace.ledger.job(by_hand.job_id).error
+    (run,) = workspace.ledger.report_runs(schedule="tidy")
+    assert (run.state, run.author) == (ReportRunState.FAILED, "root")
 
     file.write_text("schedules: [")
     problem = acts.schedules().problem

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -33,6 +34,7 @@ from PIL import Image
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.pipeline import Workspace, add_location, index
 from deeplens_kit.service.desk import Desk
+from deeplens_kit.service.listening import check_certificate
 from deeplens_kit.settings import ServiceSettings
 from tests.examples import IN_FULL
 
@@ -166,6 +168,29 @@ def test_the_first_page_is_search_and_both_pages_are_there(port: int) -> None:
             assert b"DeepLens" in answer.body  # type: ignore[attr-defined]
         # Every address on the page is the server's own.
         assert not re.search(rb'(?:src|href)="(?:https?:)?//', answer.body)  # type: ignore[attr-defined]
+
+
+def test_scripts_come_packed_side_by_side_and_are_asked_for_once(port: int) -> None:
+    page = ask(port, "/search").body.decode()  # type: ignore[attr-defined]
+    scripts = re.findall(r'<script defer src="([^"]+)"', page)
+    assert len(scripts) >= 5
+    assert re.findall(r'<script[^>]* src="', page) == ['<script defer src="'] * len(scripts)
+    assert not any("bokeh-gl" in address for address in scripts)
+    for address in (*scripts, *re.findall(r'<link rel="(?:stylesheet|prefetch)"[^>]* href="([^"]+)"', page)):
+        packed = ask(port, f"/{address}", **{"Accept-Encoding": "gzip"})
+        plain = ask(port, f"/{address}")
+        assert "immutable" in str(packed.getheader("Cache-Control")), address
+        assert packed.getheader("Vary") == "Accept-Encoding"
+        content = packed.body  # type: ignore[attr-defined]
+        whole = plain.body  # type: ignore[attr-defined]
+        assert plain.getheader("Content-Encoding") is None
+        if packed.getheader("Content-Encoding") == "gzip":
+            assert len(content) < len(whole)
+            content = gzip.decompress(content)
+        assert content == whole
+        assert ask(port, f"/{address}", **{"If-None-Match": str(packed.getheader("ETag"))}).status == 304
+    without = ask(port, f"/{scripts[0].partition('?')[0]}")
+    assert without.getheader("Cache-Control") == "public, max-age=3600"
 
 
 def test_other_hosts_are_refused_whatever_they_ask_for(port: int, folder: Path) -> None:
@@ -354,6 +379,35 @@ def test_what_cannot_be_served_is_refused_before_anything_is_loaded() -> None:
             ServiceSettings(port=port)
 
 
+@pytest.mark.parametrize(
+    ("certificate", "key", "why"),
+    [
+        ("missing.pem", "key.pem", "--tls-cert .*missing.pem' cannot be read: No such file"),
+        ("cert.pem", "missing.pem", "--tls-key .*missing.pem' cannot be read: No such file"),
+        ("key.pem", "key.pem", "PEM"),
+        ("cert.pem", "notes.txt", "PEM"),
+        ("cert.pem", "other/key.pem", "the key is not that of the certificate"),
+        ("cert.pem", "locked.pem", "without a password"),
+    ],
+)
+def test_a_certificate_that_cannot_be_served_with_says_which_file_and_why(
+    tmp_path: Path, certificate: str, key: str, why: str
+) -> None:
+    (tmp_path / "other").mkdir()
+    make_certificate(tmp_path)
+    make_certificate(tmp_path / "other")
+    (tmp_path / "notes.txt").write_text("no key")
+    own = serialization.load_pem_private_key((tmp_path / "key.pem").read_bytes(), None)
+    kind, pem = serialization.PrivateFormat.PKCS8, serialization.Encoding.PEM
+    (tmp_path / "locked.pem").write_bytes(
+        own.private_bytes(pem, kind, serialization.BestAvailableEncryption(b"secret"))
+    )
+    check_certificate(ServiceSettings())
+    check_certificate(ServiceSettings(tls_cert=str(tmp_path / "cert.pem"), tls_key=str(tmp_path / "key.pem")))
+    with pytest.raises(SettingsError, match=why):
+        check_certificate(ServiceSettings(tls_cert=str(tmp_path / certificate), tls_key=str(tmp_path / key)))
+
+
 def test_a_folder_that_is_no_workspace_is_one_line(tmp_path: Path) -> None:
     out, err = command(tmp_path).communicate(timeout=60)
     assert out == ""
@@ -378,6 +432,15 @@ def test_what_was_found_is_read_again_only_when_it_changed(folder: Path, tmp_pat
         assert after.totals.groups == 1
         assert desk.findings() is after
         assert desk.keepers() == after.keepers
+        # Runs alone change what limits an answer, not the answer.
+        location = workspace.ledger.locations()[0]
+        run = workspace.ledger.start_run("index", location.location_id, {})
+        during = desk.findings()
+        assert during.frames is after.frames
+        assert during.notes == ("pictures is being indexed now; figures are those of what is done.",)
+        assert desk.findings_at_hand() == (during, False)
+        workspace.ledger.finish_run(run.run_id, "finished", {})
+        assert desk.findings().notes == after.notes == ()
         digest = after.frames.groups["digest"][0]
         assert desk.image_source(digest, 150).startswith("data:image/webp;base64,")
         assert Desk(workspace, has_thumbnail_route=True).image_source(digest, 150) == f"/thumbnails/{digest}/150.webp"

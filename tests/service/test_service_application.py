@@ -28,6 +28,7 @@ from deeplens_kit.service.context import Service
 from deeplens_kit.service.desk import Desk
 from deeplens_kit.service.limits import Turnstile, costly
 from deeplens_kit.service.problems import PROBLEM_TYPE, status_of
+from deeplens_kit.service.processes import Children, ChildSpec
 from deeplens_kit.settings import ServiceSettings
 from deeplens_kit.telemetry import bound_context, current_context
 
@@ -291,6 +292,12 @@ def test_who_waits_too_long_for_a_turn_is_sent_away_and_leaves_nothing_behind() 
             assert (turnstile.working, turnstile.waiting) == (1, 0)
 
     asyncio.run(main())
+
+
+def test_a_process_that_cannot_be_started_is_told_of_and_not_waited_for() -> None:
+    spec = ChildSpec("API worker 1", ("/no/such/program",))
+    with Children([spec], 1.0) as children, pytest.raises(DeepLensError, match="API worker 1 cannot be started"):
+        children.wait_ready()
 
 
 def test_ready_looks_at_everything_and_tells_no_more_than_it_must(workspace: Workspace) -> None:

@@ -86,6 +86,7 @@ def test_a_failure_is_an_alert_and_nothing_found_is_a_status() -> None:
     assert "a &lt; b" in message("Not found", "a < b", kind="problem")
     assert 'role="status"' in message("Nothing")
     assert "<p>" not in message("Nothing")
+    assert '<code class="mono">deeplens index</code>' in message("Nothing", "Run `deeplens index`.")
 
 
 def test_a_tier_has_its_colour_and_other_words_have_none() -> None:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import numpy as np
+import pytest
 from map_worlds import made_clusters, made_map
 
+from deeplens_kit.errors import DecoderUnavailableError
+from deeplens_kit.views.map_page import MapPage
 from deeplens_kit.views.map_raster import MapRaster, Window
 from deeplens_kit.views.map_tiles import MapTiles
 from deeplens_kit.views.state.map_colours import BY_CLUSTER
 from deeplens_kit.views.state.map_ground import MapGround
 from deeplens_kit.views.state.map_state import MapState
+from deeplens_kit.views.state.search_state import UNEXPECTED
+from deeplens_kit.views.state.shared_states import Shared
 
 
 def test_two_who_look_share_what_is_heavy_and_have_selections_of_their_own() -> None:
@@ -50,3 +58,33 @@ def test_a_drawing_of_ones_own_fades_what_oneself_has_not_selected() -> None:
     assert (mine.draw(window, chosen) != before).any()
     assert (theirs.draw(window) == before).all()
     assert mine._codes is theirs._codes and mine._tiles is theirs._tiles
+
+
+def test_clusters_that_cannot_be_found_can_be_asked_for_again() -> None:
+    ground = MapGround(made_map(60))
+    wrong: list[Exception] = []
+
+    async def ask(_feature: str, _anew: bool) -> Shared[MapGround]:
+        raise DecoderUnavailableError("There is no map yet.")
+
+    async def ask_clusters(_feature: str, of: MapGround) -> Shared[MapGround]:
+        if wrong:
+            raise wrong.pop(0)
+        return Shared(of.with_clusters(made_clusters(of.picture_map, 2)), outdated=False, made_at=0.0)
+
+    def nearest(_ground: MapGround) -> Any:
+        return lambda _digest, _most: ground.points.clear()
+
+    async def looked_at() -> None:
+        page = MapPage(ask, ask_clusters, nearest, ["sscd_small"], lambda *_: None, lambda *_: "", acts=None)
+        page._found, page._state = Shared(ground, outdated=False, made_at=0.0), MapState()
+        wrong[:] = [RuntimeError("a defect"), DecoderUnavailableError("No memory is left.")]
+        with pytest.raises(RuntimeError):
+            await page._cluster()
+        assert UNEXPECTED.split("`")[0] in page._bar.html and page._clustering is None
+        await page._cluster()
+        assert "No memory is left." in page._bar.html
+        await page._cluster()
+        assert page._found.value.clusters is not None and page._bar.html == ""
+
+    asyncio.run(looked_at())

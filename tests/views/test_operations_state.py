@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from deeplens_kit.errors import NotAuthenticatedError, WorkspaceError
 from deeplens_kit.ledger import Job, JobProgress, JobState, Ledger
 from deeplens_kit.reporting.standing_lines import HeldLine
-from deeplens_kit.views.state.job_lines import came_to, describe_job
+from deeplens_kit.views.acting_view import ActingView
+from deeplens_kit.views.state.acting_state import ActingState
+from deeplens_kit.views.state.job_lines import JobLine, came_to, describe_job
 from deeplens_kit.views.state.locations_state import LocationsState
 from deeplens_kit.views.state.plans_state import PlansState
 
@@ -36,6 +40,9 @@ def test_a_job_is_told_from_waiting_to_its_end(job: Job) -> None:
     assert describe_job(replace(running, cancel_asked=True), NOW).says.startswith("Stopping")
     again = describe_job(replace(job, attempts=1, error="the share is away"), NOW)
     assert "1 try so far" in again.says
+    # That another run has the location is no try.
+    held = describe_job(replace(job, error="'share' is being indexed by ana"), NOW + timedelta(minutes=1)).says
+    assert "being indexed by ana" in held and "no worker" not in held
     for state, failed in ((JobState.DONE, False), (JobState.DEAD, True), (JobState.CANCELLED, True)):
         line = describe_job(replace(job, state=state, error="it broke"), NOW)
         assert (line.ended, line.failed) == (True, failed)
@@ -105,3 +112,54 @@ def test_an_address_leads_to_a_location_or_the_form() -> None:
     assert (state.part, state.location, state.where) == ("add", "", "part=add")
     state.go_to("")
     assert (state.part, state.where) == ("list", "")
+
+
+class _Jobs:
+    """Asked about jobs, and away at first."""
+
+    def __init__(self, *answers: Exception | tuple[JobLine, ...]) -> None:
+        self.answers = list(answers)
+
+    def may(self, _name: str) -> bool:
+        return True
+
+    def look_at_jobs(self, _job_ids: Sequence[str]) -> tuple[JobLine, ...]:
+        answer = self.answers.pop(0)
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def stop_job(self, job_id: str) -> JobLine:
+        raise LookupError(job_id)
+
+
+def test_a_page_goes_on_asking_a_ledger_that_was_busy_and_tells_of_it_once(job: Job) -> None:
+    busy, done = WorkspaceError("The ledger is busy."), replace(job, state=JobState.DONE)
+    state, told = ActingState(), []
+    view = ActingView(state, _Jobs(busy, busy, (describe_job(done, NOW),), NotAuthenticatedError("Sign in again.")))
+    state.param.watch(lambda event: told.append(event.new.text), ["told"])
+
+    async def asked() -> None:
+        state.watch(describe_job(job, NOW))
+        polling = view._polling
+        assert polling is not None
+        for _ in range(3):
+            await view._poll()
+        assert told == ["The ledger is busy."] and state.jobs == () and view._polling is None
+        state.watch(describe_job(job, NOW))
+        await view._poll()
+        assert told[-1] == "Sign in again." and view._polling is None
+
+    asyncio.run(asked())
+
+
+def test_a_page_whose_reading_fails_waits_for_nothing() -> None:
+    view = ActingView(ActingState(), _Jobs())
+
+    def defect() -> None:
+        raise ZeroDivisionError
+
+    view.body.html = "Loading…"
+    with pytest.raises(ZeroDivisionError):
+        asyncio.run(view._worked(defect, lambda _: None, "It cannot be shown", True))
+    assert (view.body.html, view._acting.busy) == ("", False)

@@ -47,7 +47,7 @@ def test_an_upload_stands_in_its_link_by_digest_alone() -> None:
 @pytest.mark.parametrize(
     "address",
     ["like=/etc/passwd", "like=https://x.example/a", "link=picture.jpg", "asked=../x", "where=size>", "crop=1,2",
-     "crop=0,0,2,2", "balance=much", "weights=colour:much", "where=nothing=1"],
+     "crop=0,0,2,2", "balance=much", "weights=colour:much", "where=nothing=1", "a=1&" * 60],
 )  # fmt: skip
 def test_a_link_that_cannot_be_read_asks_nothing_and_says_so(address: str) -> None:
     question, problem = question_of_address(address)

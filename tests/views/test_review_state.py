@@ -69,10 +69,10 @@ def test_among_ten_thousand_groups_each_step_is_there_at_once(workspace: Workspa
         lambda: state.decide_page("keep_both"),
         state.take_back,
     ):
-        started = time.perf_counter()
+        started = time.process_time()
         step()
         html = drawn(state)
-        assert time.perf_counter() - started <= STEP_SECONDS
+        assert time.process_time() - started <= STEP_SECONDS
         assert html.count('data-act="open"') == PAGE_GROUPS
     assert (state.groups, state.pages) == (10_000, 400)
 

@@ -238,3 +238,23 @@ def test_from_whatever_went_wrong_there_is_a_way_back() -> None:
     state.run()
     assert "no feature understands words" in view._results.html
     assert 'data-act="clear"' in view._asked.html
+
+
+def test_where_words_alone_find_nothing_no_filter_is_blamed() -> None:
+    state, view = view_of(
+        lambda *_, **__: answer(["a.jpg"], results=SEARCH_RESULTS.empty(), places=SEARCH_PLACES.empty(), searched=0)
+    )
+    state.change(words="zeppelin")
+    state.run()
+    assert "No name or tag has these words" in view._results.html
+    state.narrow(locations=("share",))
+    state.run()
+    assert "No picture fits the filters" in view._results.html
+
+
+def test_a_result_is_called_by_the_score_that_it_shows() -> None:
+    found = SEARCH_RESULTS.check(pl.DataFrame([row("a.jpg", score=0.9989)], schema=SEARCH_RESULTS.polars))
+    state, view = view_of(lambda *_, **__: answer(["a.jpg"], results=found))
+    state.ask(b"content", "q.jpg")
+    state.run()
+    assert ', score 0.998"' in view._results.html and "<b>0.998</b>" in view._results.html

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
-from deeplens_kit.ledger.access_values import ApiKey, LinkPurpose, Role, Scope, User
+from deeplens_kit.ledger.access_values import ApiKey, LinkPurpose, Role, Scope, SignInWays, User
 from deeplens_kit.service.access.credentials import new_key, new_secret
 from deeplens_kit.service.access.paths import LINK
 
@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from deeplens_kit.ledger import Ledger
     from deeplens_kit.settings import SignInSettings
 
-__all__ = ["Invitation", "NewKey", "change_password", "invite", "known_role", "known_scopes", "make_key", "reset_link"]
+__all__ = [
+    "Invitation",
+    "NewKey",
+    "change_password",
+    "invite",
+    "known_role",
+    "known_scopes",
+    "make_key",
+    "reset_link",
+    "set_active",
+    "set_role",
+    "ways_of",
+]
 
 _HOUR_SECONDS = 3600.0
 _DAY_SECONDS = 86400.0
@@ -66,8 +78,15 @@ def invite(ledger: Ledger, settings: SignInSettings, name: str, role: Role | str
     return _linked(ledger, settings, name, LinkPurpose.INVITE)
 
 
-def reset_link(ledger: Ledger, settings: SignInSettings, name: str) -> Invitation:
+def reset_link(ledger: Ledger, settings: SignInSettings, name: str, *, keep_keys: bool = False) -> Invitation:
     """Make a link by which a user sets a new password; the old one is good until then.
+
+    Args:
+        ledger: The ledger.
+        settings: How long the link is good.
+        name: Whose.
+        keep_keys: They forgot their password, and nobody else knows it: sign-ins end when the link is used, and keys
+            stay. Else their sign-ins end and their keys are revoked at once, and once more when the link is used.
 
     Raises:
         UnknownNameError: There is no such user.
@@ -76,7 +95,32 @@ def reset_link(ledger: Ledger, settings: SignInSettings, name: str) -> Invitatio
     user = ledger.user(name)
     if user.provider:
         raise SettingsError(f"User {user.name!r} signs in by {user.provider!r} and has no password here.")
-    return _linked(ledger, settings, name, LinkPurpose.RESET)
+    return _linked(ledger, settings, name, LinkPurpose.FORGOTTEN if keep_keys else LinkPurpose.RESET)
+
+
+def set_role(ledger: Ledger, settings: SignInSettings, name: str, role: Role | str) -> User:
+    """Give a user another role.
+
+    Raises:
+        UnknownNameError: There is no such user or role.
+        SettingsError: They are the last administrator who can sign in.
+    """
+    return ledger.set_user_role(name, known_role(role), ways_of(settings))
+
+
+def set_active(ledger: Ledger, settings: SignInSettings, name: str, active: bool) -> User:
+    """Let a user sign in, or not any more.
+
+    Raises:
+        UnknownNameError: There is no such user.
+        SettingsError: They are the last administrator who can sign in.
+    """
+    return ledger.set_user_active(name, active, ways_of(settings))
+
+
+def ways_of(settings: SignInSettings) -> SignInWays:
+    """By what users can sign in to a server with these settings."""
+    return SignInWays(settings.passwords, frozenset(one.name for one in settings.providers))
 
 
 def make_key(

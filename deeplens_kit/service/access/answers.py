@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Path
+from fastapi import Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
 from deeplens_kit.ledger.access_values import ApiKey, Principal, Role, Scope, User, UserSession
@@ -16,7 +16,9 @@ from deeplens_kit.ledger.access_values import ApiKey, Principal, Role, Scope, Us
 __all__ = [
     "ChangedPassword",
     "ChangedUser",
+    "EndedAnswer",
     "Id",
+    "KeepKeys",
     "KeyAnswer",
     "KeysAnswer",
     "LinkAnswer",
@@ -40,6 +42,9 @@ Id = Annotated[str, Path(pattern="^[0-9a-f]{1,32}$")]
 
 Name = Annotated[str, Path(min_length=1, max_length=200)]
 """In a path: of a user."""
+
+KeepKeys = Annotated[bool, Query(description="Their keys stay good.")]
+"""In a query: what ends does not end keys."""
 
 _NAME = Field(min_length=1, max_length=200)
 _PASSWORD = Field(min_length=1, max_length=1024)
@@ -132,6 +137,13 @@ class SessionsAnswer(BaseModel):
     """Sign-ins that last, the latest first."""
 
     items: list[SessionAnswer]
+
+
+class EndedAnswer(BaseModel):
+    """What ended."""
+
+    sessions: int = Field(description="Sign-ins that lasted until now.")
+    keys: int = Field(description="Keys that were good until now, and are revoked.")
 
 
 class ChangedPassword(_Taken):

@@ -24,7 +24,12 @@ def caller(connection: HTTPConnection) -> Principal:
     return found
 
 
-Caller = Annotated[Principal, Depends(caller)]
+async def _caller(connection: HTTPConnection) -> Principal:
+    # Not in a thread of its own, as FastAPI would have what is not `async`.
+    return caller(connection)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
 """Of a route: whoever asks."""
 
 
@@ -52,7 +57,7 @@ class Rule:
         elif self.sign_in and who.kind is PrincipalKind.NOBODY:
             raise NotAuthenticatedError("This needs signing in; sign in, or send an API key or a token.")
 
-    def __call__(self, connection: HTTPConnection) -> Principal:
+    async def __call__(self, connection: HTTPConnection) -> Principal:
         """Look at whoever asks."""
         who = caller(connection)
         self.check(who)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from deeplens_kit.errors import AccessDeniedError, SettingsError
+from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger.access_values import PrincipalKind, Scope
 from deeplens_kit.service.access.accounts import make_key
 from deeplens_kit.service.access.answers import Id, KeyAnswer, KeysAnswer, MadeKeyAnswer, NewKeyRequest
@@ -41,9 +41,7 @@ def list_keys(
 @router.post("", status_code=201, responses=PROBLEMS(401, 403, 404, 422, 429))
 def add_key(asked: NewKeyRequest, who: Caller, gate: GateOf, response: Response) -> MadeKeyAnswer:
     """Make a key; it is answered this once."""
-    if who.kind in (PrincipalKind.KEY, PrincipalKind.TOKEN):
-        # Else one that leaks would live on in those that it made.
-        raise AccessDeniedError(who.name, "none: a key or token makes no keys, sign in for that")
+    who.require_in_person()
     if asked.user is not None and (who.kind is PrincipalKind.LOCAL or asked.user.casefold() != who.name.casefold()):
         who.require(Scope.ADMIN)
     user = asked.user or (who.name if who.user_id else "")

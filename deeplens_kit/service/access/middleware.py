@@ -6,6 +6,7 @@ done by them; what its route's rule does not allow, and what no rule allows, end
 
 from __future__ import annotations
 
+from functools import partial
 from http import HTTPStatus
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import quote
@@ -21,6 +22,7 @@ from deeplens_kit.ledger.holder import acting_as
 from deeplens_kit.service.access.dependencies import Rule
 from deeplens_kit.service.access.gate import Asked
 from deeplens_kit.service.access.paths import FORMS, SESSION_HEADER, SIGN_IN
+from deeplens_kit.service.access.refusals import tell_refusal
 from deeplens_kit.service.access.rule_book import RuleBook
 from deeplens_kit.service.access.sealing import lay_gate, same_as_sealed, seal
 from deeplens_kit.service.access.watching import Watch
@@ -34,7 +36,6 @@ CSRF_HEADER = "x-csrf-token"
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _LOOKING_AT_ONCE = 8
-_LONGEST_PATH = 200
 
 
 class AccessMiddleware:
@@ -76,7 +77,7 @@ class AccessMiddleware:
             await self._refused(scope, error, principal)(scope, receive, send)
             return
         if forged:
-            await self._tell(scope, principal, AccessDeniedError(principal.name, "none: it is forged"))
+            await self._tell(scope, principal, AccessDeniedError(principal.name, why="it is forged."))
             await refusal(403, "forged_request", forged, scope)(scope, receive, send)
             return
         MutableHeaders(scope=scope)[SESSION_HEADER] = seal(self.gate, principal)
@@ -105,7 +106,7 @@ class AccessMiddleware:
 
         async def told(message: Message) -> None:
             if message["type"] == "http.response.start" and message["status"] == HTTPStatus.FORBIDDEN:
-                await self._tell(scope, principal, AccessDeniedError(principal.name, "more than the route itself does"))
+                await self._tell(scope, principal, AccessDeniedError(principal.name, why="its route refused it."))
             await send(message)
 
         return told
@@ -127,7 +128,7 @@ class AccessMiddleware:
         if rule is None:
             if principal.kind is PrincipalKind.NOBODY:
                 raise NotAuthenticatedError("This needs signing in; sign in, or send an API key or a token.")
-            raise AccessDeniedError(principal.name, "none: nobody is let in here")
+            raise AccessDeniedError(principal.name, why="nobody is let in here.")
         rule.check(principal)
 
     def _forged(self, scope: Scope, principal: Principal) -> str:
@@ -150,16 +151,10 @@ class AccessMiddleware:
 
     async def _tell(self, scope: Scope, principal: Principal, error: AccessError) -> None:
         """Put a refusal of somebody who is known into the audit trail, within bounds."""
-        if not isinstance(error, AccessDeniedError) or not self.gate.rates.may_tell(principal.name):
+        if not isinstance(error, AccessDeniedError):
             return
-        details = {
-            "path": scope["path"][:_LONGEST_PATH],
-            "method": scope.get("method", "websocket"),
-            "needed": error.scope,
-            "by": principal.kind.value,
-        }
-        with acting_as(principal.name):
-            await to_thread.run_sync(self.gate.ledger.record_audit, "access.refused", details, limiter=self._limiter)
+        tell = partial(tell_refusal, path=scope["path"], method=scope.get("method", "websocket"))
+        await to_thread.run_sync(tell, self.gate, principal, error, limiter=self._limiter)
 
     def _refused(self, scope: Scope, error: AccessError, principal: Principal) -> Response:
         headers = Headers(scope=scope)

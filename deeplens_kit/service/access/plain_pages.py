@@ -18,7 +18,7 @@ from markupsafe import Markup
 from deeplens_kit.errors import AccessDeniedError
 from deeplens_kit.ledger.access_values import Principal, PrincipalKind
 
-__all__ = ["denied_page", "plain_page"]
+__all__ = ["denied_page", "plain_page", "too_many_page"]
 
 # As the dashboard remembers it.
 _SCRIPT = (
@@ -58,10 +58,19 @@ def denied_page(principal: Principal, error: AccessDeniedError) -> HTMLResponse:
     links = [("/", "Go to the first page")]
     if principal.kind is PrincipalKind.USER:
         links.append(("/profile", "See what you may do"))
-    about = (
-        f"You are signed in as {principal.name}. This page needs the scope {error.scope}; an administrator gives it."
-    )
+    needs = f"This page needs the scope {error.scope}; an administrator gives it." if error.scope else str(error)
+    about = f"You are signed in as {principal.name}. {needs}"
     return plain_page("notice", status=403, heading="This page is not for you", about=about, links=links)
+
+
+def too_many_page(most: int, wait_seconds: int) -> HTMLResponse:
+    """What somebody sees who has as many pages open as one user may."""
+    about = (
+        f"You have {most} pages open, which is as many as one user may. Close some, wait {wait_seconds} s, and reload."
+    )
+    answer = plain_page("notice", status=429, heading="Too many pages are open", about=about, links=[("", "Reload")])
+    answer.headers["Retry-After"] = str(wait_seconds)
+    return answer
 
 
 @cache

@@ -20,6 +20,7 @@ import httpx
 from deeplens_kit.errors import NotAuthenticatedError, SettingsError, UnknownNameError
 from deeplens_kit.ledger.access_values import Role, User
 from deeplens_kit.ledger.holder import acting_as
+from deeplens_kit.service.access.accounts import ways_of
 from deeplens_kit.service.access.claims import claim, highest_role
 from deeplens_kit.service.access.gate import Gate
 from deeplens_kit.service.access.id_tokens import claims_of, known_keys
@@ -215,7 +216,7 @@ def _user(gate: Gate, settings: ProviderSettings, issuer: str, claims: Mapping[s
     if user is None and role is not None:
         user = _added(gate, settings, issuer, str(subject), shown if isinstance(shown, str) else "", role)
     elif user is not None and role is not None:
-        user = gate.ledger.set_provider_role(user.user_id, role)
+        user = gate.ledger.set_provider_role(user.user_id, role, ways_of(gate.settings))
     if user is None:
         refuse(gate, "", visit, "no role", settings.name)
     if not user.active:

@@ -21,7 +21,17 @@ from deeplens_kit.service.access.paths import SESSION_HEADER
 if TYPE_CHECKING:
     from deeplens_kit.service.access.gate import Gate
 
-__all__ = ["Sealer", "count_password_try", "csrf_cookie_name", "lay_gate", "same_as_sealed", "seal", "unseal"]
+__all__ = [
+    "Sealer",
+    "count_password_try",
+    "csrf_cookie_name",
+    "gate_of",
+    "lay_gate",
+    "owner_in",
+    "same_as_sealed",
+    "seal",
+    "unseal",
+]
 
 _PAGE = "page"
 _gates: WeakValueDictionary[str, Gate] = WeakValueDictionary()
@@ -82,6 +92,26 @@ def csrf_cookie_name() -> str:
     return next((gate.csrf_cookie_name for gate in _gates.values()), "")
 
 
+def gate_of(text: str) -> Gate | None:
+    """The gate by which somebody asked for a page, whose signature is not looked at; None where there is no server.
+
+    Args:
+        text: What `seal` gave.
+    """
+    return _gates.get(text.partition("~")[0])
+
+
+def owner_in(gate: Gate, text: str) -> str:
+    """The user, or who else, that asked for a page; empty where the text is none of this server's.
+
+    Args:
+        gate: Of the server.
+        text: What `seal` gave.
+    """
+    value = gate.sealer.unseal(_PAGE, text.partition("~")[2])
+    return str(value[2] or value[1]) if value is not None else ""
+
+
 def count_password_try(name: str) -> None:
     """Count a try of somebody's password on a page, before it is looked at; nothing to count where there is no server.
 
@@ -92,7 +122,7 @@ def count_password_try(name: str) -> None:
         RateLimitedError: There were too many.
     """
     for gate in list(_gates.values()):
-        gate.rates.try_to_sign_in(f"the page of {name}", name)
+        gate.rates.try_to_sign_in(f"the page of {name}", name, known=True)
 
 
 def seal(gate: Gate, principal: Principal) -> str:
@@ -110,9 +140,8 @@ def unseal(text: str) -> Principal:
     """
     if not text and not _served:
         return local_principal()
-    name, _, sealed = text.partition("~")
-    gate = _gates.get(name)
-    value = gate.sealer.unseal(_PAGE, sealed) if gate is not None else None
+    gate = gate_of(text)
+    value = gate.sealer.unseal(_PAGE, text.partition("~")[2]) if gate is not None else None
     if gate is None or value is None:
         return NOBODY
     kind, shown, user_id, credential_id = value

@@ -12,7 +12,9 @@ from deeplens_kit.ledger.access_values import Principal, PrincipalKind
 from deeplens_kit.service.access.accounts import change_password
 from deeplens_kit.service.access.answers import (
     ChangedPassword,
+    EndedAnswer,
     Id,
+    KeepKeys,
     RefreshRequest,
     SessionAnswer,
     SessionsAnswer,
@@ -79,7 +81,7 @@ def revoke(asked: TokenRequest, gate: GateOf) -> None:
 def set_password(asked: ChangedPassword, who: Caller, gate: GateOf, visit: Visiting) -> None:
     """Change one's own password; other sessions end."""
     _in_person(who)
-    gate.rates.try_to_sign_in(visit.address, who.name)
+    gate.rates.try_to_sign_in(visit.address, who.name, known=True)
     change_password(gate.ledger, who.user_id, asked.old, asked.new, keep_session=who.credential_id)
 
 
@@ -88,6 +90,14 @@ def own_sessions(who: Caller, gate: GateOf) -> SessionsAnswer:
     """One's own sign-ins that last."""
     found = gate.ledger.user_sessions(who.user_id) if who.user_id else []
     return SessionsAnswer(items=[SessionAnswer.of(session, who.credential_id) for session in found])
+
+
+@router.delete("/sessions", dependencies=[signed_in()], responses=_KNOWN)
+def end_other_sessions(who: Caller, gate: GateOf, keep_keys: KeepKeys = False) -> EndedAnswer:
+    """Sign out everywhere else: all of one's own sign-ins but the present one end, and one's keys are revoked."""
+    _in_person(who)
+    ended = gate.ledger.end_access(who.name, "ended", keep_keys=keep_keys, keep_session=who.credential_id)
+    return EndedAnswer(sessions=ended.sessions, keys=ended.keys)
 
 
 @router.delete(
@@ -101,7 +111,7 @@ def end_own_session(session_id: Id, who: Caller, gate: GateOf) -> None:
 def _in_person(who: Principal) -> None:
     """Refuse a key or token where a person must act."""
     if who.kind is not PrincipalKind.USER:
-        raise AccessDeniedError(who.name, "none: only who is signed in in a browser may")
+        raise AccessDeniedError(who.name, why="only who is signed in in a browser may.")
 
 
 def _answer(made: Tokens) -> TokensAnswer:

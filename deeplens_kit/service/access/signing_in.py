@@ -17,6 +17,7 @@ from deeplens_kit.ledger.holder import acting_as
 from deeplens_kit.service.access.credentials import digest_of, new_refresh_token, new_secret
 from deeplens_kit.service.access.gate import Gate
 from deeplens_kit.service.access.passwords import check_password, hash_password, is_right, needs_new_hash
+from deeplens_kit.service.access.rates import house_of
 
 __all__ = [
     "BrowserSession",
@@ -90,7 +91,7 @@ def proved_by_password(gate: Gate, name: str, password: str, visit: Visit) -> Us
         NotAuthenticatedError: One of the two is wrong, or they may not sign in.
         RateLimitedError: It was tried too often.
     """
-    gate.rates.try_to_sign_in(visit.address, name)
+    gate.rates.try_to_sign_in(visit.address, name, known=_is_known_address(gate, visit.address, name))
     known = gate.ledger.password_hash(name) if gate.settings.passwords else None
     user, hashed = known if known is not None else (None, "")
     # Looked at in any case, so that time does not tell who there is.
@@ -98,6 +99,7 @@ def proved_by_password(gate: Gate, name: str, password: str, visit: Visit) -> Us
         refuse(gate, user.name if user is not None else "", visit, "disabled" if user and not user.active else "wrong")
     if needs_new_hash(hashed):
         gate.ledger.set_password_hash(user.user_id, hash_password(password), quiet=True)
+    gate.rates.signed_in(visit.address, name)
     return user
 
 
@@ -206,6 +208,10 @@ def sign_out(gate: Gate, principal: Principal) -> bool:
     if not principal.user_id or principal.kind not in (PrincipalKind.USER, PrincipalKind.TOKEN):
         return False
     return gate.ledger.end_user_session(principal.credential_id, "signed_out", user_id=principal.user_id)
+
+
+def _is_known_address(gate: Gate, address: str, name: str) -> bool:
+    return house_of(address) in {house_of(one) for one in gate.ledger.addresses_of_user(name)}
 
 
 def _tokens(gate: Gate, session_id: str, refresh_token: str) -> Tokens:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from deeplens_kit.errors import AccessDeniedError
+from deeplens_kit.errors import AccessError
 from deeplens_kit.service.access.gate import Gate
 from deeplens_kit.service.access.signing_in import BrowserSession, Visit
 from deeplens_kit.service.context import service_of
@@ -31,7 +31,7 @@ __all__ = [
 _LONGEST_AGENT = 200
 
 
-def visit(request: Request) -> Visit:
+async def visit(request: Request) -> Visit:
     """Where a request comes from."""
     address = request.client.host if request.client is not None else ""
     return Visit(address, request.headers.get("user-agent", "")[:_LONGEST_AGENT])
@@ -41,7 +41,7 @@ Visiting = Annotated[Visit, Depends(visit)]
 """Of a route: where the request comes from."""
 
 
-def the_gate(request: Request) -> Gate:
+async def the_gate(request: Request) -> Gate:
     """The gate of the process that a request has come to."""
     return service_of(request).gate
 
@@ -87,8 +87,8 @@ def check_form(request: Request, gate: Gate, token: str) -> None:
     """Refuse a form that is none of ours: what it holds must be what the browser keeps.
 
     Raises:
-        AccessDeniedError: It is not.
+        AccessError: It is not.
     """
     kept = request.cookies.get(gate.csrf_cookie_name, "")
     if not kept or not hmac.compare_digest(kept.encode(), token.encode()):
-        raise AccessDeniedError("This form", "none: it was open for too long; reload the page and send it again")
+        raise AccessError("This form was open for too long, or comes from elsewhere; send it once more.")

@@ -13,13 +13,12 @@ from deeplens_kit.ledger import Scope
 from deeplens_kit.pipeline.certifying import certificate
 from deeplens_kit.service.access.dependencies import Caller, needs
 from deeplens_kit.service.api.idempotency import Idempotent
-from deeplens_kit.service.api.job_answers import job_started
 from deeplens_kit.service.api.paging import Cursor, Limit, page_of
 from deeplens_kit.service.api.plan_answers import application_answer
 from deeplens_kit.service.api.values.base import JobStarted, Page
 from deeplens_kit.service.api.values.plans import ApplicationAnswer
 from deeplens_kit.service.context import Held
-from deeplens_kit.service.jobs.kinds import submit
+from deeplens_kit.service.jobs import asking
 from deeplens_kit.service.limits import costly
 from deeplens_kit.service.problems import PROBLEMS
 
@@ -74,7 +73,7 @@ def undo(application_id: ApplicationId, held: Held, once: Idempotent, who: Calle
     """Have a job make all that an application did as it was."""
     who.require(Scope.IMAGES_DELETE)
     name = held.workspace.ledger.application(application_id).application_id
-    return once(lambda: job_started(submit(held.workspace, "undo", {"application_id": name}, key=f"undo:{name}")))
+    return once.job(lambda: asking.undo(held.workspace, name))
 
 
 @router.post(
@@ -88,4 +87,4 @@ def resume(application_id: ApplicationId, held: Held, once: Idempotent, who: Cal
     """Have a job go on with an application that was paused or halted, or whose process ended."""
     who.require(Scope.IMAGES_DELETE)
     name = held.workspace.ledger.application(application_id).application_id
-    return once(lambda: job_started(submit(held.workspace, "apply", {"application_id": name}, key=f"resume:{name}")))
+    return once.job(lambda: asking.go_on(held.workspace, name))

@@ -57,7 +57,10 @@ def list_collections(held: Held, limit: Limit = 100, cursor: Cursor = None) -> P
 )
 def make_collection(asked: CollectionRequest, held: Held, once: Idempotent) -> CollectionAnswer:
     """Make an empty collection; uploads that name one that is not there make it, too."""
-    return once(lambda: _shown(held.workspace.ledger.add_collection(asked.collection_id, asked.description)))
+    return once(
+        lambda: _shown(held.workspace.ledger.add_collection(asked.collection_id, asked.description)),
+        lambda made: show_collection(made.name, held),
+    )
 
 
 @router.get(

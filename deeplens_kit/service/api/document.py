@@ -23,8 +23,19 @@ _PREFIX = "/api/"
 _METHODS = ("get", "put", "post", "delete", "patch")
 _REF = "#/components/schemas/{model}"
 _SCHEMES = {
-    "token": {"type": "http", "scheme": "bearer", "description": "An API key, or a token of the OpenID provider."},
-    "session": {"type": "apiKey", "in": "cookie", "name": "deeplens_session", "description": "Of who signed in."},
+    "token": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "An API key, which may be sent as the header x-api-key too, or a token of this server or of a "
+        "provider that it trusts.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "deeplens-",
+        "description": "Of who signed in in a browser. The name goes on with a mark of the server, and has __Host- "
+        "before it over HTTPS; what changes something sends the header x-csrf-token as well.",
+    },
 }
 
 

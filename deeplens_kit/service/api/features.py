@@ -11,7 +11,6 @@ from deeplens_kit.ledger import Scope
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.api.bodies import named_in_body
 from deeplens_kit.service.api.idempotency import Idempotent
-from deeplens_kit.service.api.job_answers import job_started
 from deeplens_kit.service.api.lookups import digest_of
 from deeplens_kit.service.api.values.base import JobStarted
 from deeplens_kit.service.api.values.ingest import ExtractRequest
@@ -40,4 +39,4 @@ def extract(asked: ExtractRequest, held: Held, once: Idempotent) -> JobStarted:
         parameters: dict[str, object] = {"locations": names}
         if digests:
             parameters["digests"] = digests
-        return once(lambda: job_started(submit(held.workspace, "extract", parameters), "/api/v1/index/status/"))
+        return once.job(lambda: submit(held.workspace, "extract", parameters), "/api/v1/index/status/")

@@ -14,7 +14,12 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from starlette.datastructures import UploadFile
 
+from deeplens_kit.ledger import Job
+from deeplens_kit.ledger.request_values import KeptAnswer, MadeThing
 from deeplens_kit.service.access.dependencies import Caller
+from deeplens_kit.service.api.bodies import FORM_LIMITS
+from deeplens_kit.service.api.job_answers import job_started
+from deeplens_kit.service.api.values.base import JobStarted
 from deeplens_kit.service.context import Held, Service
 
 __all__ = ["Idempotent", "Once"]
@@ -50,8 +55,15 @@ class Once:
         self._ledger = service.workspace.ledger
         self._who, self._key, self._fingerprint, self._status = who, key, fingerprint, status
 
-    def __call__(self, act: Callable[[], _Answer]) -> _Answer | Any:
+    def __call__(
+        self, act: Callable[[], _Answer], again: Callable[[MadeThing], _Answer] | None = None
+    ) -> _Answer | Any:
         """Give what `act` gives, or what it gave before.
+
+        Args:
+            act: Does what is asked for.
+            again: Answers by what an earlier try made whose answer was not kept; None where `act` does no more when
+                it is done a second time.
 
         Raises:
             KeyReusedError: The key came with another request.
@@ -60,15 +72,27 @@ class Once:
         if not self._key:
             return act()
         kept = self._ledger.begin_request(self._who, self._key, self._fingerprint)
-        if kept is not None:
+        if isinstance(kept, MadeThing) and again is not None:
+            kept = KeptAnswer(self._status, self._keep(again(kept)))
+        if isinstance(kept, KeptAnswer):
             return JSONResponse(dict(kept.content), kept.status, {"Idempotency-Replayed": "true"})
         try:
-            answer = act()
+            with self._ledger.working_on(self._who, self._key):
+                answer = act()
         except BaseException:
             self._ledger.drop_request(self._who, self._key)
             raise
-        self._ledger.end_request(self._who, self._key, self._status, answer.model_dump(mode="json", by_alias=True))
+        self._keep(answer)
         return answer
+
+    def job(self, submit: Callable[[], Job], path: str = "/api/v1/jobs/") -> JobStarted | Any:
+        """Have a job asked for, and give what is told of it; it is asked for at `path` how it stands."""
+        return self(lambda: job_started(submit(), path), lambda made: job_started(self._ledger.job(made.name), path))
+
+    def _keep(self, answer: BaseModel) -> dict[str, Any]:
+        content: dict[str, Any] = answer.model_dump(mode="json", by_alias=True)
+        self._ledger.end_request(self._who, self._key, self._status, content)
+        return content
 
 
 async def _once(request: Request, service: Held, who: Caller, key: Key = "") -> Once:
@@ -83,7 +107,7 @@ async def _fingerprint(request: Request) -> str:
         told.update(await request.body())
         return told.hexdigest()
     # The boundary between the parts is another one each time.
-    for name, value in (await request.form()).multi_items():
+    for name, value in (await request.form(**FORM_LIMITS)).multi_items():
         told.update(f"\n{len(name)} {name} ".encode())
         if isinstance(value, UploadFile):
             told.update(f"{value.filename} {value.content_type} {value.size}\n".encode())

@@ -12,7 +12,7 @@ from deeplens_kit.ledger import Scope
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.api.bodies import named_in_body
 from deeplens_kit.service.api.idempotency import Idempotent
-from deeplens_kit.service.api.job_answers import job_started, scan_status
+from deeplens_kit.service.api.job_answers import scan_status
 from deeplens_kit.service.api.jobs import JobId
 from deeplens_kit.service.api.values.base import JobStarted
 from deeplens_kit.service.api.values.ingest import ScanRequest
@@ -47,7 +47,7 @@ def scan(asked: ScanRequest, held: Held, once: Idempotent) -> JobStarted:
             "and_match": asked.find_duplicates,
             "let_in": asked.include_forgotten,
         }
-        return once(lambda: job_started(submit(held.workspace, "index", parameters), "/api/v1/index/status/"))
+        return once.job(lambda: submit(held.workspace, "index", parameters), "/api/v1/index/status/")
 
 
 @router.get(

@@ -16,12 +16,13 @@ from fastapi import APIRouter, Query, Request
 from starlette.datastructures import UploadFile
 
 from deeplens_kit.errors import DeepLensError, LinkRefusedError, QueryError, RequestError, UnknownNameError
-from deeplens_kit.ledger import NoteChange, Scope
+from deeplens_kit.ledger import Location, NoteChange, Scope
+from deeplens_kit.ledger.asking import tell_request
 from deeplens_kit.pipeline.dropping import drop_object
 from deeplens_kit.pipeline.selection_acts import plan_of_object
 from deeplens_kit.search.link import LinkLimits, fetch, shown_link
 from deeplens_kit.service.access.dependencies import needs
-from deeplens_kit.service.api.bodies import body_schema, named_in_body, read_body
+from deeplens_kit.service.api.bodies import MOST_FILES, body_schema, named_in_body, read_body
 from deeplens_kit.service.api.idempotency import Idempotent
 from deeplens_kit.service.api.ingest_answers import ingest_status
 from deeplens_kit.service.api.jobs import JobId
@@ -43,14 +44,13 @@ from deeplens_kit.service.api.values.ingest import (
     UrlRequest,
 )
 from deeplens_kit.service.context import Held, Service
-from deeplens_kit.service.limits import costly
+from deeplens_kit.service.limits import arriving, costly, turnstile_of
 from deeplens_kit.service.problems import PROBLEMS
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/ingest", tags=["ingest"])
 
-_MOST_FILES = 1_000
 _SCHEMES = ("http://", "https://")
 _TAKEN = PROBLEMS(400, 401, 403, 409, 413, 415, 422, 424, 429, 503, 507)
 
@@ -59,7 +59,7 @@ _TAKEN = PROBLEMS(400, 401, 403, 409, 413, 415, 422, 424, 429, 503, 507)
     "/upload",
     summary="Upload an image",
     status_code=202,
-    dependencies=[needs(Scope.IMAGES_WRITE), costly()],
+    dependencies=[needs(Scope.IMAGES_WRITE), arriving()],
     responses=_TAKEN,
     openapi_extra=body_schema(UploadRequest),
 )
@@ -77,14 +77,19 @@ async def upload(request: Request, held: Held, once: Idempotent) -> UploadAnswer
         else:
             raise RequestError("There is no picture; send the part 'file' of a form, or 'image_base64'.")
         place, options = asked.storage_location, asked.processing_options
-        return await asyncio.to_thread(once, lambda: _uploaded(held, place, came, options))
+        async with turnstile_of(request).turn():
+            return await asyncio.to_thread(
+                once,
+                lambda: _uploaded(held, place, came, options),
+                lambda made: _upload_answer(held, made.name, made.told),
+            )
 
 
 @router.post(
     "/batch",
     summary="Upload several images",
     status_code=202,
-    dependencies=[needs(Scope.IMAGES_WRITE), costly()],
+    dependencies=[needs(Scope.IMAGES_WRITE), arriving()],
     responses=_TAKEN,
     openapi_extra=body_schema(BatchRequest, file_part="files", several=True),
 )
@@ -93,7 +98,10 @@ async def batch(request: Request, held: Held, once: Idempotent) -> BatchAnswer:
 
     What is no picture is refused by itself; the others are taken in.
     """
-    async with read_body(request, BatchRequest, file_part="files", most_files=_MOST_FILES) as (asked, given):
+    async with read_body(request, BatchRequest, file_part="files", most_files=MOST_FILES) as (
+        asked,
+        given,
+    ):
         files: dict[str, UploadFile] = {}
         for file in given:
             name = file.filename or ""
@@ -106,7 +114,10 @@ async def batch(request: Request, held: Held, once: Idempotent) -> BatchAnswer:
             Arrival(_reader(image, files), image.filename, _note(image.metadata, asked.collection_id))
             for image in images
         ]
-        return await asyncio.to_thread(once, lambda: _batched(held, asked, came))
+        async with turnstile_of(request).turn():
+            return await asyncio.to_thread(
+                once, lambda: _batched(held, asked, came), lambda made: _batch_answer(held, made.name, made.told)
+            )
 
 
 @router.post(
@@ -118,7 +129,7 @@ async def batch(request: Request, held: Held, once: Idempotent) -> BatchAnswer:
 )
 def by_link(asked: UrlRequest, held: Held, once: Idempotent) -> UploadAnswer:
     """Take in the image that a public link leads to; fetched at once to be looked at, or by the job."""
-    return once(lambda: _linked(held, asked))
+    return once(lambda: _linked(held, asked), lambda made: _upload_answer(held, made.name, made.told))
 
 
 def _linked(held: Service, asked: UrlRequest) -> UploadAnswer:
@@ -138,18 +149,10 @@ def _linked(held: Service, asked: UrlRequest) -> UploadAnswer:
         location = location_for(held.workspace, asked.storage_location)
         held.workspace.ledger.check_note(note)
         taking = TakingIn(held.workspace, location, again=not options.duplicate_check)
-        item = {"url": link, "note": _note_document(note)}
-        job = taking.submit([item], url_seconds=max(1, round(options.timeout_ms / 1000)), **_options(options))
-    return UploadAnswer(
-        image_id=None,
-        picture_id=None,
-        status="queued",
-        job_id=job.job_id,
-        storage_location=location.name,
-        storage_path=None,
-        estimated_processing_time_ms=estimated_ms(held.workspace, 0),
-        created_at=job.created_at,
-    )
+        seconds = max(1, round(options.timeout_ms / 1000))
+        told = _told(location, None, estimated_ms(held.workspace, 0))
+        job = taking.submit_link(link, _note_document(note), url_seconds=seconds, **_options(options))
+    return _upload_answer(held, job.job_id, told)
 
 
 @router.get(
@@ -202,22 +205,31 @@ def _uploaded(held: Service, place: str | None, came: Arrival, options: UploadOp
         location = location_for(held.workspace, place)
     taking = TakingIn(held.workspace, location, again=not options.duplicate_check)
     arrived = taking.take(came)
-    expected = estimated_ms(held.workspace, 1)
+    told = _told(location, arrived, estimated_ms(held.workspace, 1))
     try:
         job = taking.submit([_item(arrived)], **_options(options))
     except BaseException:
         taking.forget([arrived])
         raise
-    return UploadAnswer(
-        image_id=arrived.image_id,
-        picture_id=arrived.digest,
-        status="duplicate" if arrived.is_known else "queued",
-        job_id=job.job_id,
-        storage_location=location.name,
-        storage_path=arrived.path,
-        estimated_processing_time_ms=expected,
-        created_at=job.created_at,
-    )
+    return _upload_answer(held, job.job_id, told)
+
+
+def _told(location: Location, arrived: Arrived | None, expected_ms: int) -> dict[str, Any]:
+    """What an answer says beside its job; noted with it, so that it can be said again."""
+    told = {
+        "image_id": None if arrived is None else arrived.image_id,
+        "picture_id": None if arrived is None else arrived.digest,
+        "status": "duplicate" if arrived is not None and arrived.is_known else "queued",
+        "storage_location": location.name,
+        "storage_path": None if arrived is None else arrived.path,
+        "estimated_processing_time_ms": expected_ms,
+    }
+    tell_request(told)
+    return told
+
+
+def _upload_answer(held: Service, job_id: str, told: Mapping[str, Any]) -> UploadAnswer:
+    return UploadAnswer(**told, job_id=job_id, created_at=held.workspace.ledger.job(job_id).created_at)
 
 
 def _reader(image: BatchImage, files: Mapping[str, UploadFile]) -> Callable[[], bytes]:
@@ -233,28 +245,38 @@ def _batched(held: Service, asked: BatchRequest, came: Sequence[Arrival]) -> Bat
     with named_in_body():
         location = location_for(held.workspace, asked.storage_location)
     taking = TakingIn(held.workspace, location, again=not options.duplicate_check)
-    arrived = [_taken(taking, item) for item in came]
-    taken = [item for item in arrived if item.refusal is None]
-    if not taken:
-        refusal = arrived[0].refusal
-        assert refusal is not None, "nothing was taken"
-        raise RequestError(f"None of {len(arrived)} images was taken; the first: {refusal}")
-    expected = estimated_ms(held.workspace, len(taken))
-    workers = {"workers": 0 if options.parallel_processing else 1, "batch_size": options.batch_size}
+    arrived: list[Arrived] = []
     try:
+        for item in came:
+            arrived.append(_taken(taking, item))
+        taken = [item for item in arrived if item.refusal is None]
+        if not taken:
+            raise RequestError(f"None of {len(arrived)} images was taken; the first: {arrived[0].refusal}")
+        expected = estimated_ms(held.workspace, len(taken))
+        workers = {"workers": 0 if options.parallel_processing else 1, "batch_size": options.batch_size}
+        told = _told_of_batch(location, arrived, expected)
         job = taking.submit([_item(item) for item in taken], **_options(options), **workers)
     except BaseException:
+        # On a disk that is full what came before the last one would be in the way of all that comes.
         taking.forget(arrived)
         raise
-    return BatchAnswer(
-        batch_id=job.job_id,
-        job_id=job.job_id,
-        total_images=len(arrived),
-        estimated_completion=datetime.now(UTC) + timedelta(milliseconds=expected),
-        status=str(job.state),
-        storage_location=location.name,
-        images=[_batch_image(item) for item in arrived],
-    )
+    return _batch_answer(held, job.job_id, told)
+
+
+def _told_of_batch(location: Location, arrived: Sequence[Arrived], expected_ms: int) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "total_images": len(arrived),
+        "estimated_completion": datetime.now(UTC) + timedelta(milliseconds=expected_ms),
+        "storage_location": location.name,
+        "images": [_batch_image(item) for item in arrived],
+    }
+    tell_request(BatchAnswer(**told, batch_id="", job_id="", status="").model_dump(mode="json", include=set(told)))
+    return told
+
+
+def _batch_answer(held: Service, job_id: str, told: Mapping[str, Any]) -> BatchAnswer:
+    status = str(held.workspace.ledger.job(job_id).state)
+    return BatchAnswer(**told, batch_id=job_id, job_id=job_id, status=status)
 
 
 def _taken(taking: TakingIn, came: Arrival) -> Arrived:

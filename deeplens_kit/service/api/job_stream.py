@@ -19,6 +19,7 @@ from deeplens_kit.service.api.ids import image_id_of
 from deeplens_kit.service.api.jobs import JobId
 from deeplens_kit.service.context import Held
 from deeplens_kit.service.jobs.stream import StreamItem, events
+from deeplens_kit.service.limits import streaming
 from deeplens_kit.service.problems import PROBLEMS
 
 __all__ = ["router"]
@@ -53,7 +54,7 @@ _STREAM: dict[int | str, dict[str, Any]] = {
 @router.get(
     "/events",
     summary="Follow all jobs",
-    dependencies=[needs(Scope.IMAGES_READ)],
+    dependencies=[needs(Scope.IMAGES_READ), streaming()],
     response_class=EventSourceResponse,
     responses={**_STREAM, **PROBLEMS(401, 403, 422, 429, 503)},
 )
@@ -65,7 +66,7 @@ async def follow_all(held: Held, after: After = None, last_event_id: LastEventId
 @router.get(
     "/{job_id}/events",
     summary="Follow a job",
-    dependencies=[needs(Scope.IMAGES_READ)],
+    dependencies=[needs(Scope.IMAGES_READ), streaming()],
     response_class=EventSourceResponse,
     responses={**_STREAM, **PROBLEMS(401, 403, 404, 422, 429, 503)},
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query
@@ -108,8 +108,8 @@ def _before(cursor: str | None) -> tuple[datetime, str] | None:
     try:
         at, job_id = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         moment = datetime.fromisoformat(at)
-        if moment.tzinfo is None or not isinstance(job_id, str):
+        if moment.tzinfo is None or not isinstance(job_id, str) or not job_id.isalnum():
             raise ValueError("it lacks something")
-    except (ValueError, TypeError, binascii.Error, RecursionError) as error:
+        return moment.astimezone(UTC), job_id
+    except (ValueError, TypeError, OverflowError, binascii.Error, RecursionError) as error:
         raise SettingsError("The cursor cannot be read; give `next_cursor` of an answer as it is.") from error
-    return moment, job_id

@@ -150,7 +150,7 @@ def list_samples(held: Held, limit: Limit = 100, cursor: Cursor = None) -> Page[
 )
 def draw(asked: SampleRequest, held: Held, once: Idempotent) -> LabelProgressAnswer:
     """Draw pairs to be labelled, by chance for estimates, or near a threshold."""
-    return once(lambda: _drawn(held, asked))
+    return once(lambda: _drawn(held, asked), lambda made: _sample(held, made.name))
 
 
 @router.get(
@@ -181,7 +181,11 @@ def evaluation(
 
 def _drawn(held: Service, asked: SampleRequest) -> LabelProgressAnswer:
     drawn = draw_sample(held.workspace, asked.budget, near_threshold=asked.near_threshold, strictest=asked.strictest)
-    found = [item for item in label_progress(held.workspace) if item.sample.sample_id == drawn.sample.sample_id]
+    return _sample(held, drawn.sample.sample_id)
+
+
+def _sample(held: Service, sample_id: str) -> LabelProgressAnswer:
+    found = [item for item in label_progress(held.workspace) if item.sample.sample_id == sample_id]
     return _progress(found[0])
 
 

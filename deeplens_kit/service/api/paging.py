@@ -11,14 +11,14 @@ import binascii
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from typing import Annotated, Any, Protocol, TypeVar
+from typing import Annotated, Any, Generic, Protocol, TypeVar
 
 from fastapi import Query
 
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.service.api.values.base import Page
 
-__all__ = ["Cursor", "Limit", "Listed", "cursor_of", "page_of", "position_of"]
+__all__ = ["Cursor", "Limit", "Listed", "StoredList", "cursor_of", "page_of", "position_of"]
 
 _Row = TypeVar("_Row")
 _Item = TypeVar("_Item")
@@ -63,6 +63,25 @@ class Listed(Protocol[_Given]):
 
     def __getitem__(self, part: slice, /) -> Sequence[_Given]:
         """Some of them, in order."""
+
+
+class StoredList(Generic[_Row]):
+    """A list that lies in a store: what is not of a page is not read.
+
+    Args:
+        count: How many there are.
+        read: Gives some of them, by how many and how many come before.
+    """
+
+    def __init__(self, count: int, read: Callable[[int, int], Sequence[_Row]]) -> None:
+        self._count, self._read = count, read
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __getitem__(self, part: slice, /) -> Sequence[_Row]:
+        first, end, _ = part.indices(self._count)
+        return self._read(end - first, first) if end > first else ()
 
 
 def page_of(

@@ -10,24 +10,23 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query
 
-from deeplens_kit.errors import PlanStaleError, UnknownNameError
+from deeplens_kit.errors import PlanStaleError
 from deeplens_kit.ledger import PlanState, Scope
+from deeplens_kit.ledger.act_values import LIVE_PLANS
 from deeplens_kit.pipeline import (
     approve_plan,
-    diff_plans,
-    known_policies,
-    load_steps,
     make_plan,
     refresh_plan,
     refuse_plan,
     rule_named,
     trim_plan,
 )
+from deeplens_kit.pipeline.keep_policies import policy_named
+from deeplens_kit.pipeline.plan_pages import steps_within
 from deeplens_kit.service.access.dependencies import Caller, needs
 from deeplens_kit.service.api.bodies import named_in_body
 from deeplens_kit.service.api.idempotency import Idempotent
-from deeplens_kit.service.api.job_answers import job_started
-from deeplens_kit.service.api.paging import Cursor, Limit, page_of
+from deeplens_kit.service.api.paging import Cursor, Limit, StoredList, page_of
 from deeplens_kit.service.api.plan_answers import application_answer, plan_answer, plan_change, plan_step
 from deeplens_kit.service.api.values.base import JobStarted, Page
 from deeplens_kit.service.api.values.plans import (
@@ -41,7 +40,7 @@ from deeplens_kit.service.api.values.plans import (
     PlanTrimRequest,
 )
 from deeplens_kit.service.context import Held, Service
-from deeplens_kit.service.jobs.kinds import submit
+from deeplens_kit.service.jobs import asking
 from deeplens_kit.service.limits import costly
 from deeplens_kit.service.problems import PROBLEMS
 
@@ -66,8 +65,9 @@ def list_plans(
     cursor: Cursor = None,
 ) -> Page[PlanAnswer]:
     """List plans, the latest first."""
-    wanted = set(status) or set(PlanState) - {PlanState.SUPERSEDED}
-    found = [record for record in held.workspace.ledger.plans() if str(record.state) in wanted]
+    ledger = held.workspace.ledger
+    wanted = frozenset(PlanState(name) for name in status) or LIVE_PLANS
+    found = StoredList(ledger.count_plans(wanted), lambda most, first: ledger.plans(wanted, limit=most, offset=first))
     return page_of(found, limit, cursor, ("plans", tuple(sorted(wanted))), plan_answer)
 
 
@@ -80,7 +80,7 @@ def list_plans(
 )
 def make(asked: PlanRequest, held: Held, once: Idempotent) -> PlanAnswer:
     """Make a plan of what is done with copies, and save it as a draft; nothing is done."""
-    return once(lambda: _made(held, asked))
+    return once(lambda: _made(held, asked), lambda made: show(made.name, held))
 
 
 @router.get(
@@ -101,10 +101,12 @@ def show(plan_id: PlanId, held: Held) -> PlanAnswer:
     responses=PROBLEMS(401, 403, 404, 409, 422, 429, 503),
 )
 def list_steps(plan_id: PlanId, held: Held, limit: Limit = 100, cursor: Cursor = None) -> Page[PlanStep]:
-    """List the steps of a plan, in the order of acting."""
-    record = held.workspace.ledger.plan(plan_id)
-    steps, names = load_steps(held.workspace, record), _names(held)
-    rows = _Rows(steps)
+    """List the steps of a plan, in the order of acting.
+
+    Approving and applying check all steps against `steps_digest`; a page of them is read by itself.
+    """
+    record, names = held.workspace.ledger.plan(plan_id), _names(held)
+    rows = StoredList(record.steps, lambda most, first: steps_within(held.workspace, record, first, most).to_dicts())
     return page_of(rows, limit, cursor, ("steps", record.plan_id), lambda row: plan_step(row, names))
 
 
@@ -124,7 +126,7 @@ def diff(
     cursor: Cursor = None,
 ) -> Page[PlanChange]:
     """List what changed from one plan to another: files that came, went, or have another keeper, tier or size."""
-    rows, names = _Rows(diff_plans(held.workspace, against, plan_id)), _names(held)
+    rows, names = _Rows(held.diffs.of(held.workspace, against, plan_id)), _names(held)
     return page_of(rows, limit, cursor, ("diff", plan_id, against), lambda row: plan_change(row, names))
 
 
@@ -137,7 +139,7 @@ def diff(
 )
 def trim(plan_id: PlanId, asked: PlanTrimRequest, held: Held, once: Idempotent) -> PlanAnswer:
     """Take steps out of a plan: a new plan takes its place, to be approved anew."""
-    return once(lambda: _trimmed(held, plan_id, asked))
+    return once(lambda: _trimmed(held, plan_id, asked), lambda made: show(made.name, held))
 
 
 @router.post(
@@ -149,7 +151,7 @@ def trim(plan_id: PlanId, asked: PlanTrimRequest, held: Held, once: Idempotent) 
 )
 def refresh(plan_id: PlanId, held: Held, once: Idempotent) -> PlanAnswer:
     """Make a plan anew from what it was made from, in its place; `diff` of the new one says what changed."""
-    return once(lambda: plan_answer(refresh_plan(held.workspace, plan_id)[0]))
+    return once(lambda: plan_answer(refresh_plan(held.workspace, plan_id)[0]), lambda made: show(made.name, held))
 
 
 @router.post(
@@ -192,9 +194,7 @@ def apply(plan_id: PlanId, held: Held, once: Idempotent, who: Caller) -> JobStar
     # Whoever was let approve alone moves no file.
     who.require(Scope.IMAGES_DELETE)
     record = held.workspace.ledger.plan(plan_id)
-    return once(
-        lambda: job_started(submit(held.workspace, "apply", {"plan_id": record.plan_id}, key=f"apply:{record.plan_id}"))
-    )
+    return once.job(lambda: asking.apply_plan(held.workspace, record.plan_id))
 
 
 @router.get(
@@ -220,7 +220,7 @@ def _made(held: Service, asked: PlanRequest) -> PlanAnswer:
             tiers=asked.tiers,
             action=asked.action,
             rule=None if asked.rule is None else rule_named(workspace, asked.rule),
-            policy=None if asked.policy is None else _policy(held, asked.policy),
+            policy=None if asked.policy is None else policy_named(workspace, asked.policy),
             locations=asked.storage_locations,
             limit=asked.limit,
             to=asked.move_to,
@@ -260,11 +260,3 @@ class _Rows:
 
 def _names(held: Service) -> dict[str, str]:
     return {item.location_id: item.name for item in held.workspace.ledger.locations(inactive=True)}
-
-
-def _policy(held: Service, name: str) -> Any:
-    """A policy by its name alone: a file is for those who sit at the machine."""
-    known = known_policies(held.workspace)
-    if name not in known:
-        raise UnknownNameError("keep policy", name, known)
-    return known[name]

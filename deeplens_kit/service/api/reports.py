@@ -14,15 +14,14 @@ from fastapi.responses import FileResponse
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.ledger import ReportRun, ReportRunState, Scope
-from deeplens_kit.pipeline import known_policies
+from deeplens_kit.pipeline.keep_policies import policy_named
 from deeplens_kit.reporting.bundled import bundled
 from deeplens_kit.reporting.notebook_parameters import report_parameters
 from deeplens_kit.reporting.rendering import OWN_PARAMETERS, REPORTS, check_report, check_report_names
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.api.bodies import named_in_body
 from deeplens_kit.service.api.idempotency import Idempotent
-from deeplens_kit.service.api.job_answers import job_started
-from deeplens_kit.service.api.paging import Cursor, Limit, page_of
+from deeplens_kit.service.api.paging import Cursor, Limit, StoredList, page_of
 from deeplens_kit.service.api.values.base import JobStarted, Page
 from deeplens_kit.service.api.values.reports import ReportAnswer, ReportParameter, ReportRequest, ReportRunAnswer
 from deeplens_kit.service.context import Held, Service
@@ -74,7 +73,11 @@ def list_runs(
 ) -> Page[ReportRunAnswer]:
     """List the runs of reports, the latest first."""
     states = [ReportRunState(name) for name in status] or None
-    found = held.workspace.ledger.report_runs(report, schedule=schedule, states=states)
+    ledger = held.workspace.ledger
+    found = StoredList(
+        ledger.count_report_runs(report, schedule=schedule, states=states),
+        lambda most, first: ledger.report_runs(report, schedule=schedule, states=states, limit=most, offset=first),
+    )
     asked = ("runs", report, schedule, tuple(status))
     return page_of(found, limit, cursor, asked, lambda run: _run(held, run))
 
@@ -142,13 +145,11 @@ def run_report(name: ReportName, asked: ReportRequest, held: Held, once: Idempot
         raise UnknownNameError("report", name, REPORTS)
     parameters = dict(asked.parameters)
     with named_in_body():
-        policy = parameters.get(_POLICY)
-        if policy and (not isinstance(policy, str) or policy not in known_policies(held.workspace)):
-            # By its name alone: a file is for those who sit at the machine.
-            raise UnknownNameError("keep policy", str(policy), known_policies(held.workspace))
+        if policy := parameters.get(_POLICY):
+            policy_named(held.workspace, str(policy))
         check_report_names(held.workspace, check_report(name, parameters))
         document = {"report": name, "parameters": parameters, "pdf": asked.pdf, "mail": asked.mail}
-        return once(lambda: job_started(submit(held.workspace, "report", document)))
+        return once.job(lambda: submit(held.workspace, "report", document))
 
 
 def _report(name: str) -> ReportAnswer:
@@ -185,7 +186,7 @@ def _run(held: Service, run: ReportRun) -> ReportRunAnswer:
 
 
 def _found(held: Service, run_id: str) -> ReportRun:
-    for run in held.workspace.ledger.report_runs():
-        if run.run_id == run_id:
-            return run
+    run = held.workspace.ledger.report_run(run_id)
+    if run is not None:
+        return run
     raise UnknownNameError("run of a report", run_id, (), advice="take it from /api/v1/reports/runs.")

@@ -14,6 +14,7 @@ from deeplens_kit.errors import SettingsError
 from deeplens_kit.ledger import SavedRule, Scope
 from deeplens_kit.matching import STRICT, Rule, Thresholds, rule_from_json, rule_to_json
 from deeplens_kit.pipeline import diff_rules, retire_rule, rule_named, save_rule, use_rule
+from deeplens_kit.pipeline.saved_rules import counts_at_once
 from deeplens_kit.service.access.dependencies import Caller, needs
 from deeplens_kit.service.api.bodies import named_in_body
 from deeplens_kit.service.api.idempotency import Idempotent
@@ -56,11 +57,13 @@ def list_rules(
 )
 def save(asked: RuleRequest, held: Held, once: Idempotent, who: Caller) -> RuleAnswer:
     """Save a rule under a name; where a bound changed it becomes the next version. It is not used by that."""
-    if held.workspace.settings.rules.use == asked.name:
-        # Of a rule that is in use by its name alone the next version counts at once.
+    if counts_at_once(held.workspace, asked.name):
         who.require(Scope.PLANS_APPROVE)
     with named_in_body():
-        return once(lambda: _saved(held, save_rule(held.workspace, asked.name, _rule_of(asked), asked.note)))
+        return once(
+            lambda: _saved(held, save_rule(held.workspace, asked.name, _rule_of(asked), asked.note)),
+            lambda made: show(made.name, held),
+        )
 
 
 @router.get(
@@ -132,7 +135,7 @@ def _strict(held: Service) -> RuleAnswer:
     return RuleAnswer(
         name=STRICT.name,
         version=STRICT.version,
-        in_use=held.workspace.settings.rules.use == STRICT.name,
+        in_use=held.workspace.chosen().rules.use == STRICT.name,
         note="The rule that comes with DeepLens.",
         who=None,
         at=None,
@@ -142,7 +145,7 @@ def _strict(held: Service) -> RuleAnswer:
 
 
 def _saved(held: Service, item: SavedRule) -> RuleAnswer:
-    used = held.workspace.settings.rules.use
+    used = held.workspace.chosen().rules.use
     latest = held.workspace.ledger.rule(item.name).version
     return RuleAnswer(
         name=item.name,

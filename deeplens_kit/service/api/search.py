@@ -20,8 +20,10 @@ from starlette.datastructures import UploadFile
 
 from deeplens_kit.errors import LimitExceededError, LinkRefusedError, QueryError, SettingsError
 from deeplens_kit.ledger import Scope
+from deeplens_kit.pipeline.query_picture import followed
 from deeplens_kit.search.filters import SearchFilters
-from deeplens_kit.search.query import ImageTerm, Query, SearchBy, TextTerm
+from deeplens_kit.search.link import LinkPicture
+from deeplens_kit.search.query import ImageTerm, Query, SearchBy, Term, TextTerm, VectorTerm
 from deeplens_kit.search.where import filters_of
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.api.bodies import body_schema, named_in_body, read_body
@@ -36,7 +38,7 @@ from deeplens_kit.service.api.values.search import (
     SimilarityRequest,
 )
 from deeplens_kit.service.context import Held, Service
-from deeplens_kit.service.limits import costly, turnstile_of
+from deeplens_kit.service.limits import arrivals_of, costly, turnstile_of
 from deeplens_kit.service.problems import PROBLEMS
 
 __all__ = ["router"]
@@ -56,13 +58,15 @@ _SCHEMES = ("http://", "https://")
 async def similarity(request: Request, held: Held) -> SimilarityAnswer:
     """Find the stored pictures that are copies of one, are like it, or show what words say.
 
-    A picture comes as the part `file` of a form, or in JSON as base64, as a link, or by the id of one that is indexed.
+    A picture comes as the part `file` of a form, or in JSON as base64, as a link, or by the id of one that is indexed;
+    in its place may stand a vector that a model made of it.
     """
     async with read_body(request, SimilarityRequest) as (asked, files):
         content = await _uploaded(held, files)
-    # Once all of it is here: whoever sends slowly keeps nobody waiting.
+        followed = await _followed(request, held, asked) if content is None else None
+    # Once all of it is here: whoever sends slowly, or has a slow server asked, keeps nobody waiting.
     async with turnstile_of(request).turn():
-        return await asyncio.to_thread(_found, held, asked, content)
+        return await asyncio.to_thread(_found, held, asked, content, followed)
 
 
 @router.post(
@@ -77,10 +81,23 @@ def duplicates(asked: DuplicatesRequest, held: Held) -> DuplicatesAnswer:
         return duplicate_groups(held, asked)
 
 
-def _found(held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None) -> SimilarityAnswer:
+async def _followed(request: Request, held: Service, asked: SimilarityRequest) -> LinkPicture | None:
+    """What the link leads to that is asked for; None without one, or where a picture is given in another way, too."""
+    if asked.image_url is None or asked.image_base64 is not None or asked.image_id is not None:
+        return None
+    if not asked.image_url.lower().startswith(_SCHEMES):
+        raise LinkRefusedError("The link is not followed: it must begin with http:// or https://.")
+    async with arrivals_of(request).turn():
+        with named_in_body():
+            return await asyncio.to_thread(followed, asked.image_url, held.workspace.settings.decode)
+
+
+def _found(
+    held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None, link: LinkPicture | None
+) -> SimilarityAnswer:
     started = time.perf_counter()
     with named_in_body():
-        query = _query_of(held, asked, upload)
+        query = _query_of(held, asked, upload, link)
         answer = held.desk.searcher.search(query)
     end = query.offset + answer.results.height
     has_more = answer.results.height > 0 and end < answer.found
@@ -96,14 +113,20 @@ def _found(held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | 
     )
 
 
-def _query_of(held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None) -> Query:
-    terms: list[ImageTerm | TextTerm] = []
+def _query_of(
+    held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None, link: LinkPicture | None
+) -> Query:
+    terms: list[Term] = []
     crop = None if asked.crop is None else (asked.crop[0], asked.crop[1], asked.crop[2], asked.crop[3])
-    picture = _picture_of(held, asked, upload)
+    picture = _picture_of(held, asked, upload, link)
     if picture is not None:
         terms.append(ImageTerm(picture[0], crop=crop, name=picture[1]))
     elif crop is not None:
         raise SettingsError("'crop' is of a picture, and there is none; give one, or leave it out.")
+    if asked.vector is not None:
+        if upload is not None:
+            raise SettingsError("A file and 'vector' are given; a search is for one picture, given in one way.")
+        terms.append(VectorTerm(asked.feature or "", asked.vector))
     if asked.text is not None:
         terms.append(TextTerm(asked.text))
     return Query(
@@ -119,7 +142,7 @@ def _query_of(held: Service, asked: SimilarityRequest, upload: tuple[bytes, str]
 
 
 def _picture_of(
-    held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None
+    held: Service, asked: SimilarityRequest, upload: tuple[bytes, str] | None, link: LinkPicture | None
 ) -> tuple[bytes | str, str] | None:
     """The picture that is asked for, and what to call it. Never a text that could name a file of this machine."""
     named = [name for name in ("image_base64", "image_url", "image_id") if getattr(asked, name) is not None]
@@ -129,10 +152,8 @@ def _picture_of(
         return upload
     if asked.image_base64 is not None:
         return _decoded(asked.image_base64, held.workspace.settings.decode.max_bytes), "picture"
-    if asked.image_url is not None:
-        if not asked.image_url.lower().startswith(_SCHEMES):
-            raise LinkRefusedError("The link is not followed: it must begin with http:// or https://.")
-        return asked.image_url, ""
+    if link is not None:
+        return link.data, link.name
     if asked.image_id is not None:
         digest = digest_of(held.workspace, asked.image_id)
         if not held.desk.searcher.holds(digest):

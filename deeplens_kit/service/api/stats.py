@@ -8,7 +8,7 @@ from __future__ import annotations
 import polars as pl
 from fastapi import APIRouter
 
-from deeplens_kit.ledger import Run, Scope
+from deeplens_kit.ledger import Scope
 from deeplens_kit.schemas import Outcome
 from deeplens_kit.service.access.dependencies import needs
 from deeplens_kit.service.api.values.overview import (
@@ -66,10 +66,7 @@ def overview(held: Held) -> OverviewAnswer:
 
 def _locations(held: Service, coverage: pl.DataFrame) -> list[LocationFigures]:
     ledger = held.workspace.ledger
-    runs: dict[str, Run] = {}
-    for run in ledger.runs():
-        if run.kind == "index" and run.location_id is not None:
-            runs.setdefault(run.location_id, run)
+    runs = ledger.last_runs("index")
     found = []
     for location in ledger.locations():
         rows = coverage.filter(pl.col("location_id") == location.location_id)

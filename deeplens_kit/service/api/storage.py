@@ -97,7 +97,10 @@ def add_storage(asked: StorageRequest, held: Held, once: Idempotent) -> StorageA
                     unreachable=asked.unreachable,
                     active=asked.active,
                 )
-            )
+            ),
+            lambda made: _shown(
+                next(item for item in held.workspace.ledger.locations(inactive=True) if item.location_id == made.name)
+            ),
         )
 
 
@@ -120,8 +123,7 @@ def show_storage(name: LocationName, held: Held) -> StorageAnswer:
 )
 def change_storage(name: LocationName, asked: StorageChange, held: Held) -> StorageAnswer:
     """Say all of a location anew: its options, its name, and whether it is scanned. Its address stays."""
-    ledger = held.workspace.ledger
-    before = ledger.location(name)
+    before = held.workspace.ledger.location(name)
     with named_in_body():
         if asked.url is not None and normalise_url(asked.url, asked.options) != before.url:
             raise RequestConflictError(
@@ -129,10 +131,9 @@ def change_storage(name: LocationName, asked: StorageChange, held: Held) -> Stor
                 "another location."
             )
         gone = [key for key in before.options if key not in asked.options]
-        change_location(held.workspace, name, asked.options, without=gone)
-        changed = ledger.set_location_active(name, asked.active)
-        if asked.name is not None and asked.name != name:
-            changed = ledger.rename_location(name, asked.name)
+        changed = change_location(
+            held.workspace, name, asked.options, without=gone, active=asked.active, new_name=asked.name or ""
+        )
     return _shown(changed)
 
 

@@ -25,6 +25,7 @@ from deeplens_kit.pipeline import Workspace
 from deeplens_kit.pipeline.ingest_known import KnownPlaces
 from deeplens_kit.pipeline.ingest_names import TEMPLATE, PathFacts, PathTemplate
 from deeplens_kit.pipeline.kept_out import kept_out_error, load_kept_out
+from deeplens_kit.search.link import shown_link
 from deeplens_kit.service.api.ids import image_id_of
 from deeplens_kit.service.jobs.kinds import submit
 from deeplens_kit.service.jobs.spool import Spool
@@ -131,6 +132,28 @@ class TakingIn:
     def forget(self, arrived: Sequence[Arrived]) -> None:
         """Let go of what was kept, where no job came of it."""
         self._spool.remove("", [item.entry for item in arrived if item.entry])
+
+    def submit_link(self, link: str, note: Mapping[str, Any], **options: Any) -> Job:
+        """Have a job fetch a link and take in what comes; the ledger is told it without what may be a key.
+
+        Args:
+            link: A link (http, https).
+            note: What is said of it, as `ingest_jobs` has it.
+            options: More of its parameters.
+
+        Raises:
+            QueueFullError: Too many jobs wait.
+            StoreFullError: There is no room for it.
+        """
+        shown = shown_link(link)
+        if shown == link:
+            return self.submit([{"url": link, "note": note}], **options)
+        entry = self._spool.put_link(link)
+        try:
+            return self.submit([{"url": shown, "link": entry, "note": note}], **options)
+        except BaseException:
+            self._spool.remove("", [entry])
+            raise
 
     def submit(self, items: Sequence[Mapping[str, Any]], **options: Any) -> Job:
         """Have a job take items in.

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
@@ -19,20 +18,21 @@ from typing import Any
 from deeplens_kit.errors import Interrupted, ObjectError, QueryError, SettingsError
 from deeplens_kit.ledger import JobProgress, NoteChange
 from deeplens_kit.pipeline import IngestOptions, IngestRow, IngestState, Workspace, ingest
+from deeplens_kit.pipeline.ingest_claims import NameClaims
 from deeplens_kit.pipeline.ingest_names import TEMPLATE
 from deeplens_kit.pipeline.ingest_sources import read_given, said_of
 from deeplens_kit.pipeline.progress import ProgressSnapshot
-from deeplens_kit.service.jobs.kinds import submit
+from deeplens_kit.service.jobs.asking import index_from_now
 from deeplens_kit.service.jobs.parameters import Parameters
 from deeplens_kit.service.jobs.running import JobRun
-from deeplens_kit.service.jobs.spool import Spool
+from deeplens_kit.service.jobs.spool import PART, Spool, plain_name
 from deeplens_kit.telemetry import redact
 
 __all__ = ["IngestItem", "IngestParameters", "forget_ingest", "parse_ingest", "run_ingest"]
 
 _KNOWN = "known.json"
 _NOTE = ("collection", "tags", "description", "category", "source")
-_ITEM = ("file", "url", "note", "image_id")
+_ITEM = ("file", "url", "link", "note", "image_id")
 _OPTIONS = ("template", "even_if_known", "url_seconds", "features", "thumbnails", "workers", "batch_size")
 _MOST_ITEMS = 10_000
 
@@ -44,6 +44,7 @@ class IngestItem:
     Attributes:
         file: An entry of the spool; empty for a link.
         url: A link (http, https); empty for an entry.
+        link: The entry of the spool that has the whole of the link, where `url` is without what may be a key.
         note: What is said of it.
         image_id: What its sender was told that it will be; not looked at here.
     """
@@ -52,6 +53,7 @@ class IngestItem:
     url: str = ""
     note: NoteChange = field(default_factory=NoteChange)
     image_id: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,7 @@ def _item(document: Mapping[str, Any]) -> IngestItem:
             source=note.text("source", "") or None,
         ),
         given.text("image_id", ""),
+        given.text("link", ""),
     )
     if bool(item.file) == bool(item.url):
         raise SettingsError("An item of a job of kind 'ingest' needs either 'file' or 'url'.")
@@ -154,6 +157,7 @@ def run_ingest(workspace: Workspace, value: IngestParameters, run: JobRun) -> di
             thumbnails=value.thumbnails,
             workers=value.workers,
             batch_size=value.batch_size,
+            claims=NameClaims(folder / "claims") if value.even_if_known else None,
         )
         listener = _Shifted(run, len(rows), len(ready))
         report = ingest(
@@ -165,13 +169,15 @@ def run_ingest(workspace: Workspace, value: IngestParameters, run: JobRun) -> di
             raise Interrupted("The job was ended before it was done; what was stored is kept.")
     # 4. What is stored and not in the catalog is taken up by an index run, which nobody has to ask for.
     if waiting:
-        submit(workspace, "index", {"locations": [value.location]}, key=f"index:{value.location}")
+        index_from_now(workspace, value.location)
     return _result(workspace, value, run, ready, rows, known, waiting)
 
 
 def forget_ingest(workspace: Workspace, value: IngestParameters, job_id: str) -> None:
     """Forget what was sent: it is stored, and the ledger says so."""
-    Spool(workspace.directory).remove(job_id, [item.file for item in value.items])
+    Spool(workspace.directory).remove(
+        job_id, [entry for item in value.items for entry in (item.file, item.link) if entry]
+    )
 
 
 def _fetched(
@@ -183,7 +189,7 @@ def _fetched(
     if item.file:
         return _Ready(number, spool.path(item.file), item.note)
     place = folder / str(number)
-    there = next((file for file in place.iterdir() if file.suffix != ".part"), None) if place.is_dir() else None
+    there = next((file for file in place.iterdir() if file.name != PART), None) if place.is_dir() else None
     source = item.note.source or said_of(item.url)
     note = replace(item.note, source=source)
     if there is not None:
@@ -194,20 +200,17 @@ def _fetched(
         if value.url_seconds is not None:
             seconds = min(value.url_seconds, settings.ingest.url_seconds)
             settings = replace(settings, ingest=replace(settings.ingest, url_seconds=seconds))
-        came = read_given(item.url, settings, name=None, allow_private=False)
+        link = spool.link_of(item.link) if item.link else item.url
+        came = read_given(link, settings, name=None, allow_private=False)
     except (ObjectError, QueryError) as error:
         state = IngestState.REFUSED if isinstance(error, QueryError) else IngestState.FAILED
         row = IngestRow(said_of(item.url), state, error.code, redact(str(error)))
         return _Ready(number, place, note, row=row)
-    return _Ready(number, _kept(place, Path(came.name).name or "picture", came.data), note)
-
-
-def _kept(place: Path, name: str, data: bytes) -> Path:
-    """Bytes written to a folder under a name, whole or not at all."""
     place.mkdir(exist_ok=True)
-    part = place / f"{os.getpid()}.part"
-    part.write_bytes(data)
-    return part.rename(place / name)
+    part = place / PART
+    part.write_bytes(came.data)
+    # The last part of a link may be any text; whole or not at all.
+    return _Ready(number, part.rename(place / plain_name(came.name)), note)
 
 
 def _known_before(workspace: Workspace, folder: Path, ready: Sequence[_Ready]) -> frozenset[str]:

@@ -82,6 +82,8 @@ _KINDS = (
     JobKind("plan", "Make a plan", Resource.CPU, Scope.IMAGES_WRITE, "plan_jobs"),
     JobKind("apply", "Apply a plan", Resource.IO, Scope.IMAGES_DELETE, "plan_jobs"),
     JobKind("undo", "Undo what was applied", Resource.IO, Scope.IMAGES_DELETE, "plan_jobs"),
+    JobKind("empty", "Empty the quarantine", Resource.IO, Scope.IMAGES_DELETE, "quarantine_jobs"),
+    JobKind("restore", "Move files back from quarantine", Resource.IO, Scope.IMAGES_DELETE, "quarantine_jobs"),
     JobKind("workflow", "Run a workflow", Resource.CPU, Scope.IMAGES_DELETE, "plan_jobs"),
 )
 
@@ -100,7 +102,15 @@ def kind_of(name: str) -> JobKind:
     return JOB_KINDS[name]
 
 
-def submit(workspace: Workspace, name: str, parameters: Mapping[str, Any], *, priority: int = 0, key: str = "") -> Job:
+def submit(
+    workspace: Workspace,
+    name: str,
+    parameters: Mapping[str, Any],
+    *,
+    priority: int = 0,
+    key: str = "",
+    max_attempts: int | None = None,
+) -> Job:
     """Ask for a job, as the person and with the correlation id that are bound here.
 
     Args:
@@ -109,6 +119,7 @@ def submit(workspace: Workspace, name: str, parameters: Mapping[str, Any], *, pr
         parameters: Of the job, as JSON can hold them.
         priority: The higher, the earlier.
         key: Of two unfinished jobs with the same key there is one.
+        max_attempts: How often it may be begun; None for as often as its kind.
 
     Raises:
         UnknownNameError: There is no such kind or parameter.
@@ -117,12 +128,16 @@ def submit(workspace: Workspace, name: str, parameters: Mapping[str, Any], *, pr
     """
     kind = kind_of(name)
     kind.parse(parameters)
+    resource = kind.resource
+    if name == "extract":
+        # Only whoever set up the machines knows where there is a GPU: it need not be this one.
+        resource = Resource(workspace.settings.jobs.extract_on)
     return workspace.ledger.enqueue(
         kind.name,
         parameters,
         priority=priority,
-        resource=kind.resource,
-        max_attempts=kind.max_attempts,
+        resource=resource,
+        max_attempts=kind.max_attempts if max_attempts is None else max_attempts,
         key=key,
         max_waiting=MAX_WAITING,
     )

@@ -63,8 +63,9 @@ def run_plan(workspace: Workspace, value: PlanParameters, run: JobRun) -> dict[s
     """Make a draft; gives its id and totals. Where there is nothing to do the job fails and says so."""
     from deeplens_kit.pipeline.planning import plan_of_choice
 
-    job_id = run.job.job_id
-    record = next((plan for plan in workspace.ledger.plans() if plan.document.get(_JOB) == job_id), None)
+    job_id, record = run.job.job_id, None
+    if run.job.turn > 1:
+        record = next((plan for plan in workspace.ledger.plans() if plan.document.get(_JOB) == job_id), None)
     if record is None:
         choice = _choice_of(workspace, value.choice)
         record = plan_of_choice(workspace, choice, {"made_by": "make", _JOB: job_id})
@@ -74,7 +75,8 @@ def run_plan(workspace: Workspace, value: PlanParameters, run: JobRun) -> dict[s
 
 
 def _choice_of(workspace: Workspace, choice: Mapping[str, Any]) -> Any:
-    from deeplens_kit.pipeline import known_policies, plan_choice
+    from deeplens_kit.pipeline import plan_choice
+    from deeplens_kit.pipeline.keep_policies import policy_named
     from deeplens_kit.pipeline.plan_choices import PlanChoice
     from deeplens_kit.pipeline.rule_in_use import rule_named
 
@@ -84,13 +86,7 @@ def _choice_of(workspace: Workspace, choice: Mapping[str, Any]) -> Any:
     if (rule := choice.get("rule")) is not None:
         words["rule"] = rule_named(workspace, str(rule))
     if (policy := choice.get("policy")) is not None:
-        # By its name alone: a file is for those who sit at the machine.
-        known = known_policies(workspace)
-        if policy not in known:
-            from deeplens_kit.errors import UnknownNameError
-
-            raise UnknownNameError("keep policy", str(policy), known)
-        words["policy"] = known[policy]
+        words["policy"] = policy_named(workspace, str(policy))
     return plan_choice(workspace, **words)
 
 
@@ -121,7 +117,7 @@ def run_apply(workspace: Workspace, value: ApplyParameters, run: JobRun) -> dict
     from deeplens_kit.pipeline.applying import apply, resume
 
     application = _begun(workspace, value, run)
-    if application is not None and application.state not in _CAN_GO_ON:
+    if application is not None and run.job.turn > 1 and application.state not in _CAN_GO_ON:
         return _applied(application)
     if application is not None:
         report = resume(workspace, application.application_id, progress=run.progress, stop=run.stop)
@@ -137,8 +133,7 @@ def _begun(workspace: Workspace, value: ApplyParameters, run: JobRun) -> Applica
     """The application that is to be gone on with: the one that was named, or that an earlier try of the job began."""
     ledger = workspace.ledger
     if value.application_id:
-        application = ledger.application(value.application_id)
-        return None if run.job.turn == 1 and application.state not in _CAN_GO_ON else application
+        return ledger.application(value.application_id)
     if run.job.turn == 1:
         return None
     began = (item for item in ledger.applications(value.plan_id) if item.started_at >= run.job.created_at)
@@ -192,22 +187,26 @@ class WorkflowParameters:
     Attributes:
         name: Of the workflow.
         index_first: Index its locations first.
+        schedule: Run it as a run of this schedule, on record and told of as such; empty for none.
     """
 
     name: str
     index_first: bool = False
+    schedule: str = ""
 
 
 def parse_workflow(parameters: Mapping[str, Any]) -> WorkflowParameters:
     """Check the parameters of a job of kind "workflow"."""
-    given = Parameters("workflow", parameters, ("name", "index_first"))
-    return WorkflowParameters(given.text("name"), given.flag("index_first"))
+    given = Parameters("workflow", parameters, ("name", "index_first", "schedule"))
+    return WorkflowParameters(given.text("name"), given.flag("index_first"), given.text("schedule", ""))
 
 
 def run_workflow(workspace: Workspace, value: WorkflowParameters, run: JobRun) -> dict[str, Any]:
     """Run it once. One whose process ended in the middle stays paused until a person resumes it."""
     from deeplens_kit.pipeline import workflow_running
 
+    if value.schedule:
+        return _run_as_scheduled(workspace, value, run)
     came = workflow_running.run_workflow(
         workspace, value.name, index_first=value.index_first, progress=run.progress, stop=run.stop
     )
@@ -217,4 +216,23 @@ def run_workflow(workspace: Workspace, value: WorkflowParameters, run: JobRun) -
         "message": came.run.message,
         "figures": dict(came.run.figures),
         "sent": len(came.sent),
+    }
+
+
+def _run_as_scheduled(workspace: Workspace, value: WorkflowParameters, run: JobRun) -> dict[str, Any]:
+    from deeplens_kit.service.jobs.schedule_jobs import performed
+    from deeplens_kit.service.schedules import SCHEDULES_FILE, read_schedules, schedule_named
+    from deeplens_kit.service.schedules.values import WORKFLOW
+
+    schedule = schedule_named(read_schedules(workspace.directory / SCHEDULES_FILE), value.schedule)
+    if schedule.report != WORKFLOW or schedule.parameters[WORKFLOW] != value.name:
+        raise SettingsError(f"Schedule {schedule.name!r} does not run the workflow {value.name!r} any more.")
+    made, not_told = performed(workspace, schedule, run)
+    return {
+        "workflow": value.name,
+        "state": str(made.state),
+        "message": made.message,
+        "figures": dict(made.figures),
+        "run_id": made.run_id,
+        "not_told": not_told,
     }

@@ -53,10 +53,11 @@ def run_report(workspace: Workspace, value: ReportParameters, run: JobRun) -> di
     folder = workspace.directory / REPORTS_FOLDER
     folder.mkdir(exist_ok=True)
     page = folder / f"{value.report}-{run.job.job_id}.html"
-    for past in workspace.ledger.report_runs(value.report, schedule="", states=[ReportRunState.FINISHED]):
-        if past.out == str(page) and page.is_file():
-            files = sorted(str(file.name) for file in folder.glob(f"{page.stem}*") if file != page)
-            return _result(past.run_id, page.name, files, past.message, past.figures)
+    if page.is_file():
+        for past in workspace.ledger.report_runs(value.report, schedule="", states=[ReportRunState.FINISHED]):
+            if past.out == str(page):
+                files = sorted(str(file.name) for file in folder.glob(f"{page.stem}*") if file != page)
+                return _result(past.run_id, page.name, files, past.message, past.figures)
 
     def tell(done: int, in_all: int) -> None:
         # A report has no other moment at which it can be ended.

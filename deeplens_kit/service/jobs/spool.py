@@ -11,18 +11,23 @@ import secrets
 import shutil
 import time
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from deeplens_kit.errors import SettingsError, StoreFullError, WorkspaceError
+from deeplens_kit.errors import ObjectGoneError, SettingsError, StoreFullError, WorkspaceError
 from deeplens_kit.pipeline.workspace import SPOOL_FOLDER
 
-__all__ = ["Spool", "SpoolFile"]
+__all__ = ["PART", "Spool", "SpoolFile", "plain_name"]
 
 _ID_BYTES = 12
 _LONGEST_NAME_BYTES = 200
-_PART = ".part"
+LINK = "link"
+"""Name of a file that holds a link."""
+PART = ".part"
+"""Name of a file that is being written; no file that is whole has it."""
+
 _NO_SPACE = (28, 122)
 """ENOSPC and EDQUOT."""
 
@@ -60,23 +65,44 @@ class Spool:
             file.write(data)
         return file.entry
 
+    def put_link(self, link: str) -> str:
+        """Keep a link that may hold a key, for its owner alone to read, until its job is done; gives its entry.
+
+        The ledger keeps what it is told for ever, and its backups; here it lies as long as it is needed.
+        """
+        with self.writing(LINK, mode=0o600) as file:
+            file.write(link.encode())
+        return file.entry
+
+    def link_of(self, entry: str) -> str:
+        """The link of an entry.
+
+        Raises:
+            ObjectGoneError: It is not here any more.
+        """
+        try:
+            return self.path(entry).read_text(encoding="utf-8")
+        except OSError as error:
+            raise ObjectGoneError(LINK, "The link is not kept any more; ask for the picture again.") from error
+
     @contextmanager
-    def writing(self, name: str) -> Iterator[SpoolFile]:
+    def writing(self, name: str, *, mode: int = 0o666) -> Iterator[SpoolFile]:
         """Write bytes as they come; where the block raises, nothing is kept.
 
         Args:
             name: What the sender calls it.
+            mode: Who may read the file, less what the system takes away.
 
         Raises:
             StoreFullError: There is no room.
             WorkspaceError: The spool cannot be written.
         """
         folder = self._root / secrets.token_hex(_ID_BYTES)
-        kept = folder / _plain(name)
-        part = folder / _PART
+        kept = folder / plain_name(name)
+        part = folder / PART
         try:
             folder.mkdir(parents=True)
-            with part.open("wb") as stream:
+            with open(part, "wb", opener=partial(os.open, mode=mode)) as stream:
                 yield SpoolFile(stream, f"{folder.name}/{kept.name}")
                 stream.flush()
                 os.fsync(stream.fileno())
@@ -124,17 +150,23 @@ class Spool:
         kept = {entry.partition("/")[0] for entry in wanted} | {f"job-{entry}" for entry in wanted}
         before, removed = time.time() - older_than_seconds, 0
         for folder in self._root.iterdir():
-            if folder.name not in kept and folder.stat().st_mtime < before:
-                shutil.rmtree(folder, ignore_errors=True)
-                removed += 1
+            with suppress(FileNotFoundError):
+                # Its job may end, or its request fail, at this moment.
+                if folder.name not in kept and folder.stat().st_mtime < before:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed += 1
         return removed
 
 
-def _plain(name: str) -> str:
-    """A name as a file of the spool may have it; the sender's folders do not count."""
+def plain_name(name: str) -> str:
+    """A name as a file of the spool may have it; the sender's folders do not count.
+
+    Args:
+        name: Anything that somebody calls a picture.
+    """
     last = name.replace("\\", "/").rpartition("/")[2].replace("\x00", "")
     last = last.encode("utf-8", "backslashreplace")[:_LONGEST_NAME_BYTES].decode("utf-8", "ignore").strip()
-    return last if last not in ("", ".", "..", _PART) else "picture"
+    return last if last not in ("", ".", "..", PART) else "picture"
 
 
 def _sync(folder: Path) -> None:

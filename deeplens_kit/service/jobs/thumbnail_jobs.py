@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from deeplens_kit.decode import THUMBNAIL_SIDES_PX
 from deeplens_kit.errors import SettingsError
 from deeplens_kit.pipeline import Workspace, thumbnail
 from deeplens_kit.pipeline.progress import ProgressMeter
@@ -17,8 +18,6 @@ from deeplens_kit.service.jobs.parameters import Parameters
 from deeplens_kit.service.jobs.running import JobRun
 
 __all__ = ["ThumbnailParameters", "parse_thumbnails", "run_thumbnails"]
-
-_SIDES_PX = (150, 300, 600)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +37,9 @@ def parse_thumbnails(parameters: Mapping[str, Any]) -> ThumbnailParameters:
     """Check the parameters of a job of kind "thumbnails"."""
     given = Parameters("thumbnails", parameters, ("digests", "side_px"))
     side = given.number("side_px", 300) or 300
-    if side not in _SIDES_PX:
-        raise SettingsError(f"Thumbnails of {side} pixels are not made; allowed are 150, 300 and 600.")
+    if side not in THUMBNAIL_SIDES_PX:
+        allowed = ", ".join(map(str, THUMBNAIL_SIDES_PX))
+        raise SettingsError(f"Thumbnails of {side} pixels are not made; allowed are {allowed}.")
     return ThumbnailParameters(given.texts("digests"), side)
 
 

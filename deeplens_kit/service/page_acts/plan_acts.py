@@ -6,37 +6,35 @@ there may do it. What takes long is a job, and what a job does is done by who as
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime
 
 from deeplens_kit import pipeline
 from deeplens_kit.actions import PLAN_ACTIONS
 from deeplens_kit.errors import SettingsError
-from deeplens_kit.ledger import QuarantineState, Scope
+from deeplens_kit.ledger import Scope
 from deeplens_kit.ledger.holder import current_person
+from deeplens_kit.matching import STRICT
 from deeplens_kit.pipeline.plan_facts import plan_places
-from deeplens_kit.reporting.plan_list import PlanDetail, PlanLine, describe_plan_detail, describe_plans
+from deeplens_kit.reporting.plan_list import PlanDetail, PlanPage, describe_plan_detail, describe_plans
 from deeplens_kit.reporting.plan_words import action_words
 from deeplens_kit.reporting.standing_lines import HeldLine, WorkflowLine, describe_quarantine, describe_workflows
 from deeplens_kit.reporting.words import format_bytes, plural, tier_words
+from deeplens_kit.service.jobs import asking
 from deeplens_kit.service.page_acts.guarded import guarded
 from deeplens_kit.service.page_acts.job_acts import JobbingActs
+from deeplens_kit.service.page_acts.workflow_form import choice_of, read_workflow
 from deeplens_kit.storage.paths import display_path
-from deeplens_kit.views.state.job_lines import JobLine
-from deeplens_kit.views.state.plans_state import PlanOffer, PlanWanted
-
-if TYPE_CHECKING:
-    from deeplens_kit.pipeline.quarantining import Restored
+from deeplens_kit.views.state.job_lines import JobLine, describe_job
+from deeplens_kit.views.state.plans_state import PlanOffer, PlanWanted, WorkflowWanted
 
 __all__ = ["PlanActs"]
-
-_MOST_TROUBLES = 5
 
 
 class PlanActs(JobbingActs):
     """Plans, what is done by them, the quarantine and the workflows; implements `views.state.PlanActing`."""
 
-    job_kinds = ("plan", "apply", "undo", "workflow")
+    job_kinds = ("plan", "apply", "undo", "empty", "restore", "workflow")
 
     # --- Reading ------------------------------------------------------------------------------------------------------
 
@@ -51,9 +49,9 @@ class PlanActs(JobbingActs):
         return self._workspace.settings.actions.other_approver
 
     @guarded(Scope.IMAGES_READ)
-    def plans(self, *, superseded: bool = False) -> tuple[PlanLine, ...]:
-        """Plans, the latest first."""
-        return describe_plans(self._workspace, superseded=superseded)
+    def plans(self, *, superseded: bool = False, page: int = 1) -> PlanPage:
+        """A page of plans, the latest first."""
+        return describe_plans(self._workspace, superseded=superseded, page=page)
 
     @guarded(Scope.IMAGES_READ)
     def plan(self, plan_id: str) -> PlanDetail:
@@ -66,9 +64,13 @@ class PlanActs(JobbingActs):
         workspace = self._workspace
         places = plan_places(workspace)
         names = [item.name for item in workspace.ledger.locations()]
+        used = workspace.chosen().rules.use
         return PlanOffer(
             actions=tuple((str(action), action_words(str(action)).capitalize()) for action in PLAN_ACTIONS),
             tiers=tuple((tier, f"{tier}: {tier_words(tier)}") for tier in workspace.settings.actions.tiers),
+            # One version of a rule may be in use, by a name of its own.
+            rules=_named(STRICT.name, *(item.name for item in workspace.ledger.rules()), used),
+            rule=used,
             policies=tuple((name, name) for name in pipeline.known_policies(workspace)),
             policy=pipeline.chosen_policy(workspace).name,
             locations=tuple((name, display_path(name)) for name in names),
@@ -114,26 +116,7 @@ class PlanActs(JobbingActs):
     @guarded(Scope.IMAGES_WRITE)
     def make(self, wanted: PlanWanted) -> JobLine:
         """Begin to make a plan."""
-        limit = wanted.limit.replace(",", "")
-        if limit and not (limit.isdecimal() and int(limit) > 0):
-            raise SettingsError(
-                f"{wanted.limit!r} steps at most is not allowed; give a number above 0, or none for all."
-            )
-        if not wanted.tiers:
-            raise SettingsError("No evidence is ticked; tick at least one, such as bytes.")
-        to = f"{wanted.to}/{wanted.folder.strip('/')}".rstrip("/") if wanted.to else ""
-        choice = pipeline.plan_choice(
-            self._workspace,
-            tiers=wanted.tiers,
-            action=wanted.action,
-            policy=wanted.policy or None,
-            locations=wanted.locations,
-            limit=int(limit) if limit else None,
-            to=to,
-            storage_class=wanted.storage_class,
-            merge_metadata=wanted.merge_metadata,
-        )
-        return self._submit("plan", {"choice": choice.to_json()})
+        return self._submit("plan", {"choice": choice_of(self._workspace, wanted).to_json()})
 
     @guarded(Scope.IMAGES_WRITE)
     def trim(self, plan_id: str, steps: Collection[int]) -> str:
@@ -169,13 +152,13 @@ class PlanActs(JobbingActs):
     def apply(self, plan_id: str) -> JobLine:
         """Begin to apply a plan."""
         whole = self._workspace.ledger.plan(plan_id).plan_id
-        return self._submit("apply", {"plan_id": whole}, key=f"apply {whole}")
+        return describe_job(asking.apply_plan(self._workspace, whole))
 
     @guarded(Scope.IMAGES_DELETE)
     def go_on(self, application_id: str) -> JobLine:
         """Go on with an application that was paused, halted or whose process ended."""
         whole = self._workspace.ledger.application(application_id).application_id
-        return self._submit("apply", {"application_id": whole}, key=f"go on {whole}")
+        return describe_job(asking.go_on(self._workspace, whole))
 
     @guarded(Scope.IMAGES_DELETE)
     def pause(self, application_id: str) -> None:
@@ -188,38 +171,59 @@ class PlanActs(JobbingActs):
     def undo(self, application_id: str) -> JobLine:
         """Begin to make all that an application did as it was."""
         whole = self._workspace.ledger.application(application_id).application_id
-        return self._submit("undo", {"application_id": whole}, key=f"undo {whole}")
+        return describe_job(asking.undo(self._workspace, whole))
 
     # --- The quarantine -----------------------------------------------------------------------------------------------
 
     @guarded(Scope.IMAGES_DELETE)
-    def restore(self, item_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Move files back from quarantine; how many came, and what could not."""
-        from deeplens_kit.pipeline.quarantining import restore_quarantined
-
-        return _came_back(restore_quarantined(self._workspace, item_ids))
+    def restore(self, item_ids: Sequence[str]) -> JobLine:
+        """Begin to move files back from quarantine."""
+        return describe_job(asking.restore(self._workspace, items=item_ids))
 
     @guarded(Scope.IMAGES_DELETE)
-    def restore_application(self, application_id: str) -> tuple[int, tuple[str, ...]]:
-        """Move all that an application has in quarantine back."""
-        from deeplens_kit.pipeline.quarantining import restore_quarantined
-
-        held = self._workspace.ledger.quarantined(
-            application_id=self._workspace.ledger.application(application_id).application_id,
-            states=(QuarantineState.HELD, QuarantineState.MISSING),
-        )
-        return _came_back(restore_quarantined(self._workspace, [item.item_id for item in held]))
+    def restore_application(self, application_id: str) -> JobLine:
+        """Begin to move all that an application has in quarantine back."""
+        whole = self._workspace.ledger.application(application_id).application_id
+        return describe_job(asking.restore(self._workspace, whole))
 
     @guarded(Scope.IMAGES_DELETE)
-    def empty(self, application_id: str, *, expired_only: bool) -> tuple[int, int]:
-        """Remove files of an application from quarantine for good; how many, and the bytes that are free."""
-        from deeplens_kit.pipeline.quarantining import chosen_items, empty_quarantine
-
-        chosen = chosen_items(self._workspace, application_id=application_id, expired_only=expired_only)
-        report = empty_quarantine(self._workspace, chosen)
-        return report.removed, report.freed_bytes
+    def empty(self, application_id: str, *, expired_only: bool) -> JobLine:
+        """Begin to remove files of an application from quarantine for good."""
+        whole = self._workspace.ledger.application(application_id).application_id
+        before = datetime.now(UTC) if expired_only else None
+        return describe_job(asking.empty(self._workspace, whole, expired_before=before))
 
     # --- Workflows ----------------------------------------------------------------------------------------------------
+
+    @guarded(Scope.PLANS_APPROVE)
+    def add_workflow(self, wanted: WorkflowWanted) -> Mapping[str, str]:
+        """Add a workflow; what is wrong, by field, where it was not added."""
+        from deeplens_kit.pipeline.workflows import add_workflow
+
+        if wanted.notify and not self.may("have_others_told"):
+            return {"notify": "Only an administrator says who else is told; leave it empty."}
+        filled, faults = read_workflow(self._workspace, wanted)
+        if filled is None:
+            return faults
+        try:
+            add_workflow(
+                self._workspace,
+                wanted.name,
+                filled.choice,
+                every=filled.every,
+                timezone=filled.timezone,
+                notify=filled.notify,
+                bounds=filled.bounds,
+                drift_factor=filled.drift,
+            )
+        except SettingsError as error:
+            # All else was read: the name is not allowed, or was taken meanwhile.
+            return {"name": str(error)}
+        return {}
+
+    @guarded(Scope.ADMIN)
+    def have_others_told(self) -> None:
+        """Whether addresses may be given that this server tells, which may name its secrets; does nothing by itself."""
 
     @guarded(Scope.PLANS_APPROVE)
     def pause_workflow(self, name: str, why: str) -> None:
@@ -235,7 +239,7 @@ class PlanActs(JobbingActs):
     def run_workflow(self, name: str) -> JobLine:
         """Begin to run a workflow once."""
         whole = self._workspace.ledger.workflow(name).name
-        return self._submit("workflow", {"name": whole, "index_first": False}, key=f"workflow {whole}")
+        return describe_job(asking.run_workflow(self._workspace, whole))
 
     @guarded(Scope.IMAGES_WRITE)
     def preview_workflow(self, name: str) -> tuple[str, ...]:
@@ -252,10 +256,5 @@ class PlanActs(JobbingActs):
         return (f"{display_path(name)} would act on {plural(found.size.objects, 'file')}, {size}.", waits)
 
 
-def _came_back(came: Restored) -> tuple[int, tuple[str, ...]]:
-    troubles = [trouble.message for trouble in came.troubles]
-    left = len(troubles) - _MOST_TROUBLES
-    told = troubles[:_MOST_TROUBLES] + ([f"And {left:,} more could not."] if left > 0 else [])
-    if came.left_to_index:
-        told.append(f"Index again: {plural(came.left_to_index, 'picture')} left the catalog meanwhile.")
-    return len(came.undone), tuple(told)
+def _named(*names: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name, name) for name in dict.fromkeys(names))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from deeplens_kit.errors import AccessDeniedError, SettingsError
 from deeplens_kit.ledger import Scope
-from deeplens_kit.ledger.access_values import Principal, PrincipalKind
+from deeplens_kit.ledger.access_values import EndedAccess, Principal, PrincipalKind
 from deeplens_kit.service.access.accounts import change_password, known_scopes, make_key
 from deeplens_kit.service.access.sealing import count_password_try
 from deeplens_kit.service.page_acts.guarded import Guarded, guarded
@@ -76,11 +76,10 @@ class ProfileActs(Guarded):
         self._ledger.end_user_session(session_id, "ended", user_id=self._in_person().user_id)
 
     @guarded(Scope.SEARCH_READ)
-    def end_others(self) -> int:
-        """End all of one's own sign-ins but this one; gives how many."""
+    def end_others(self, *, keep_keys: bool = True) -> EndedAccess:
+        """End all of one's own sign-ins but this one, and, where one says so, revoke one's keys."""
         who = self._in_person()
-        others = [one for one in self._ledger.user_sessions(who.user_id) if one.session_id != who.credential_id]
-        return sum(self._ledger.end_user_session(one.session_id, "ended", user_id=who.user_id) for one in others)
+        return self._ledger.end_access(who.name, "ended", keep_keys=keep_keys, keep_session=who.credential_id)
 
     def _in_person(self) -> Principal:
         """Whoever is there, where they signed in themselves: a key that leaks must not live on in those it made."""
@@ -90,7 +89,7 @@ class ProfileActs(Guarded):
                 "Nobody signs in here, so there is nobody's password, key or sign-in; see below how to."
             )
         if who.kind is not PrincipalKind.USER:
-            raise AccessDeniedError(who.name, "none: only who is signed in in a browser may")
+            raise AccessDeniedError(who.name, why="only who is signed in in a browser may.")
         return who
 
 

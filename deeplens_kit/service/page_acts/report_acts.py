@@ -14,17 +14,18 @@ from zoneinfo import ZoneInfo
 
 from deeplens_kit.errors import SettingsError, UnknownNameError
 from deeplens_kit.ledger import ReportRun, Scope
-from deeplens_kit.pipeline import known_policies
+from deeplens_kit.pipeline.keep_policies import policy_named
 from deeplens_kit.reporting.bundled import bundled
 from deeplens_kit.reporting.notebook_parameters import report_parameters
 from deeplens_kit.reporting.rendering import OWN_PARAMETERS, REPORTS, check_report, check_report_names
 from deeplens_kit.reporting.words import format_bytes
+from deeplens_kit.service.jobs import asking
 from deeplens_kit.service.kept_reports import kept_files
 from deeplens_kit.service.page_acts.guarded import guarded
 from deeplens_kit.service.page_acts.job_acts import JobbingActs
 from deeplens_kit.service.schedules import SCHEDULES_FILE, Schedule, list_schedules, read_schedules, schedule_named
 from deeplens_kit.service.schedules.values import WORKFLOW
-from deeplens_kit.views.state.job_lines import JobLine
+from deeplens_kit.views.state.job_lines import JobLine, describe_job
 from deeplens_kit.views.state.reports_state import (
     MadeReports,
     ReportLine,
@@ -62,8 +63,9 @@ class ReportActs(JobbingActs):
     def made(self) -> MadeReports:
         """What can be made, and the latest that were."""
         offers = tuple(_offer(name) for name in REPORTS)
-        runs = [run for run in self._workspace.ledger.report_runs() if run.report != WORKFLOW]
-        return MadeReports(offers, tuple(self._line(run) for run in runs[:_MOST_MADE]), len(runs))
+        ledger = self._workspace.ledger
+        runs = ledger.report_runs(but=WORKFLOW, limit=_MOST_MADE)
+        return MadeReports(offers, tuple(map(self._line, runs)), ledger.count_report_runs(but=WORKFLOW))
 
     @guarded(Scope.IMAGES_READ)
     def schedules(self) -> SchedulesShown:
@@ -87,10 +89,8 @@ class ReportActs(JobbingActs):
         told = {
             key: text for key, text in given.items() if key in declared and text != typed_text(declared[key].default)
         }
-        policy = told.get(_POLICY)
-        if policy and policy not in known_policies(self._workspace):
-            # By its name alone: a file is for those who sit at the machine.
-            raise UnknownNameError("keep policy", policy, known_policies(self._workspace))
+        if policy := told.get(_POLICY):
+            policy_named(self._workspace, policy)
         check_report_names(self._workspace, check_report(name, told))
         return self._submit("report", {"report": name, "parameters": told, "pdf": pdf})
 
@@ -109,7 +109,7 @@ class ReportActs(JobbingActs):
         if schedule.report != WORKFLOW:
             raise SettingsError(f"Schedule {name!r} makes a report, and no workflow.")
         workflow, first = schedule.parameters[WORKFLOW], schedule.parameters.get("index") == "true"
-        return self._submit("workflow", {"name": workflow, "index_first": first}, key=f"workflow {workflow}")
+        return describe_job(asking.run_workflow(self._workspace, workflow, index_first=first, schedule=schedule.name))
 
     @property
     def _schedules_file(self) -> Path:

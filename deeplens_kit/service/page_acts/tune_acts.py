@@ -9,6 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING
 
 from deeplens_kit.ledger import Scope
+from deeplens_kit.pipeline.saved_rules import counts_at_once
 from deeplens_kit.service.page_acts.guarded import Guarded, guarded
 from deeplens_kit.views.state.lab_ground import LabGround
 from deeplens_kit.workbench import Workbench
@@ -81,7 +82,7 @@ class TuneActs(Guarded):
     @guarded(Scope.IMAGES_WRITE)
     def save_rule(self, name: str, rule: Rule, note: str = "") -> SavedRule:
         """Save a rule under a name; of the one in use the next version counts at once, so that takes who may use it."""
-        in_use = self._workspace.settings.rules.use == name
+        in_use = counts_at_once(self._workspace, name)
         with self._session.act(Scope.PLANS_APPROVE if in_use else Scope.IMAGES_WRITE):
             return self._workbench.save_rule(name, rule, note)
 

@@ -10,8 +10,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from deeplens_kit.ledger import Scope
-from deeplens_kit.ledger.access_values import Principal, PrincipalKind
-from deeplens_kit.service.access.accounts import Invitation, invite, known_role, reset_link
+from deeplens_kit.ledger.access_values import EndedAccess, Principal, PrincipalKind
+from deeplens_kit.service.access.accounts import Invitation, invite, reset_link, set_active, set_role
 from deeplens_kit.service.page_acts.guarded import ActingSession, Guarded, guarded
 from deeplens_kit.views.state.people_state import Handed, PersonShown, UsersShown
 
@@ -59,22 +59,32 @@ class UserActs(Guarded):
     @guarded(Scope.ADMIN)
     def invite(self, name: str, role: str) -> Handed:
         """Add a user; gives the link by which they set their password."""
+        self._visited.caller.require_in_person()
         return _handed(invite(self._ledger, self._settings, name, role), "The link of")
 
     @guarded(Scope.ADMIN)
-    def reset_link(self, name: str) -> Handed:
-        """Make a link by which a user sets a new password."""
-        return _handed(reset_link(self._ledger, self._settings, name), "The reset link of")
+    def reset_link(self, name: str, *, keep_keys: bool = False) -> Handed:
+        """Make a link by which a user sets a new password; unless keys are kept, sign-ins and keys end at once."""
+        self._visited.caller.require_in_person()
+        return _handed(reset_link(self._ledger, self._settings, name, keep_keys=keep_keys), "The reset link of")
 
     @guarded(Scope.ADMIN)
     def set_role(self, name: str, role: str) -> None:
         """Give a user another role."""
-        self._ledger.set_user_role(name, known_role(role))
+        self._visited.caller.require_in_person()
+        set_role(self._ledger, self._settings, name, role)
 
     @guarded(Scope.ADMIN)
     def set_active(self, name: str, active: bool) -> None:
         """Let a user sign in, or not any more: then their sign-ins end and their keys rest."""
-        self._ledger.set_user_active(name, active)
+        if active:
+            self._visited.caller.require_in_person()
+        set_active(self._ledger, self._settings, name, active)
+
+    @guarded(Scope.ADMIN)
+    def sign_out(self, name: str) -> EndedAccess:
+        """End all sign-ins of a user, and revoke their keys."""
+        return self._ledger.end_access(self._ledger.user(name).name, "signed_out_by_admin")
 
     @guarded(Scope.ADMIN)
     def end_session(self, name: str, session_id: str) -> None:

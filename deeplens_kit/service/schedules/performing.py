@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from deeplens_kit.errors import DeepLensError, Interrupted, ReportError, ReportRunningError
 from deeplens_kit.ledger import ReportRun, ReportRunState, WorkflowRunState
 from deeplens_kit.pipeline import Workspace
+from deeplens_kit.pipeline.progress import ProgressListener
 from deeplens_kit.pipeline.report_recording import beating, recorded_report
 from deeplens_kit.service.schedules import making
 from deeplens_kit.service.schedules.notices import events_of_run
@@ -31,6 +32,7 @@ def perform(
     attempt: int = 1,
     last: bool = True,
     stop: threading.Event | None = None,
+    progress: ProgressListener | None = None,
 ) -> ReportRun:
     """Run a schedule once.
 
@@ -41,6 +43,7 @@ def perform(
         attempt: 1 for the first try at it.
         last: People are told where it fails; else it is tried again.
         stop: Set it to end a workflow after the step that it is at.
+        progress: Told how far a workflow is.
 
     Returns:
         The run, finished and delivered.
@@ -52,7 +55,7 @@ def perform(
     before = _latest(workspace, schedule)
     try:
         if schedule.report == WORKFLOW:
-            return _run_workflow(workspace, schedule, due_at, attempt, stop)
+            return _run_workflow(workspace, schedule, due_at, attempt, stop, progress)
         return _make(workspace, schedule, due_at, attempt)
     except (ReportRunningError, Interrupted):
         raise
@@ -123,7 +126,12 @@ def _make(workspace: Workspace, schedule: Schedule, due_at: datetime | None, att
 
 
 def _run_workflow(
-    workspace: Workspace, schedule: Schedule, due_at: datetime | None, attempt: int, stop: threading.Event | None
+    workspace: Workspace,
+    schedule: Schedule,
+    due_at: datetime | None,
+    attempt: int,
+    stop: threading.Event | None,
+    progress: ProgressListener | None,
 ) -> ReportRun:
     # Imported here: reports, which are the rule, need nothing of what it loads.
     from deeplens_kit.pipeline.workflow_running import run_workflow
@@ -133,7 +141,7 @@ def _run_workflow(
     with recorded_report(
         ledger, WORKFLOW, schedule.parameters, schedule=schedule.name, due_at=due_at, attempt=attempt
     ) as noted:
-        came = run_workflow(workspace, name, index_first=index, stop=stop)
+        came = run_workflow(workspace, name, index_first=index, progress=progress, stop=stop)
         noted.figures, noted.message = came.run.figures, came.run.message
         if came.run.state is WorkflowRunState.ANOMALY:
             raise ReportError(came.run.message)

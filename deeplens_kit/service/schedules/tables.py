@@ -5,19 +5,20 @@ Takes an open workspace and schedules, gives frames; must not run anything.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from deeplens_kit.ledger import ReportRun
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.pipeline.notify_targets import label_of
 from deeplens_kit.reporting.cron import next_runs
 from deeplens_kit.service.schedules.values import Schedule
 from deeplens_kit.telemetry import redact
 
-__all__ = ["list_schedules", "schedule_history"]
+__all__ = ["list_schedules", "run_table", "schedule_history"]
 
 _TIME = pl.Datetime("us", "UTC")
 _SCHEDULES = pl.Schema(
@@ -85,9 +86,19 @@ def list_schedules(workspace: Workspace, schedules: Sequence[Schedule], now: dat
     return pl.DataFrame(rows, schema=_SCHEDULES)
 
 
-def schedule_history(workspace: Workspace, name: str | None = None) -> pl.DataFrame:
-    """Runs of schedules, the latest first: of one, or of all; those that are not in the file any more too."""
-    runs = workspace.ledger.report_runs(schedule=name)
+def schedule_history(workspace: Workspace, name: str | None = None, *, limit: int | None = None) -> pl.DataFrame:
+    """Runs of schedules, the latest first; those that are not in the file any more too.
+
+    Args:
+        workspace: An open workspace.
+        name: Of this schedule; None for all.
+        limit: At most so many; None for all.
+    """
+    return run_table(workspace.ledger.report_runs(schedule=name, scheduled=True, limit=limit))
+
+
+def run_table(runs: Iterable[ReportRun]) -> pl.DataFrame:
+    """Runs as rows, in their order."""
     names = [column for column in _RUNS if column != "state"]
     rows = [{**{column: getattr(run, column) for column in names}, "state": str(run.state)} for run in runs]
-    return pl.DataFrame([row for row in rows if row["schedule"]], schema=_RUNS)
+    return pl.DataFrame(rows, schema=_RUNS)

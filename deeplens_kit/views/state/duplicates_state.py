@@ -6,7 +6,7 @@ store or group anything by itself. Described are only the groups that show: ten 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
@@ -14,11 +14,19 @@ import param
 import polars as pl
 
 from deeplens_kit.reporting import DuplicatesFrames, describe_duplicates
-from deeplens_kit.reporting.duplicates_view import MAX_PICTURES, GroupView, WithheldView
+from deeplens_kit.reporting.duplicates_view import MAX_PICTURES, GroupView, WithheldView, describe_groups
 from deeplens_kit.reporting.totals import CoverageTotals, Totals, add_up_coverage, add_up_groups
 from deeplens_kit.storage.paths import display_path
 
-__all__ = ["PAGE_GROUPS", "DuplicatesState", "Findings", "GroupOrder", "GroupsPage", "ranked_groups"]
+__all__ = [
+    "PAGE_GROUPS",
+    "DuplicatesState",
+    "Findings",
+    "GroupOrder",
+    "GroupsPage",
+    "ranked_groups",
+    "rows_of_groups",
+]
 
 PAGE_GROUPS = 25
 """Groups on a page: a screen or two when folded, and little enough to be sent and drawn at once."""
@@ -108,29 +116,13 @@ class Findings:
 
     def describe(self, group_ids: Sequence[str], *, max_pictures: int = MAX_PICTURES) -> tuple[GroupView, ...]:
         """The groups with these names, in this order; those that are not there are passed over."""
-        rows = self.frames.groups.filter(pl.col("group_id").is_in(list(group_ids)))
+        rows = rows_of_groups(self.frames.groups, dict.fromkeys(group_ids))
         if rows.is_empty():
             return ()
         digests = rows["digest"].unique().implode()
-        part = replace(
-            self.frames,
-            groups=rows,
-            withheld=self.frames.withheld.clear(),
-            related=self.frames.related.clear(),
-            pictures=self.frames.pictures.filter(pl.col("digest").is_in(digests)),
-            places=self.frames.places.clear(),
-            coverage=self.frames.coverage.clear(),
-            failures=self.frames.failures.clear(),
-        )
-        view = describe_duplicates(
-            part,
-            workspace="",
-            made_at=datetime.now(UTC),
-            version="",
-            max_groups=rows["group_id"].n_unique(),
-            max_pictures=max_pictures,
-        )
-        by_id = {group.group_id: group for group in view.groups}
+        pictures = self.frames.pictures.filter(pl.col("digest").is_in(digests))
+        described = describe_groups(replace(self.frames, groups=rows, pictures=pictures), max_pictures=max_pictures)
+        by_id = {group.group_id: group for group in described}
         return tuple(by_id[group_id] for group_id in group_ids if group_id in by_id)
 
     def groups_of(self, digest: str) -> tuple[GroupView, ...]:
@@ -169,11 +161,26 @@ class Findings:
         return describe_duplicates(part, workspace="", made_at=datetime.now(UTC), version="").withheld
 
 
+def rows_of_groups(groups: pl.DataFrame, group_ids: Iterable[str]) -> pl.DataFrame:
+    """Rows of some groups, found by halving.
+
+    Args:
+        groups: GROUPS, sorted by `group_id`.
+        group_ids: Which; of those that are not there is no row.
+    """
+    wanted = pl.Series(list(group_ids), dtype=pl.String)
+    first, end = (groups["group_id"].search_sorted(wanted, side).to_list() for side in ("left", "right"))
+    parts = [groups.slice(start, stop - start) for start, stop in zip(first, end, strict=True)]
+    return pl.concat(parts) if parts else groups.clear()
+
+
 @dataclass(frozen=True, slots=True)
 class GroupsPage:
     """The groups that show.
 
     Attributes:
+        order: What they are a part of.
+        page: Which, from 1.
         groups: Described, in order.
         matching: Groups that the filters leave.
         pages: Pages that they fill, 1 at least.
@@ -182,6 +189,8 @@ class GroupsPage:
         first: Number of the first group that shows, from 1; 0 where none does.
     """
 
+    order: GroupOrder
+    page: int
     groups: tuple[GroupView, ...]
     matching: int
     pages: int
@@ -213,6 +222,7 @@ class DuplicatesState(param.Parameterized):
     def __init__(self, findings: Findings) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.findings = findings
+        self._prepared: GroupsPage | None = None
         self._offer()
 
     def _offer(self) -> None:
@@ -247,12 +257,23 @@ class DuplicatesState(param.Parameterized):
 
     def current_page(self) -> GroupsPage:
         """The groups that show now."""
-        order = self._ordered()
+        return self._page_at(self.page)
+
+    def prepare_next(self) -> None:
+        """Describe the next page beforehand; on a thread of its own, so that who turns to it does not wait."""
+        self._prepared = self._page_at(self.page + 1)
+
+    def _page_at(self, page: int) -> GroupsPage:
+        order, prepared = self._ordered(), self._prepared
         pages = self._pages(len(order.ids))
-        page = min(self.page, pages)
+        page = min(page, pages)
+        if prepared is not None and prepared.order is order and prepared.page == page:
+            return prepared
         start = (page - 1) * PAGE_GROUPS
         shown = order.ids.slice(start, PAGE_GROUPS)
         return GroupsPage(
+            order=order,
+            page=page,
             groups=self.findings.describe(shown.to_list()),
             matching=len(order.ids),
             pages=pages,

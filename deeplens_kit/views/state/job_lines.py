@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from deeplens_kit.reporting.words import format_count, format_seconds, plural
+from deeplens_kit.reporting.words import format_bytes, format_count, format_seconds, plural
 
 if TYPE_CHECKING:
     from deeplens_kit.ledger import Job
@@ -26,6 +26,8 @@ _TITLES = {
     "plan": "Making a plan",
     "apply": "Applying the plan",
     "undo": "Undoing",
+    "empty": "Emptying the quarantine",
+    "restore": "Moving files back",
     "workflow": "Running the workflow",
     "schedule": "Running the schedule",
 }
@@ -109,6 +111,7 @@ def came_to(line: JobLine) -> str:
     figures = result.get("figures", {})
     counts = [f"{int(figures[name]):,} {name}" for name in ("done", "skipped", "failed", "undone") if figures.get(name)]
     parts = [f"{', '.join(counts)}."] if counts else []
+    parts += _left_quarantine(line)
     parts += troubles[:_MOST_TROUBLES]
     if len(troubles) > _MOST_TROUBLES:
         parts.append(f"And {len(troubles) - _MOST_TROUBLES:,} more could not be made as they were.")
@@ -117,12 +120,24 @@ def came_to(line: JobLine) -> str:
     return " ".join(parts)
 
 
+def _left_quarantine(line: JobLine) -> list[str]:
+    """What came of files in quarantine."""
+    if line.kind == "restore":
+        return [f"{plural(int(line.result.get('restored') or 0), 'file')} moved back."]
+    if line.kind != "empty":
+        return []
+    removed, freed = (int(line.result.get(name) or 0) for name in ("removed", "freed_bytes"))
+    return [f"{plural(removed, 'file')} removed for good; the storages report {format_bytes(freed)} free."]
+
+
 def _says(job: Job, state: str, now: datetime) -> str:
     if state == "queued":
         if job.attempts:
             return (
                 f"It did not work and is tried again soon ({plural(job.attempts, 'try', 'tries')} so far): {job.error}"
             )
+        if job.error:
+            return f"It waits until it can begin: {job.error}"
         waited = (now - job.created_at).total_seconds()
         late = "; no worker has taken it yet, and `deeplens jobs work` starts one" if waited > _WAITED_SECONDS else ""
         return f"Waiting for a worker{late}."

@@ -17,6 +17,7 @@ from deeplens_kit.views.state.told import Question
 
 if TYPE_CHECKING:
     from deeplens_kit.ledger import ApiKey, Principal, User, UserSession
+    from deeplens_kit.ledger.access_values import EndedAccess
 
 __all__ = [
     "Handed",
@@ -111,14 +112,17 @@ class UserActing(Protocol):
     def invite(self, name: str, role: str) -> Handed:
         """Add a user; gives the link by which they set their password."""
 
-    def reset_link(self, name: str) -> Handed:
-        """Make a link by which a user sets a new password."""
+    def reset_link(self, name: str, *, keep_keys: bool = False) -> Handed:
+        """Make a link by which a user sets a new password; unless keys are kept, sign-ins and keys end at once."""
 
     def set_role(self, name: str, role: str) -> None:
         """Give a user another role."""
 
     def set_active(self, name: str, active: bool) -> None:
         """Let a user sign in, or not any more."""
+
+    def sign_out(self, name: str) -> EndedAccess:
+        """End all sign-ins of a user, and revoke their keys."""
 
     def end_session(self, name: str, session_id: str) -> None:
         """End a sign-in of a user."""
@@ -145,8 +149,8 @@ class ProfileActing(Protocol):
     def end_session(self, session_id: str) -> None:
         """End one of one's own sign-ins."""
 
-    def end_others(self) -> int:
-        """End all of one's own sign-ins but this one; gives how many."""
+    def end_others(self, *, keep_keys: bool = True) -> EndedAccess:
+        """End all of one's own sign-ins but this one, and, where one says so, revoke one's keys."""
 
 
 class PeopleState(ActingState):
@@ -185,8 +189,27 @@ class PeopleState(ActingState):
             text = "Their sign-ins end at once and their keys rest. They can be let in again."
             self.ask(Question(act, user.name, f"Shut {user.name} out?", text, "Shut them out"))
         elif act == "reset":
-            text = "Links made for them before stop working. Their password is good until they set a new one."
+            text = (
+                "Their sign-ins end and their keys are revoked, now and once more when they use the link; links made "
+                "before stop working. Their password is good until they set a new one."
+            )
             self.ask(Question(act, user.name, f"Make a reset link for {user.name}?", text, "Make the link"))
+        elif act == "forgot":
+            text = (
+                "For who has only forgotten it: their keys stay good, and their sign-ins until they set a new one. "
+                "Links made before stop working."
+            )
+            self.ask(Question(act, user.name, f"Has {user.name} forgotten the password?", text, "Make the link"))
+        elif act == "sign-out":
+            text = "Their sign-ins end and their keys are revoked at once. They can sign in again."
+            self.ask(Question(act, user.name, f"Sign {user.name} out everywhere?", text, "Sign them out"))
+
+    def ask_about_all(self) -> None:
+        """Ask before one's other sign-ins and all one's keys end."""
+        self.handed = None
+        text = "Programs that use your keys are refused at once. That cannot be taken back."
+        heading = "Sign out everywhere else and revoke all your keys?"
+        self.ask(Question("end-all", "", heading, text, "Do both", danger=True))
 
     def ask_about_key(self, key: ApiKey) -> None:
         """Ask before a key is taken out of use."""

@@ -6,7 +6,7 @@ with its numbers.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import parse_qsl, urlencode
@@ -18,11 +18,11 @@ from deeplens_kit.views.state.acting_state import ActingState
 from deeplens_kit.views.state.told import Question
 
 if TYPE_CHECKING:
-    from deeplens_kit.reporting.plan_list import ApplicationLine, PlanDetail, PlanLine
+    from deeplens_kit.reporting.plan_list import ApplicationLine, PlanDetail, PlanPage
     from deeplens_kit.reporting.standing_lines import HeldLine, WorkflowLine
     from deeplens_kit.views.state.job_lines import JobLine
 
-__all__ = ["PLAN_TABS", "PlanActing", "PlanOffer", "PlanWanted", "PlansState"]
+__all__ = ["PLAN_TABS", "PlanActing", "PlanOffer", "PlanWanted", "PlansState", "WorkflowWanted"]
 
 PLAN_TABS = (
     ("plans", "Plans"),
@@ -32,6 +32,8 @@ PLAN_TABS = (
 )
 """The parts of the page, with what they are called."""
 
+_PAGE_DIGITS = 8
+
 
 @dataclass(frozen=True, slots=True)
 class PlanOffer:
@@ -40,6 +42,8 @@ class PlanOffer:
     Attributes:
         actions: What becomes of each copy.
         tiers: Evidence that the workspace acts on.
+        rules: When a pair is a copy.
+        rule: The rule in use.
         policies: Which copy stays.
         policy: The policy in use.
         locations: Those that are active.
@@ -49,6 +53,8 @@ class PlanOffer:
 
     actions: tuple[tuple[str, str], ...]
     tiers: tuple[tuple[str, str], ...]
+    rules: tuple[tuple[str, str], ...]
+    rule: str
     policies: tuple[tuple[str, str], ...]
     policy: str
     locations: tuple[tuple[str, str], ...]
@@ -62,6 +68,7 @@ class PlanWanted:
 
     action: str = "remove"
     tiers: tuple[str, ...] = ("bytes", "pixels")
+    rule: str = ""
     policy: str = ""
     locations: tuple[str, ...] = ()
     limit: str = ""
@@ -69,6 +76,35 @@ class PlanWanted:
     folder: str = ""
     storage_class: str = ""
     merge_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WorkflowWanted:
+    """A workflow as it was filled in.
+
+    Attributes:
+        name: What it is called.
+        every: When, as cron says it.
+        timezone: Of these times; empty for that of the server.
+        plan: What its plans are made from.
+        objects: Files of a plan at most that needs no person.
+        gigabytes: Of these files at most.
+        share: Of a location's files at most, percent.
+        precision: Of copies at least, percent.
+        drift: A plan of so many times the usual one waits for a person.
+        notify: Who is told, a line each.
+    """
+
+    name: str = ""
+    every: str = ""
+    timezone: str = ""
+    plan: PlanWanted = PlanWanted()
+    objects: str = ""
+    gigabytes: str = ""
+    share: str = ""
+    precision: str = ""
+    drift: str = "5"
+    notify: str = ""
 
 
 class PlanActing(Protocol):
@@ -83,8 +119,8 @@ class PlanActing(Protocol):
     def other_approver(self) -> bool:
         """Whether a plan needs the approval of somebody else than who made it."""
 
-    def plans(self, *, superseded: bool = False) -> tuple[PlanLine, ...]:
-        """Plans, the latest first."""
+    def plans(self, *, superseded: bool = False, page: int = 1) -> PlanPage:
+        """A page of plans, the latest first."""
 
     def plan(self, plan_id: str) -> PlanDetail:
         """A plan with what is around it."""
@@ -134,14 +170,17 @@ class PlanActing(Protocol):
     def undo(self, application_id: str) -> JobLine:
         """Begin to make all that an application did as it was."""
 
-    def restore(self, item_ids: Sequence[str]) -> tuple[int, tuple[str, ...]]:
-        """Move files back from quarantine; how many came, and what could not."""
+    def restore(self, item_ids: Sequence[str]) -> JobLine:
+        """Begin to move files back from quarantine."""
 
-    def restore_application(self, application_id: str) -> tuple[int, tuple[str, ...]]:
-        """Move all that an application has in quarantine back."""
+    def restore_application(self, application_id: str) -> JobLine:
+        """Begin to move all that an application has in quarantine back."""
 
-    def empty(self, application_id: str, *, expired_only: bool) -> tuple[int, int]:
-        """Remove files of an application from quarantine for good; how many, and the bytes that are free."""
+    def empty(self, application_id: str, *, expired_only: bool) -> JobLine:
+        """Begin to remove files of an application from quarantine for good."""
+
+    def add_workflow(self, wanted: WorkflowWanted) -> Mapping[str, str]:
+        """Add a workflow; what is wrong, by field, where it was not added."""
 
     def pause_workflow(self, name: str, why: str) -> None:
         """Pause a workflow."""
@@ -172,16 +211,22 @@ class PlansState(ActingState):
         tab: Its part.
         plan_id: The plan that is looked at; empty for the list.
         superseded: Plans that others replaced are listed too.
+        page: Of the list, from 1.
         shown: What was read for what is looked at; None while it is being read.
         wanted: What was filled in for a plan.
+        workflow: What was filled in for a workflow.
+        faults: What is wrong with that, by field.
         words: What somebody asked for, its heading and its sentences: a rehearsal, a certificate, a preview.
     """
 
     tab: Any = param.Selector(default="plans", objects=[name for name, _ in PLAN_TABS])
     plan_id = param.String(default="")
     superseded = param.Boolean(default=False)
+    page = param.Integer(default=1, bounds=(1, None))
     shown: Any = param.Parameter(default=None)
     wanted: Any = param.ClassSelector(class_=PlanWanted, default=PlanWanted())
+    workflow: Any = param.ClassSelector(class_=WorkflowWanted, default=WorkflowWanted())
+    faults: Any = param.Dict(default={})
     words: Any = param.Parameter(default=())
 
     @property
@@ -189,7 +234,9 @@ class PlansState(ActingState):
         """What is looked at, as it stands in the address of the page."""
         if self.plan_id:
             return urlencode({"plan": self.plan_id})
-        return "" if self.tab == "plans" else urlencode({"part": self.tab})
+        if self.tab == "plans":
+            return "" if self.page == 1 else urlencode({"page": self.page})
+        return urlencode({"part": self.tab})
 
     def go_to(self, text: str) -> None:
         """Look at what an address says; what it says amiss is passed over."""
@@ -197,6 +244,8 @@ class PlansState(ActingState):
         if asked.get("part", "plans") != "plans":
             self.turn_to(asked["part"])
         else:
+            page = asked.get("page", "")
+            self.page = max(1, int(page)) if page.isdecimal() and len(page) < _PAGE_DIGITS else 1
             self.open_plan(asked.get("plan", ""))
 
     def turn_to(self, tab: str) -> None:
@@ -209,6 +258,11 @@ class PlansState(ActingState):
         """Look at a plan; with an empty id at the list."""
         self.leave()
         self.param.update(tab="plans", plan_id=plan_id, shown=None, words=(), revision=self.revision + 1)
+
+    def turn_page(self, page: int) -> None:
+        """Look at another page of the list."""
+        self.leave()
+        self.param.update(page=max(1, page), shown=None, revision=self.revision + 1)
 
     def ask_about_plan(self, act: str, detail: PlanDetail) -> None:
         """Ask before an act on a plan, with its numbers."""

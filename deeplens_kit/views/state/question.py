@@ -29,6 +29,7 @@ _DEFAULT_LIMIT = 50
 _EVEN = 0.5
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _CROP_DIGITS = 4
+_MOST_FIELDS = 50
 _BY_NAMES = tuple(str(item) for item in SearchBy)
 
 
@@ -164,21 +165,23 @@ def question_of_address(text: str) -> tuple[Question, str]:
     Args:
         text: What stands behind the question mark; of a picture by its digest the bytes are still to be found.
     """
-    given = {name: value for name, value in parse_qsl(text, max_num_fields=50) if value}
     try:
+        given = {name: value for name, value in parse_qsl(text, max_num_fields=_MOST_FIELDS) if value}
         return _read(given), ""
     except (DeepLensError, ValueError) as error:
         return Question(), f"This link cannot be read in full: {error}"
 
 
 def question_of_query(query: Query) -> Question | None:
-    """The question that asks a query on the page; None where the page has no room for it: several pictures, or unlike.
+    """The question that asks a query on the page; None where the page has no room for it: several, unlike, a vector.
 
     Args:
         query: For example one that was saved.
     """
     pictures = [term for term in query.terms if isinstance(term, ImageTerm)]
     texts = [term for term in query.terms if isinstance(term, TextTerm)]
+    if len(pictures) + len(texts) < len(query.terms):
+        return None
     if len(pictures) > 1 or len(texts) > 1 or query.offset or any(term.weight <= 0 for term in query.terms):
         return None
     total = sum(term.weight for term in query.terms)

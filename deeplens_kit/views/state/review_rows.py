@@ -6,7 +6,7 @@ store or choose.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -129,25 +129,25 @@ def review_entry(
     )
 
 
-def group_line(rows: pl.DataFrame, marks: ReviewMarks) -> GroupLine:
+def group_line(rows: Sequence[Mapping[str, Any]], marks: ReviewMarks) -> GroupLine:
     """A group as the list has it.
 
     Args:
-        rows: GROUPS of this group.
+        rows: GROUPS of this group, as rows: a page has many small ones, and a query of each takes longer.
         marks: What was said until now.
     """
-    kept = rows.row(by_predicate=pl.col("is_keeper"), named=True)
-    going = rows.filter(~pl.col("is_keeper"))
-    copies = going["digest"].unique(maintain_order=True).to_list()
-    tiers = going["tier"].unique().to_list()
+    kept = next(row for row in rows if row["is_keeper"])
+    going = [row for row in rows if not row["is_keeper"]]
+    copies = list(dict.fromkeys(row["digest"] for row in going))
+    tiers = {row["tier"] for row in going}
     return GroupLine(
         group_id=kept["group_id"],
         title=display_path(kept["path"].rpartition("/")[2]),
         location=display_path(kept["location"]),
         digest=kept["digest"],
         tiers=tuple(tier for tier in ("bytes", "pixels", "copy") if tier in tiers),
-        removable=going.height,
-        frees_bytes=int(going["frees_bytes"].sum()),
+        removable=len(going),
+        frees_bytes=sum(row["frees_bytes"] or 0 for row in going),
         decided=sum(
             bool(marks.decision(kept["digest"], copy) or marks.decision(copy, kept["digest"])) for copy in copies
         ),

@@ -18,7 +18,7 @@ from deeplens_kit.errors import DeepLensError
 from deeplens_kit.reporting.duplicates_view import GroupView
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.schemas import DecisionKind, Verdict
-from deeplens_kit.views.state.duplicates_state import PAGE_GROUPS, DuplicatesState, Findings
+from deeplens_kit.views.state.duplicates_state import PAGE_GROUPS, DuplicatesState, Findings, rows_of_groups
 from deeplens_kit.views.state.review_rows import GroupLine, ReviewGroup, copies_of, group_line, review_entry
 
 if TYPE_CHECKING:
@@ -173,10 +173,18 @@ class ReviewState(DuplicatesState):
     def lines(self) -> tuple[GroupLine, ...]:
         """The groups on the page."""
         shown = self._order.slice((self.page - 1) * PAGE_GROUPS, PAGE_GROUPS)
-        rows = self._rows_of(shown.to_list())
-        marks = self._source.acts.marks(rows["digest"].unique().to_list())
-        parts = {key[0]: part for key, part in rows.partition_by("group_id", as_dict=True).items()}
-        return tuple(group_line(parts[group_id], marks) for group_id in shown)
+        parts: dict[str, list[dict[str, Any]]] = {group_id: [] for group_id in shown}
+        for row in self._rows_of(list(parts)).iter_rows(named=True):
+            parts[row["group_id"]].append(row)
+        marks = self._source.acts.marks(list({row["digest"] for rows in parts.values() for row in rows}))
+        return tuple(group_line(rows, marks) for rows in parts.values())
+
+    def prepare_next(self) -> None:
+        """Look up beforehand what the next page asks the stores for; as that of the list."""
+        first = self.page * PAGE_GROUPS
+        if first < self.groups:
+            self._facts_on(self.page)
+            self._described(self._order[first])
 
     def current(self) -> ReviewGroup | None:
         """The group that is looked at; None where there is none."""
@@ -211,13 +219,7 @@ class ReviewState(DuplicatesState):
         return {row["digest"]: row for row in found.iter_rows(named=True)}
 
     def _rows_of(self, group_ids: Sequence[str]) -> pl.DataFrame:
-        """Rows of these groups: found by halving, for the frame is sorted by them."""
-        at = self._rows["group_id"]
-        parts = []
-        for group_id in group_ids:
-            first, last = (int(at.search_sorted(group_id, side)) for side in ("left", "right"))
-            parts.append(self._rows.slice(first, last - first))
-        return pl.concat(parts) if parts else self._rows.clear()
+        return rows_of_groups(self._rows, group_ids)
 
     # --- What is said ------------------------------------------------------------------------------------------------
 

@@ -159,7 +159,7 @@ def test_no_page_lets_anybody_act_who_may_not(served: Served, monkeypatch: pytes
     caller: list[Principal] = [_as(Role.ADMIN)]
     begin = PageSession.__init__
 
-    def begun(self: PageSession, page: pages.Page, _caller: Any) -> None:
+    def begun(self: PageSession, page: pages.Page, *_visitor: Any) -> None:
         begin(self, page, lambda: caller[0])
         sessions.append(self)
 

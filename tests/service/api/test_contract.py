@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any
 
+import httpx
 import pytest
 from served_library import CAT, COFFEE, ROCKET, Library, as_base64, encoded
+
+from deeplens_kit.service.limits import Turnstile
 
 TIME = "a time"
 NUMBER = "a number"
@@ -74,6 +79,50 @@ def test_similarity_takes_the_id_of_an_image_or_a_picture(library: Library) -> N
     for name in (cat["image_id"], cat["picture_id"]):
         best = library.post("search/similarity", {"image_id": name})["results"][0]
         assert (best["image_id"], best["similarity_score"]) == (cat["image_id"], 1.0)
+
+
+def test_similarity_takes_a_vector_in_place_of_the_picture_it_is_of(library: Library) -> None:
+    cat = library.image("cat.png")
+    (feature,) = library.get(f"images/{cat['image_id']}/features?vectors=true&name=sscd_small")["features"]
+    vector, asked = feature["vector"], {"feature": "sscd_small", "max_results": 2}
+    found = library.post("search/similarity", {**asked, "vector": vector})["results"]
+    assert {result["file_path"] for result in found} == {"cat.jpg", "cat.png"}
+    assert found[0]["picture_id"] == cat["picture_id"] and found[0]["similarity_score"] == pytest.approx(1, abs=1e-3)
+    assert found[0]["match"]["why"].startswith("sscd_small ") and found[0]["match"]["tier"] == "scene"
+    # Its length says nothing, only where it points.
+    twice = library.post("search/similarity", {**asked, "vector": [2 * number for number in vector]})["results"]
+    assert [result["image_id"] for result in twice] == [result["image_id"] for result in found]
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"vector": [1.0] * 511, "feature": "sscd_small"}, "511 numbers, and sscd_small has 512"),
+        ({"vector": [0] * 512, "feature": "sscd_small"}, "points nowhere"),
+        ({"vector": [1.0] * 512}, "without 'feature'"),
+        ({"feature": "sscd_small"}, "there is none"),
+        ({"vector": [1.0] * 512, "feature": "sscd_smal"}, "did you mean 'sscd_small'"),
+        ({"vector": [1.0] * 64, "feature": "phash"}, "is a hash"),
+        ({"vector": [1.0] * 512, "feature": "sscd_small", "image_id": "0" * 64}, "given in one way"),
+        ({"vector": [1.0] * 512, "feature": "sscd_small", "search_by": "copies"}, "takes one picture"),
+        ({"vector": [1.0] * 512, "feature": "sscd_small", "weights": {"phash": 1}}, "give 'sscd_small' a weight"),
+        ({"vector": [], "feature": "sscd_small"}, "at least 1 item"),
+        ({"vector": ["1"], "feature": "sscd_small"}, "valid number"),
+    ],
+)
+def test_a_vector_that_is_none_of_its_feature_is_refused(library: Library, asked: dict[str, Any], said: str) -> None:
+    refused = library.post("search/similarity", asked, 422)
+    assert said in f"{refused['detail']} {refused.get('errors')}", refused
+
+
+def test_a_vector_of_what_is_no_finite_number_is_refused(library: Library) -> None:
+    for number in ("NaN", "Infinity", "1e400"):
+        answer = library.client.post(
+            "/api/v1/search/similarity",
+            content=f'{{"feature": "sscd_small", "vector": [{number}]}}',
+            headers={"content-type": "application/json"},
+        )
+        assert answer.status_code == 422, answer.text
 
 
 def test_similarity_follows_no_link_to_an_address_that_is_not_public(library: Library) -> None:
@@ -167,6 +216,32 @@ def test_models_say_what_is_installed_and_enabled(library: Library) -> None:
 # --- Taking in --------------------------------------------------------------------------------------------
 
 
+def test_who_sends_slowly_keeps_no_search_waiting(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def sent_and_found() -> tuple[int, int]:
+        app: Any = library.client.app
+        # What a state has is not among its own attributes, so that pytest would take it away afterwards.
+        for name in ("turnstile", "arrivals"):
+            monkeypatch.setitem(app.state._state, name, Turnstile(1, 0, 5.0))
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def slowly() -> AsyncIterator[bytes]:
+            yield b'{"storage_location": "inbox", "image_base64": '
+            begun.set()
+            await go_on.wait()
+            yield b'"no picture"}'
+
+        json_body = {"Content-Type": "application/json"}
+        transport = httpx.ASGITransport(app=app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:5006") as client:
+            sending = asyncio.create_task(client.post("/api/v1/ingest/upload", content=slowly(), headers=json_body))
+            await begun.wait()
+            found = await client.post("/api/v1/search/similarity", json={"words": "cat"})
+            go_on.set()
+            return (await sending).status_code, found.status_code
+
+    assert asyncio.run(sent_and_found()) == (422, 200)
+
+
 def test_an_upload_says_which_image_it_will_be_and_its_job_makes_it_so(own: Library) -> None:
     answer = own.client.post(
         "/api/v1/ingest/upload",
@@ -248,13 +323,22 @@ def test_a_link_is_looked_at_at_once_or_by_the_job(own: Library) -> None:
     }
     refused = own.post("ingest/url", body, 422)
     assert refused["code"] == "link_refused"
+    body["image_url"] = "http://ana:hidden-word@127.0.0.1:9/cat.jpg?X-Amz-Signature=hidden-mark"
     later = own.post("ingest/url", {**body, "processing_options": {"validate_url": False, "timeout_ms": 2000}}, 202)
+    ledger, spool = own.workspace.ledger, own.workspace.directory / "spool"
+    (link,) = spool.glob("*/link")
+    assert link.read_text() == body["image_url"]
     fields(later, "image_id", "status", "job_id", "storage_path", "estimated_processing_time_ms", "created_at")
     assert (later["image_id"], later["status"]) == (None, "queued")
     own.work()
     done = own.get(f"ingest/status/{later['job_id']}")
     (error,) = done["results"]["errors"]
     fields(error, "image_id", "error", "details")
+    job = ledger.job(later["job_id"])
+    told = (later, done, job, ledger.audit_trail(), ledger.latest_job_events(job.job_id, limit=100))
+    assert "hidden" not in repr(told), "a key in a link is the job's alone"
+    assert job.parameters["items"][0]["url"] == "http://127.0.0.1:9/cat.jpg"
+    assert not link.exists()
     assert (done["status"], error["error"], done["results"]["successful_uploads"]) == ("done", "link_refused", 0)
 
 

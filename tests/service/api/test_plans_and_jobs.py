@@ -5,9 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from served_library import CAT, ROCKET, Library, as_base64, encoded
 
+from deeplens_kit.errors import StoreFullError
+from deeplens_kit.ledger.access_values import local_principal
+from deeplens_kit.service.api.ingest import _batched
+from deeplens_kit.service.api.taking_in import Arrival
+from deeplens_kit.service.api.values.ingest import BatchRequest
 from deeplens_kit.service.jobs.spool import Spool
+from deeplens_kit.service.page_acts.plan_acts import PlanActs
+from deeplens_kit.service.pages import PAGES, PageSession
 
 
 def events(text: str) -> list[tuple[str, dict[str, object]]]:
@@ -46,14 +54,20 @@ def test_a_plan_is_made_approved_as_it_was_looked_at_applied_and_undone(own: Lib
     assert stale["code"] == "plan_stale"
     yes = own.post(f"{path}/approve", {"steps_digest": less["steps_digest"], "note": "looked"})
     assert (yes["status"], yes["approvals"][0]["note"]) == ("approved", "looked")
-    own.post(f"{path}/apply", status=202)
+    begun = own.post(f"{path}/apply", status=202)["job_id"]
+    # Whoever asks for the same on a page is told of the same job.
+    page = PlanActs(own.workspace, PageSession(PAGES[0], local_principal))
+    assert page.apply(less["plan_id"]).job_id == begun
     own.work()
     assert not (own.folder / "photos" / "copies" / "cup again.jpg").exists()
     (application,) = own.get(f"{path}/applications")["items"]
     certificate = own.get(f"applications/{application['application_id']}/certificate")
     assert (application["status"], certificate["totals"]["done"]) == ("finished", 1)
-    own.post(f"applications/{application['application_id']}/undo", status=202)
+    needless = own.post(f"applications/{application['application_id']}/resume", status=202)["job_id"]
+    begun = own.post(f"applications/{application['application_id']}/undo", status=202)["job_id"]
+    assert page.undo(application["application_id"]).job_id == begun
     own.work()
+    assert "so there is nothing to go on with" in own.get(f"jobs/{needless}")["error"]
     assert (own.folder / "photos" / "copies" / "cup again.jpg").is_file()
     assert own.get(path)["status"] == "undone"
 
@@ -114,6 +128,11 @@ def test_a_request_that_comes_twice_with_one_key_is_done_once(own: Library) -> N
     assert len(own.get("jobs")["items"]) == 1
     other = own.client.post("/api/v1/ingest/upload", files={"file": ("cat.jpg", encoded(CAT), "image/jpeg")}, **form)
     assert other.status_code in (409, 422)
+    # Of two files none is passed over, with a key as without one.
+    two = [("file", (name, encoded(CAT), "image/jpeg")) for name in ("cat.jpg", "again.jpg")]
+    for headers in ({"Idempotency-Key": "two"}, {}):
+        many = own.client.post("/api/v1/ingest/upload", files=two, data=form["data"], headers=headers)
+        assert (many.status_code, many.json()["detail"]) == (400, "The form has 2 files; send 1 at most.")
 
 
 def test_what_was_taken_is_on_the_disk_before_it_is_told_and_goes_when_its_job_is_done(own: Library) -> None:
@@ -128,6 +147,15 @@ def test_what_was_taken_is_on_the_disk_before_it_is_told_and_goes_when_its_job_i
     assert not kept.exists()
     # What cannot be taken leaves nothing behind.
     own.post("ingest/upload", {**body, "image_base64": as_base64(b"no picture")}, 415)
+    assert not list((own.workspace.directory / "spool").iterdir())
+
+    def full() -> bytes:
+        raise StoreFullError("The disk is full.")
+
+    batch = BatchRequest(images=[], storage_location="inbox")
+    came = [Arrival(lambda: encoded(ROCKET), "rocket.jpg"), Arrival(full, "cat.jpg")]
+    with pytest.raises(StoreFullError):
+        _batched(own.client.app.state.service, batch, came)  # type: ignore[attr-defined]
     assert not list((own.workspace.directory / "spool").iterdir())
 
 

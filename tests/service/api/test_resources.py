@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import json
+
 import pytest
 from served_library import Library
 
@@ -30,6 +33,9 @@ def test_a_location_is_added_tested_changed_and_left_out(own: Library) -> None:
     changed = own._asked("PUT", "storage/more", 200, json={"options": {"permissions": "create"}, "name": "other"})
     assert (changed["name"], changed["options"]) == ("other", {"permissions": "create"})
     assert own._asked("PUT", "storage/other", 409, json={"url": str(own.folder / "inbox")})["code"] == "conflict"
+    # All of it or nothing: the name is taken.
+    own._asked("PUT", "storage/other", 422, json={"options": {}, "active": False, "name": "photos"})
+    assert own.get("storage/other") == changed
     assert own._asked("DELETE", "storage/other", 200)["active"] is False
     place.rmdir()
     assert own.post("storage/other/test")["state"] == "location_unavailable"
@@ -127,10 +133,11 @@ def test_a_body_that_is_no_json_and_no_form_is_refused(library: Library) -> None
     )
     assert answer.status_code == 415
     assert answer.headers["content-type"] == "application/problem+json"
-    broken = library.client.post(
-        "/api/v1/search/similarity", content=b"{", headers={"Content-Type": "application/json"}
-    )
-    assert broken.status_code == 422
+    for content in (b"{", b'{"similarity_threshold": NaN}', b'{"words": "\\ud800"}', b"[" * 10_000, b"\xff"):
+        broken = library.client.post(
+            "/api/v1/search/similarity", content=content, headers={"Content-Type": "application/json"}
+        )
+        assert (broken.status_code, "The body is no JSON" in broken.json()["detail"]) == (422, True), content
 
 
 def test_lists_come_in_pages_that_hold_everything_once(library: Library) -> None:
@@ -144,3 +151,6 @@ def test_lists_come_in_pages_that_hold_everything_once(library: Library) -> None
             break
     assert len(seen) == len(set(seen)) == 3
     assert library.get("images", 422, params={"cursor": "no cursor"})["code"] == "settings"
+    for made_up in (["0001-01-01T00:00:00+23:00", "a"], ["2026-01-01T00:00:00+00:00", "\0"], ["2026-01-01", "a"], 5):
+        cursor = base64.urlsafe_b64encode(json.dumps(made_up).encode()).rstrip(b"=").decode()
+        assert library.get("jobs", 422, params={"cursor": cursor})["code"] == "settings"

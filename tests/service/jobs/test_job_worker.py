@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +21,9 @@ from deeplens_kit.errors import (
 from deeplens_kit.ledger import Job, JobProgress, JobState, Resource, Scope, acting_as
 from deeplens_kit.ledger.holder import current_person
 from deeplens_kit.pipeline import Workspace
+from deeplens_kit.pipeline.ingest_sources import GivenBytes
 from deeplens_kit.service.jobs import JOB_KINDS, JobRun, Spool, Worker, kinds, submit
+from deeplens_kit.service.jobs.asking import index_from_now
 from deeplens_kit.service.jobs.running import again_in_seconds
 from deeplens_kit.telemetry import current_context
 
@@ -111,6 +114,18 @@ def test_pictures_are_indexed_taken_in_and_get_thumbnails(
     assert (made.result["made"] + made.result["there"], made.result["failed"]) == (13, 0)
 
 
+def test_features_are_computed_where_there_is_a_gpu(folder: Path) -> None:
+    settings = folder / "workspace.toml"
+    settings.write_text(settings.read_text() + '\n[jobs]\nextract_on = "gpu"\n')
+    with Workspace.open(folder) as workspace:
+        assert submit(workspace, "index", {}).resource is Resource.CPU
+        waiting = submit(workspace, "extract", {})
+        Worker(workspace, {Resource.GPU: 0}).run(until_idle=True)
+        assert workspace.ledger.job(waiting.job_id).state is JobState.QUEUED
+        Worker(workspace, {Resource.CPU: 0}).run(until_idle=True)
+        assert workspace.ledger.job(waiting.job_id).state is JobState.DONE
+
+
 def test_a_job_is_done_as_who_asked_for_it_with_the_id_of_the_request(workspace: Workspace, made: Made) -> None:
     made.work = lambda run: {"who": current_person(), **current_context()}
     with acting_as("ana"):
@@ -182,6 +197,29 @@ def test_a_job_that_is_cancelled_hears_of_it(workspace: Workspace, made: Made, m
     assert (given.state, given.attempts) == (JobState.QUEUED, 0)
 
 
+def test_what_is_stored_while_a_run_is_at_work_is_indexed_by_one_that_comes_after(workspace: Workspace) -> None:
+    at_work = index_from_now(workspace, "taking")
+    assert index_from_now(workspace, "taking").job_id == at_work.job_id
+    claimed = workspace.ledger.claim_job("eve@elsewhere pid 7", [Resource.CPU], 60)
+    assert claimed is not None and claimed.job_id == at_work.job_id
+    # It may have listed the location already.
+    after = index_from_now(workspace, "taking")
+    assert (after.job_id != at_work.job_id, after.state) == (True, JobState.QUEUED)
+    assert index_from_now(workspace, "pics").job_id != after.job_id
+    every = submit(workspace, "index", {})
+    assert index_from_now(workspace, "another").job_id == every.job_id
+
+
+@pytest.mark.parametrize("name", ["..", "a.part", "x" * 300 + ".jpg", "a\0b.jpg", "a/b.jpg"])
+def test_a_link_may_end_in_any_name(
+    workspace: Workspace, picture_bytes: Callable[[int], bytes], monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    came = GivenBytes(picture_bytes(1), name)
+    monkeypatch.setattr("deeplens_kit.service.jobs.ingest_jobs.read_given", lambda *_args, **_named: came)
+    job = done(workspace, "ingest", location="taking", items=[{"url": "https://pictures.test/a"}])
+    assert (job.state, job.result["counts"]["stored"]) == (JobState.DONE, 1), job.error
+
+
 def test_a_job_that_was_lost_is_told_of_by_its_new_worker_alone(workspace: Workspace, made: Made) -> None:
     ledger = workspace.ledger
 
@@ -234,7 +272,7 @@ def test_each_resource_has_its_places(workspace: Workspace, made: Made) -> None:
         ("index", {"locations": "pics"}, "must be a list"),
         ("index", {"locations": [1]}, "list of texts"),
         ("index", {"workers": -1}, "at least 0"),
-        ("thumbnails", {"side_px": 301}, "150, 300 and 600"),
+        ("thumbnails", {"side_px": 301}, "150, 300, 600"),
         ("report", {"report": "saving"}, "savings"),
         ("report", {"report": "savings", "parameters": {"workspace": "x"}}, "workspace"),
         ("plan", {"choice": {"tier": ["bytes"]}}, "did you mean 'tiers'"),

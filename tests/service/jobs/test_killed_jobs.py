@@ -25,7 +25,7 @@ from deeplens_kit.catalog import Catalog
 from deeplens_kit.ledger import Job, JobState, Ledger, current_holder
 from deeplens_kit.pipeline import Workspace, approve_plan, index, make_plan
 from deeplens_kit.pipeline.ingest_one import Ingestor
-from deeplens_kit.service.jobs import JobRun, Spool, Worker, submit
+from deeplens_kit.service.jobs import JobRun, Spool, Worker, asking, submit
 from deeplens_kit.service.jobs.kinds import kind_of
 from deeplens_kit.service.jobs.running import carry_out
 from tests.actions.stage import Killed
@@ -150,8 +150,28 @@ def test_a_picture_is_taken_in_once_and_told_of_as_stored(
     assert not list((workspace.directory / "spool").iterdir())
 
 
-@pytest.mark.parametrize("phase", ["apply", "undo"])
-def test_a_plan_is_applied_and_undone_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, phase: str) -> None:
+@pytest.mark.parametrize(("owner", "name"), [(Ingestor, "_indexed"), (Ledger, "finish_job")])
+def test_what_is_stored_although_it_is_there_is_stored_once(
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    picture_bytes: Callable[[int], bytes],
+    owner: type,
+    name: str,
+) -> None:
+    spool = Spool(workspace.directory)
+    items = [{"file": spool.put(f"{number}.jpg", picture_bytes(1))} for number in range(2)]
+    job = submit(workspace, "ingest", {"location": "taking", "items": items, "even_if_known": True})
+    with killed_at(monkeypatch, owner, name, time=2 if owner is Ingestor else 1):
+        begin_and_die(workspace)
+    assert [row["state"] for row in finished(workspace, job).result["rows"]] == ["stored", "stored"]
+    assert len([path for path in (workspace.directory.parent / "taking").rglob("*") if path.is_file()]) == 2
+    assert stages(workspace) == Counter(expected(workspace))
+
+
+@pytest.mark.parametrize("phase", ["apply", "undo", "empty"])
+def test_a_plan_is_applied_undone_and_its_quarantine_emptied_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, phase: str
+) -> None:
     pictures, taking = workspace.directory.parent / "pictures", workspace.directory.parent / "taking"
     workspace.ledger.set_location_options("taking", {"permissions": "change"})
     for number in range(3):
@@ -174,11 +194,39 @@ def test_a_plan_is_applied_and_undone_once(workspace: Workspace, monkeypatch: py
     assert [item.application_id for item in workspace.ledger.applications()] == [result["application_id"]]
     counted = Counter(stage for _, stage in stages(workspace).elements())
     assert counted["quarantined"] == 3
+    if phase == "empty":
+        emptied_once(workspace, monkeypatch, result["application_id"])
+        return
+    if phase == "apply":
+        restored_once(workspace, monkeypatch, result["application_id"], before)
+        return
     undo = submit(workspace, "undo", {"application_id": result["application_id"]})
     if phase == "undo":
         with killed_at(monkeypatch, Ledger, "append_journal", after=True, time=3):
             begin_and_die(workspace)
     assert finished(workspace, undo).result["state"] == "undone"
+    assert sorted(path.name for path in taking.rglob("*.jpg")) == before
+    assert Counter(stage for _, stage in stages(workspace).elements())["restored"] == 3
+
+
+def emptied_once(workspace: Workspace, monkeypatch: pytest.MonkeyPatch, application_id: str) -> None:
+    job = asking.empty(workspace, application_id)
+    assert asking.empty(workspace, application_id).job_id == job.job_id
+    with killed_at(monkeypatch, Ledger, "append_journal", after=True, time=4):
+        begin_and_die(workspace)
+    assert finished(workspace, job).result["removed"] == 3
+    assert Counter(stage for _, stage in stages(workspace).elements())["emptied"] == 3
+    assert not workspace.ledger.quarantined(application_id=application_id)
+
+
+def restored_once(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, application_id: str, before: list[str]
+) -> None:
+    job = asking.restore(workspace, application_id)
+    with killed_at(monkeypatch, Ledger, "append_journal", after=True, time=4):
+        begin_and_die(workspace)
+    assert finished(workspace, job).result["restored"] == 3
+    taking = workspace.directory.parent / "taking"
     assert sorted(path.name for path in taking.rglob("*.jpg")) == before
     assert Counter(stage for _, stage in stages(workspace).elements())["restored"] == 3
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from deeplens_kit.errors import SettingsError, StoreFullError, WorkspaceError
+from deeplens_kit.errors import ObjectGoneError, SettingsError, StoreFullError, WorkspaceError
 from deeplens_kit.service.jobs import Spool
 
 
@@ -56,3 +56,14 @@ def test_what_nobody_wants_any_more_goes_when_it_is_old(tmp_path: Path) -> None:
     }  # fmt: skip
     spool.remove("j1", [wanted])
     assert [path.name for path in (tmp_path / "spool").iterdir()] == [young.partition("/")[0]]
+
+
+def test_a_link_is_its_owners_alone_until_its_job_is_done(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    entry = spool.put_link("https://ana:pass@pictures.test/é.png?sig=hidden")
+    assert spool.link_of(entry) == "https://ana:pass@pictures.test/é.png?sig=hidden"
+    assert spool.path(entry).stat().st_mode & 0o077 == 0
+    assert "hidden" not in entry
+    spool.remove("", [entry])
+    with pytest.raises(ObjectGoneError, match="ask for the picture again"):
+        spool.link_of(entry)

@@ -26,14 +26,20 @@ __all__ = [
 MOST_RESULTS = 1_000
 """Results of one page at most."""
 
+MOST_NUMBERS = 16_384
+"""Numbers of a vector at most; those of models have hundreds to some thousands."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
+
+Number = Annotated[float, Field(ge=-1e12, le=1e12, allow_inf_nan=False)]
 
 
 class SimilarityRequest(Body):
     """What is searched for: one picture, words, or both.
 
     A picture is given in one way: as an upload (`file`, multipart/form-data), as base64, by a link, or by the id of an
-    image or picture that is indexed. Without any of them `filter` or `words` list what they let through.
+    image or picture that is indexed; or a `vector` stands for it. Without any of them `filter` or `words` list what
+    they let through.
     """
 
     image_base64: str | None = Field(default=None, description="The bytes of a picture file; a data URI will do too.")
@@ -44,6 +50,16 @@ class SimilarityRequest(Body):
         examples=["https://example.org/cat.jpg"],
     )
     image_id: Id | None = Field(default=None, description="An indexed image, or a picture by its picture_id.")
+    vector: list[Number] | None = Field(
+        default=None,
+        min_length=1,
+        max_length=MOST_NUMBERS,
+        description="What a model made of a picture, as `images/{image_id}/features?vectors=true` gives it: as many "
+        "numbers as `feature` has, not all 0. Pictures are found by likeness.",
+    )
+    feature: Name | None = Field(
+        default=None, description="What `vector` is of; `GET /models` has the names.", examples=["sscd_small"]
+    )
     text: str | None = Field(default=None, min_length=1, max_length=1000, description="What results are to show.")
     similarity_threshold: Share = Field(default=0.0, description="Least score, inclusive.")
     max_results: int = Field(default=50, ge=1, le=MOST_RESULTS, description="Results of a page at most.")
@@ -73,9 +89,14 @@ class SimilarityRequest(Body):
 
     @model_validator(mode="after")
     def _one_picture(self) -> SimilarityRequest:
-        given = [name for name in ("image_base64", "image_url", "image_id") if getattr(self, name) is not None]
+        ways = ("image_base64", "image_url", "image_id", "vector")
+        given = [name for name in ways if getattr(self, name) is not None]
         if len(given) > 1:
             raise ValueError(f"{' and '.join(given)} are given; a search is for one picture, given in one way.")
+        if self.vector is not None and self.feature is None:
+            raise ValueError("A vector is given without 'feature'; name what it is of, as 'sscd_small'.")
+        if self.feature is not None and self.vector is None:
+            raise ValueError("'feature' says what a vector is of, and there is none; give 'vector', or leave it out.")
         return self
 
 

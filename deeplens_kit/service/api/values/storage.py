@@ -18,9 +18,7 @@ __all__ = [
     "StorageTest",
 ]
 
-_OPTIONS = (
-    "Of its kind, see /api/v1/storage/kinds. Secrets are references such as ${NAME} or keyring:NAME, never themselves."
-)
+_OPTIONS = "Of its kind: see /api/v1/storage/kinds. A secret is a reference, as ${keyring:SERVICE/USER}, never itself."
 
 
 class StorageRequest(Body):
