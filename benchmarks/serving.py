@@ -53,6 +53,8 @@ that each of several has, up to the cores."""
 
 _COMMAND = "import sys; from deeplens_kit.cli import main; sys.exit(main())"
 _WARM_SECONDS = 2.0
+# Of one core, and how long at most it is waited for.
+_IDLE_SHARE, _REST_SECONDS = 0.1, 180.0
 _IDS = 20_000
 _VECTORS = 1_000  # given as numbers; the rest are named by an id
 _SEARCH = "/api/v1/search/similarity"
@@ -144,6 +146,7 @@ def measure(
             alone: dict[str, float] = {}
             for count in workers:
                 with _served(folder, count) as (port, process):
+                    _come_to_rest(kinds[0], port, process, clients)
                     for kind in kinds:
                         _loaded(kind, port, min(seconds, _WARM_SECONDS), clients)
                         row = _row(kind, port, process, seconds, clients)
@@ -209,6 +212,17 @@ def _served(folder: Path, workers: int) -> Iterator[tuple[int, psutil.Process]]:
         if process.poll() is None:
             process.kill()
             process.wait()
+
+
+def _come_to_rest(kind: Kind, port: int, process: psutil.Process, clients: int) -> None:
+    """Until what the first searches have made beside them is there: the groups of all pictures, once in each worker."""
+    _loaded(kind, port, _WARM_SECONDS, clients)
+    end = time.monotonic() + _REST_SECONDS
+    while time.monotonic() < end:
+        before = _cpu_seconds(process)
+        time.sleep(1.0)
+        if _cpu_seconds(process) - before < _IDLE_SHARE:
+            return
 
 
 def _row(kind: Kind, port: int, process: psutil.Process, seconds: float, clients: int) -> dict[str, object]:
