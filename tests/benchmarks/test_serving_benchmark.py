@@ -44,7 +44,8 @@ def test_a_small_run_asks_for_everything(
     assert serving.main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["reached"]["no_errors"] is True
-    assert [row["kind"] for row in told["rows"]] == ["by_id", "by_vector", "upload", "thumbnail"]
+    kinds = ["by_id", "by_vector", "by_given_vector", "upload", "thumbnail"]
+    assert [row["kind"] for row in told["rows"]] == kinds
     for row in told["rows"]:
         assert row["rate"] > 0
         assert row["cpu_ms"] > 0
