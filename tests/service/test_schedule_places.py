@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -15,12 +15,26 @@ from report_maker import Maker
 from deeplens_kit.errors import DeepLensError, LocationError, ReportError, SettingsError
 from deeplens_kit.ledger import ReportRunState
 from deeplens_kit.pipeline import Workspace, add_location
-from deeplens_kit.service.schedules import Schedule, making, perform, send_waiting
+from deeplens_kit.service.schedules import Schedule, making, perform, performing, send_waiting
 from deeplens_kit.service.schedules.places import filled
 from deeplens_kit.storage import open_location
 from tests.servers.s3 import S3Server
 
-TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
+TODAY = "2026-06-15"
+
+
+class Noon(datetime):
+    """A clock that stands: a page that is made at midnight is named by the other day."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        """Noon of that day."""
+        return datetime(2026, 6, 15, 12, tzinfo=UTC).astimezone(tz)
+
+
+@pytest.fixture(autouse=True)
+def standing_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(performing, "datetime", Noon)
 
 
 @pytest.fixture
