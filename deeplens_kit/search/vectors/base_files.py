@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from deeplens_kit.search.cache_files import FileFacts, fsync_folder, is_as_written, reserved, to_disk
 from deeplens_kit.search.vectors.base import Metric, storable
 from deeplens_kit.search.vectors.digests import DIGEST_BYTES, rows_of, sorting_order
-from deeplens_kit.search.vectors.exact_part import ExactPart
+from deeplens_kit.search.vectors.exact_part import EXACT, ExactPart
 from deeplens_kit.search.vectors.inverted_part import InvertedPart, built_index, opened_index, written_index
 
 __all__ = ["BaseFiles", "base_of_files", "written_base"]
@@ -35,32 +35,33 @@ class BaseFiles:
         count: Vectors.
         dimensions: Numbers of each.
         layout: As `VectorIndex.layout`.
-        scale: Of an inverted file; None where everything is compared.
         facts: Of the files, by name; empty before they are looked at.
     """
 
     count: int
     dimensions: int
     layout: str
-    scale: float | None
     facts: Mapping[str, Mapping[str, object]]
 
     @classmethod
     def of(cls, values: Mapping[str, Any]) -> BaseFiles:
         """What `as_json` gave."""
-        scale = values["scale"]
         return cls(
             int(values["count"]),
             int(values["dimensions"]),
             str(values["layout"]),
-            None if scale is None else float(scale),
             dict(values["files"]),
         )
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of its files."""
-        return (_DIGESTS, _VECTORS) if self.scale is None else (_DIGESTS, _VECTORS, _INDEX)
+        return (_DIGESTS, _VECTORS, _INDEX) if self.is_inverted else (_DIGESTS, _VECTORS)
+
+    @property
+    def is_inverted(self) -> bool:
+        """Whether there is an inverted file; else everything is compared."""
+        return self.layout != EXACT
 
     def as_json(self, name: str, facts: Mapping[str, FileFacts]) -> dict[str, object]:
         """For a manifest."""
@@ -70,7 +71,6 @@ class BaseFiles:
             "count": self.count,
             "dimensions": self.dimensions,
             "layout": self.layout,
-            "scale": self.scale,
             "files": files,
         }
 
@@ -116,14 +116,13 @@ def written_base(
     # 3. For many, the inverted file.
     exact = ExactPart(vectors.view(np.ndarray), metric)
     part: ExactPart | InvertedPart = exact
-    scale = None
     if len(ordered) > flat_vectors and importlib.util.find_spec("faiss") is not None:
-        index, scale = built_index(exact, threads=threads)
-        part = InvertedPart(exact, index, scale)
+        index = built_index(exact, threads=threads)
+        part = InvertedPart(exact, index)
         written_index(index, folder / _INDEX)
         _fsync(folder / _INDEX)
     fsync_folder(folder)
-    return BaseFiles(len(ordered), dimensions, part.layout, scale, {})
+    return BaseFiles(len(ordered), dimensions, part.layout, {})
 
 
 def base_of_files(folder: Path, known: BaseFiles, metric: Metric) -> tuple[NDArray[np.uint8], ExactPart | InvertedPart]:
@@ -141,9 +140,9 @@ def base_of_files(folder: Path, known: BaseFiles, metric: Metric) -> tuple[NDArr
     shape = (known.count, known.dimensions)
     exact = ExactPart(np.memmap(folder / _VECTORS, np.float16, "r", shape=shape).view(np.ndarray), metric)
     # Without FAISS what it made is left aside, and everything is compared.
-    if known.scale is None or importlib.util.find_spec("faiss") is None:
+    if not known.is_inverted or importlib.util.find_spec("faiss") is None:
         return digests, exact
-    part = InvertedPart(exact, opened_index(folder / _INDEX), known.scale)
+    part = InvertedPart(exact, opened_index(folder / _INDEX))
     if part.layout != known.layout:
         raise ValueError(f"made by another version: {known.layout}")
     if part.index.d != known.dimensions:

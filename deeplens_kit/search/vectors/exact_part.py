@@ -13,7 +13,10 @@ from numpy.typing import NDArray
 
 from deeplens_kit.search.vectors.base import Effort, Metric, Neighbours, Selection, best
 
-__all__ = ["ExactPart"]
+__all__ = ["EXACT", "ExactPart"]
+
+EXACT = "exact"
+"""The layout of vectors that are all compared."""
 
 _BLOCK = 16_384
 
@@ -36,7 +39,7 @@ class ExactPart:
     @property
     def layout(self) -> str:
         """See `VectorIndex.layout`."""
-        return "exact"
+        return EXACT
 
     def nearest(
         self, asked: NDArray[np.float32], k: int, selection: Selection | None, effort: Effort = Effort.BEST

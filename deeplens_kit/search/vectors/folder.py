@@ -45,7 +45,7 @@ __all__ = ["IndexFolder"]
 
 _log = get_logger(__name__)
 
-_FORMAT = 2
+_FORMAT = 3
 _MANIFEST = "manifest.json"
 # What this cache made, and what it made in its first format.
 _OURS = ("base-", "delta-", "gone-", TEMPORARY)

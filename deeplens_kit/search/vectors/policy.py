@@ -11,7 +11,8 @@ import numpy as np
 from deeplens_kit.search.vectors.base import Effort
 
 __all__ = [
-    "CANDIDATES_MORE",
+    "CANDIDATES_LEAST",
+    "CANDIDATES_MOST",
     "FLAT_VECTORS",
     "LEFT_OUT_SHARE",
     "MERGE_LEAST",
@@ -32,11 +33,11 @@ SCAN_SHARE = 0.02
 
 LEFT_OUT_SHARE = 0.2
 """From this share of the vectors wanted (inclusive) candidates are found among all, and those not wanted left out:
-FAISS takes twice as long where it asks of each vector whether it is wanted. Where too few are left it does."""
+so a list need not be asked of each vector whether it is wanted. Where too few are left it is."""
 
 MERGE_SHARE = 0.05
 """Vectors that came or went, as a share of the base, above which it is made again: at a million 50,000, which are
-compared one by one in 3 ms, as long as the base itself takes."""
+compared one by one in 3 ms, twice as long as the base itself takes."""
 
 MERGE_LEAST = 1_000
 """As many may always come or go: they cost less than 0.1 ms."""
@@ -44,15 +45,17 @@ MERGE_LEAST = 1_000
 TRAINING_VECTORS_PER_LIST = 64
 """FAISS asks for 39; more do not move the centroids of 1,024 lists."""
 
-CANDIDATES_MORE = 64
-"""Of what eight bits find as many more, at most, are compared again in sixteen: what 8 bits lose is within them."""
+CANDIDATES_LEAST, CANDIDATES_MOST = 64, 512
+"""Beside those wanted as many more, one and a half times as many between these, are compared again in sixteen bits a
+number: what two bits lose is within them. Of the 256 nearest of a million, 640 candidates give as many as all of eight
+bits do (0.55 to 0.56 of them with 128 lists probed), 320 give 0.52."""
 
 _LEAST_LISTS = 1_024
 # So that few queries find too few; what is wanted is often alike.
 _SPARE = 1.5
-# Of the lists one in so many is probed: 128 of 1,024 find 0.99 of the near copies of a million in 3.6 ms on one core,
-# 43 of them 0.94 at 1,600 queries a second on two.
-_ONE_PROBED_OF = {Effort.BEST: 8, Effort.FAST: 24}
+# Of the lists one in so many is probed: 128 of 1,024 find 0.99 of the near copies of a million in 1.3 ms on one core,
+# 64 of them 0.97 at 4,000 queries a second on two.
+_ONE_PROBED_OF = {Effort.BEST: 8, Effort.FAST: 16}
 
 
 def lists_for(vectors: int) -> int:
@@ -68,7 +71,7 @@ def probes_for(lists: int, effort: Effort, share: float) -> int:
 
 def candidates_for(k: int, share: float = 1.0) -> int:
     """How many candidates are found to give `k`, where a share of them is wanted."""
-    wanted = k + min(max(k, 8), CANDIDATES_MORE)
+    wanted = k + min(max(k + k // 2, CANDIDATES_LEAST), CANDIDATES_MOST)
     return wanted if share >= 1.0 else int(_SPARE * wanted / share)
 
 

@@ -268,7 +268,7 @@ def _part(vectors: NDArray[np.float16], metric: Metric, flat_vectors: int) -> _P
         return exact
     from deeplens_kit.search.vectors.inverted_part import InvertedPart, built_index
 
-    return InvertedPart(exact, *built_index(exact))
+    return InvertedPart(exact, built_index(exact))
 
 
 def _unless_all(alive: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:

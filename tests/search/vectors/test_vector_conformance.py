@@ -62,7 +62,7 @@ class Conformance:
             assert sorted(found) == sorted(expected)
             assert beyond is None or len(rows) == _K
             total += len(expected)
-        assert total or (wanted is not None and not wanted.any())
+        assert total or (wanted is not None and np.count_nonzero(wanted) < COUNT // 20), "nothing is near"
 
     def test_the_nearest_are_those_of_brute_force(self, index: VectorIndex) -> None:
         self.is_near_to(index, self.truth(names(), vectors()))
@@ -241,8 +241,12 @@ class TestExactByDistance(Persistence):
 
 
 class TestInverted(Sharing):
-    """As many lists as so few vectors can train; all of them are probed, so that nothing may be missed."""
+    """As many lists as so few vectors can train; all of them are probed, so that nothing near may be missed.
 
+    Of what is hardly alike two bits a number may miss some: the floor is that of stored pairs.
+    """
+
+    floor = 0.45
     flat_vectors = 100
 
     @pytest.fixture(autouse=True)
@@ -250,7 +254,7 @@ class TestInverted(Sharing):
         monkeypatch.setattr(policy, "_ONE_PROBED_OF", dict.fromkeys(Effort, 1))
 
     def test_it_is_an_inverted_file(self, index: VectorIndex) -> None:
-        assert index.layout.startswith(f"IVF{COUNT // 40},SQ8 of FAISS ")
+        assert index.layout.startswith(f"IVF{COUNT // 40},PQ16x4fs of FAISS ")
 
 
 class TestInvertedByDistance(Persistence):

@@ -28,7 +28,7 @@ def test_lists_grow_with_the_root_and_few_are_probed() -> None:
         1024, 1024, 2048, 8192,
     ]  # fmt: skip
     assert policy.probes_for(1024, Effort.BEST, 1.0) == 128
-    assert policy.probes_for(1024, Effort.FAST, 1.0) == 43
+    assert policy.probes_for(1024, Effort.FAST, 1.0) == 64
     assert policy.probes_for(1024, Effort.BEST, 0.1) == 256
     assert policy.probes_for(5, Effort.BEST, 0.01) <= 5
     # The lists can be trained by as few vectors as are not all compared.
