@@ -138,7 +138,7 @@ lint: $(VENV)/.lint
 
 bench: install-test
 	@mkdir -p $(RESULTS)
-	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy planning savings_report map clusters dashboard serving serving_campaign job_kills hostile beside storage faults_storage faults; do \
+	@set -e; for name in rescan indexing matching models scale search vectors thresholds threshold_simulation policy planning savings_report map clusters dashboard service service_campaign job_kills hostile beside storage faults_storage faults; do \
 	  options=; [ $$name != indexing ] || options="--memory $(MEMORY)"; \
 	  [ $$name != scale ] || options="--pictures $(SCALE)"; \
 	  [ $$name != hostile ] || options="--problems $(PROBLEMS)"; echo "benchmarks.$$name $$options"; \

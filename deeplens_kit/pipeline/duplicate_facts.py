@@ -1,8 +1,9 @@
 """What is proposed for each picture: whether it stays, how strong the evidence is, and what its groups would free.
 
 Takes an open workspace, gives one frame; reads the catalog when the frame is first asked for, once, whoever asks, and
-keeps what took long in a file of the cache, which may be deleted at any time. Must not propose anything by itself:
-groups are those of `deeplens duplicates` with the rule and the keep policy in use.
+keeps what took long in a file of the cache, which may be deleted at any time. Of several processes one makes it, and
+the others wait for the file. Must not propose anything by itself: groups are those of `deeplens duplicates` with the
+rule and the keep policy in use.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import hashlib
 import io
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +22,7 @@ from deeplens_kit.pipeline.choices_in_use import choices_state
 from deeplens_kit.pipeline.findings import list_groups
 from deeplens_kit.pipeline.workspace import Workspace
 from deeplens_kit.schemas import SEARCH_DUPLICATES, tier_strength
-from deeplens_kit.search.cache_files import sweep, write_bytes
+from deeplens_kit.search.cache_files import alone_in, sweep, write_bytes
 from deeplens_kit.telemetry import get_logger, span
 
 __all__ = ["DuplicateFrames", "duplicates_of_groups"]
@@ -30,6 +33,8 @@ _FORMAT, _NAME_DIGITS = 2, 32
 _CURRENT = {True: "current", False: "behind"}
 # What is made faster is made again faster than it is written.
 _KEPT_FROM_SECONDS = 0.5
+# For another process that makes them: of a million pictures it takes seconds, of ten million a minute.
+_WAIT_SECONDS = 120.0
 
 
 class DuplicateFrames:
@@ -68,15 +73,33 @@ class DuplicateFrames:
         with self._lock:
             self._recall()
             if self._made is None:
-                name, begun = self._name(), time.monotonic()
-                with span("search.duplicates"):
-                    view = list_groups(self._workspace)
-                    self._made = duplicates_of_groups(view.groups), view.current
-                _log.info("groups laid against pictures", pictures=self._made[0].height)
-                # What was committed meanwhile is in the groups and not in the name.
-                if time.monotonic() - begun >= _KEPT_FROM_SECONDS and name == self._name():
-                    self._keep(name, *self._made)
+                with self._alone():
+                    # Whoever was waited for may have kept it.
+                    self._looked = False
+                    self._recall()
+                    return self._made or self._make()
             return self._made
+
+    def _make(self) -> tuple[pl.DataFrame, bool]:
+        name, begun = self._name(), time.monotonic()
+        with span("search.duplicates"):
+            view = list_groups(self._workspace)
+            self._made = duplicates_of_groups(view.groups), view.current
+        _log.info("groups laid against pictures", pictures=self._made[0].height)
+        # What was committed meanwhile is in the groups and not in the name.
+        if time.monotonic() - begun >= _KEPT_FROM_SECONDS and name == self._name():
+            self._keep(name, *self._made)
+        return self._made
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the right to make them, where the cache can be written."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(alone_in(self._folder, wait_seconds=_WAIT_SECONDS))
+            except OSError as error:
+                _log.warning("groups are not kept", error=error.strerror or type(error).__name__)
+            yield
 
     def _name(self) -> str:
         places = [(item.location_id, item.name, item.url) for item in self._workspace.ledger.locations()]
@@ -85,8 +108,12 @@ class DuplicateFrames:
         depends = (_FORMAT, pl.__version__, holds, places, said, choices_state(self._workspace))
         return hashlib.sha256(repr(depends).encode()).hexdigest()[:_NAME_DIGITS]
 
+    @property
+    def _folder(self) -> Path:
+        return Path(self._workspace.settings.cache_dir) / "duplicates"
+
     def _path(self, name: str, *, current: bool) -> Path:
-        return Path(self._workspace.settings.cache_dir) / "duplicates" / f"{name}-{_CURRENT[current]}.arrow"
+        return self._folder / f"{name}-{_CURRENT[current]}.arrow"
 
     def _recall(self) -> None:
         """Take them from a file, where one is there; looked for once."""

@@ -142,12 +142,12 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def sweep(folder: Path, kept: Collection[str]) -> None:
-    """Remove all from a folder but what has these names, and what others are writing now."""
-    old = time.time() - _ABANDONED_SECONDS
+    """Remove all from a folder but what has these names, the right to write there, and what others are writing now."""
+    old, stays = time.time() - _ABANDONED_SECONDS, {*kept, _LOCK}
     for path in folder.iterdir():
         # Others sweep too.
         with suppress(FileNotFoundError):
-            if path.name not in kept and not (path.name.startswith(TEMPORARY) and path.stat().st_mtime > old):
+            if path.name not in stays and not (path.name.startswith(TEMPORARY) and path.stat().st_mtime > old):
                 without(path)
 
 

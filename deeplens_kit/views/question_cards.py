@@ -41,12 +41,13 @@ _BY = (
 _MEANINGS = (("shows", "What it shows"), ("words", "Names and tags"))
 
 
-def form_html(question: Question, meaning: str) -> str:
+def form_html(question: Question, meaning: str, *, reads_text: bool) -> str:
     """Where words or a link are typed.
 
     Args:
         question: Its words stand in the form.
         meaning: What words mean: "shows" or "words".
+        reads_text: Words can be understood as what pictures show; else there is nothing to choose.
     """
     text = question.shows if meaning == "shows" else question.words
     radios = "".join(
@@ -54,13 +55,18 @@ def form_html(question: Question, meaning: str) -> str:
         f"{' checked' if value == meaning else ''}><span>{label}</span></label>"
         for value, label in _MEANINGS
     )
+    switch = (
+        f'<fieldset class="switch"><legend class="unseen">Words are searched in</legend>{radios}</fieldset>'
+        if reads_text
+        else '<p class="tiny quiet">Words are looked up in names, tags and descriptions.</p>'
+    )
     label = "And words, or a link to another picture" if question.image else "Words, or a link to a picture"
     return (
         f'<form class="typed" data-act="type"><label for="typed">{label}</label>'
         f'<div class="line"><input id="typed" name="text" type="text" maxlength="2000" autocomplete="off" '
-        f'value="{escape(text)}" placeholder="red car in snow, or https://…">'
+        f'value="{escape(text)}" placeholder="{"red car in snow" if reads_text else "harbour 2024"}, or https://…">'
         '<button type="submit">Search</button></div>'
-        f'<fieldset class="switch"><legend class="unseen">Words are searched in</legend>{radios}</fieldset></form>'
+        f"{switch}</form>"
     )
 
 

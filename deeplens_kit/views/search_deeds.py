@@ -117,7 +117,7 @@ class SearchDeeds(ABC):
         elif text or self._state.question.image:
             # A picture stays beside what results are to show, and words of names beside both.
             self._ask(**{"shows": "", "words": "", self._meaning: text})
-        if self._acts.prefer is not None:
+        if self._acts.prefer is not None and "meaning" in done.fields:
             self._in_thread(partial(self._acts.prefer, "search.meaning", self._meaning))
 
     def _on_balance(self, done: BoardAct) -> None:

@@ -81,10 +81,10 @@ class SearchView(SearchDeeds):
         super().__init__(
             state,
             acts or SearchActs(),
-            meaning=str(prefer.get("search.meaning") or ("shows" if reads_text else "words")),
+            meaning=str(prefer.get("search.meaning") or "shows") if reads_text else "words",
             grid="small" if prefer.get("search.grid") == "small" else "large",
         )
-        self._findings, self._src = findings, src
+        self._findings, self._src, self._reads_text = findings, src, reads_text
         self._shown_turn = state.turn
         sheets = [viewer_style(), files("deeplens_kit.views").joinpath("search.css").read_text(encoding="utf-8")]
         self._drop = PictureDrop(
@@ -138,7 +138,7 @@ class SearchView(SearchDeeds):
         asked = self._state.asked
         self._show_asked()
         self._drop.compact = self._state.answer is not None and bool(asked and asked.image)
-        self._form.html = form_html(self._state.question, self._meaning)
+        self._form.html = form_html(self._state.question, self._meaning, reads_text=self._reads_text)
         self._show_results(is_new=self._state.turn != self._shown_turn)
         self._shown_turn = self._state.turn
         self._show_chosen()

@@ -38,9 +38,9 @@ def test_a_group_is_labelled_and_decided_by_keyboard_and_all_of_it_taken_back(
         # The list shows what was narrowed before.
         assert "Group 1 of 7" in pair.inner_text()
         page.keyboard.press("s")
-        expect(told).to_have_text("Labelled as the same picture.")
+        expect(told).to_contain_text(": labelled as the same picture.")
         page.keyboard.press("b")
-        expect(told).to_have_text("Both are kept.")
+        expect(told).to_contain_text(": both are kept.")
         page.keyboard.press("m")
         page.keyboard.press("m")
         expect(page.locator(".marked h3")).to_have_text("2 marked groups")

@@ -97,9 +97,9 @@ def test_a_pair_is_labelled_decided_and_looked_at_closely_by_keys(
                 break
         assert "Group 2 of" in place.inner_text()
         keys.press("s")
-        until(lambda: said.inner_text() == "Labelled as the same picture.", said)
+        until(lambda: said.inner_text().endswith(": labelled as the same picture."), said)
         keys.press("x")
-        until(lambda: said.inner_text() == "It is never proposed.", said)
+        until(lambda: said.inner_text().endswith(": it is never proposed."), said)
         # 2. A close look, whose keys count too.
         keys.press("c")
         page.get_by_role("button", name="Overlay").wait_for()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
@@ -12,6 +14,7 @@ from sample_workspace import sample_workspace
 
 from deeplens_kit.pipeline import Searcher, Workspace, duplicate_facts, preparing, search_savings
 from deeplens_kit.pipeline.duplicate_facts import DuplicateFrames
+from deeplens_kit.pipeline.findings import list_groups
 
 
 @pytest.fixture
@@ -47,12 +50,47 @@ def test_one_search_has_the_groups_that_an_earlier_process_made(
 @pytest.mark.parametrize("damage", [b"", b"ARROW1 and more"])
 def test_a_damaged_file_is_made_again(workspace: Workspace, damage: bytes) -> None:
     expected = DuplicateFrames(workspace).frame()
-    (file,) = (Path(workspace.settings.cache_dir) / "duplicates").iterdir()
+    (file,) = (Path(workspace.settings.cache_dir) / "duplicates").glob("*.arrow")
     file.write_bytes(damage)
     again = DuplicateFrames(workspace)
     assert not again.is_made
     assert again.frame().equals(expected)
     assert pl.read_ipc(file.read_bytes()).equals(expected)
+
+
+def test_of_processes_that_start_together_one_makes_them(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each frame opens the lock for itself, as a process does."""
+    together, made = threading.Barrier(3), []
+
+    def slowly(workspace: Workspace) -> object:
+        made.append(threading.get_ident())
+        time.sleep(0.2)
+        return list_groups(workspace)
+
+    def frame(_: int) -> pl.DataFrame:
+        mine = DuplicateFrames(workspace)
+        assert not mine.is_made
+        together.wait()
+        return mine.frame()
+
+    monkeypatch.setattr(duplicate_facts, "list_groups", slowly)
+    with ThreadPoolExecutor(3) as pool:
+        first, *others = pool.map(frame, range(3))
+    assert len(made) == 1
+    assert all(other.equals(first) for other in others)
+
+
+def test_where_the_cache_cannot_be_written_they_are_made_all_the_same(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    expected = DuplicateFrames(workspace).frame()
+    for file in (Path(workspace.settings.cache_dir) / "duplicates").glob("*.arrow"):
+        file.unlink()
+    monkeypatch.setattr(duplicate_facts, "alone_in", refuse)
+    assert DuplicateFrames(workspace).frame().equals(expected)
 
 
 def test_another_rule_or_catalog_has_another_file(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,9 @@ def test_one_steps_through_copies_and_groups_and_stays_at_the_ends(state: Review
 
 
 def test_labels_are_recorded_and_taken_back_to_what_stood_before(state: ReviewState, workspace: Workspace) -> None:
+    copy = state.current().entries[0].picture.title  # type: ignore[union-attr]
     state.label(Verdict.SAME)
+    assert state.said == f"{copy}: labelled as the same picture."
     assert labels(workspace) == ["same"]
     assert (state.group, state.member) == ("g00059", 1)
     state.move_member(-1)

@@ -31,14 +31,15 @@ MAX_ENTRIES = 100
 
 _DESCRIBED = 8
 _PAGES = 4
+# Of a copy, named before: the next one shows by then.
 _SAID = {
-    Verdict.SAME: "Labelled as the same picture.",
-    Verdict.DIFFERENT: "Labelled as different pictures.",
-    Verdict.UNSURE: "Labelled as unsure.",
-    DecisionKind.APPROVED: "Approved: it may go.",
-    DecisionKind.KEEP_BOTH: "Both are kept.",
-    DecisionKind.ALTERNATES: "Both are kept, as versions.",
-    DecisionKind.NEVER_PROPOSE: "It is never proposed.",
+    Verdict.SAME: "labelled as the same picture.",
+    Verdict.DIFFERENT: "labelled as different pictures.",
+    Verdict.UNSURE: "labelled as unsure.",
+    DecisionKind.APPROVED: "approved: it may go.",
+    DecisionKind.KEEP_BOTH: "both are kept.",
+    DecisionKind.ALTERNATES: "both are kept, as versions.",
+    DecisionKind.NEVER_PROPOSE: "it is never proposed.",
 }
 _EQUAL = "Files with equal bytes are proposed without an approval."
 _INSTEAD = (
@@ -232,7 +233,8 @@ class ReviewState(DuplicatesState):
         """
         pair = self._pair(member_digest)
         if pair is not None:
-            self._act(lambda: self._source.acts.label(*pair, verdict), _SAID[Verdict(str(verdict))])
+            said = self._said_of(pair[1], _SAID[Verdict(str(verdict))])
+            self._act(lambda: self._source.acts.label(*pair, verdict), said)
 
     def decide(self, kind: DecisionKind | str, member_digest: str | None = None) -> None:
         """Decide on a copy beside its keeper, and go on to the next; `member_digest` is as for `label`."""
@@ -245,7 +247,7 @@ class ReviewState(DuplicatesState):
             return
         alone = said is DecisionKind.NEVER_PROPOSE
         rows = [(None if alone else pair[0], pair[1])]
-        self._act(lambda: self._source.acts.decide(said, rows), _SAID[said])
+        self._act(lambda: self._source.acts.decide(said, rows), self._said_of(pair[1], _SAID[said]))
 
     def keep_instead(self, member_digest: str | None = None) -> None:
         """Say that a copy should stay in the place of its keeper; `member_digest` is as for `label`."""
@@ -347,6 +349,12 @@ class ReviewState(DuplicatesState):
             return found.keeper.digest, digests[found.at]
         return (found.keeper.digest, member_digest) if member_digest in digests else None
 
+    def _said_of(self, digest: str, said: str) -> str:
+        """What was said of a copy of the group that is looked at, with its name."""
+        found = self.current()
+        titles = [entry.picture.title for entry in found.entries if entry.picture.digest == digest] if found else []
+        return f"{titles[0] if titles else 'The copy'}: {said}"
+
     def _act(self, act: Any, said: str, *, whole: bool = False, stays: bool = False) -> bool:
         """Do it, and say what came of it; False where it failed."""
         group_id, member = self.group, self.member
@@ -355,7 +363,8 @@ class ReviewState(DuplicatesState):
         except DeepLensError as error:
             self.param.update(said=str(error), revision=self.revision + 1)
             return False
-        if "{}" in said:
+        # Of a single copy it holds a file's name, and whatever that has in it.
+        if whole or stays:
             said = said.format(_decisions(made))
         if made.recorded:
             self._history.append((made, group_id, member))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from benchmarks.serving_campaign import main
+from benchmarks.service_campaign import main
 from tests.examples import IN_FULL
 
 

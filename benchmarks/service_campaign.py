@@ -1,6 +1,6 @@
 """A mixed load on a server whose workers are killed and whose database is started anew: what is answered, what is lost.
 
-    python -m benchmarks.serving_campaign --seconds 600 --json
+    python -m benchmarks.service_campaign --seconds 600 --json
 
 `deeplens serve` with two workers of the API, one of jobs and a ledger in PostgreSQL. Clients search by upload and id,
 fetch thumbnails and figures, make collections under an idempotency key, ask for scans, and open pages. Every twenty
@@ -73,14 +73,14 @@ class Tally:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the benchmark from the command line."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.serving_campaign", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.service_campaign", description=__doc__)
     parser.add_argument("--seconds", type=float, default=600.0, help="of load (default: %(default)s)")
     parser.add_argument("--kill-every", type=float, default=20.0, help="seconds between kills (default: %(default)s)")
     parser.add_argument("--pictures", type=int, default=200, help="in the workspace (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args(arguments)
-    report = Report("serving_campaign", 0)
-    with tempfile.TemporaryDirectory(prefix="deeplens-serving-") as name, postgres.running(Path(name) / "pg") as server:
+    report = Report("service_campaign", 0)
+    with tempfile.TemporaryDirectory(prefix="deeplens-service-") as name, postgres.running(Path(name) / "pg") as server:
         folder = Path(name)
         digests = _prepare(folder, server.url, options.pictures)
         with _served(folder) as (pages, api, process):

@@ -1,6 +1,6 @@
 """What the API of a server takes for a request, and how many it answers, in a library of given size.
 
-    python -m benchmarks.serving [--scale N ...] [--workers N ...] [--seconds S] [--clients N] [--json]
+    python -m benchmarks.service [--scale N ...] [--workers N ...] [--seconds S] [--clients N] [--json]
 
 A library is made as `benchmarks.search` makes it and served by `deeplens serve --only api`, with one worker and more.
 Programs ask at the same time: for copies of pictures by id, for what is like them by their vectors, or like a vector
@@ -132,10 +132,10 @@ def measure(
         seed: Of the library and of what is asked.
         photographs: Whose copies are sent, up to eight.
     """
-    report = Report("serving", seed)
+    report = Report("service", seed)
     report.figures["asked_by"] = "wrk" if shutil.which("wrk") else "threads"
     for scale in scales:
-        with tempfile.TemporaryDirectory(prefix="deeplens-serving-") as name:
+        with tempfile.TemporaryDirectory(prefix="deeplens-service-") as name:
             folder = Path(name)
             with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
                 pool.submit(search.make_workspace, folder, scale, seed, photographs).result()

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import pytest
 from examples import IN_FULL
 
-from benchmarks import serving
+from benchmarks import service
 
 
 def test_what_wrk_says_counts_errors_apart() -> None:
     said = "Running 1s test @ http://127.0.0.1:1\n  9 requests in 1.0s\nFIGURES 9 1500000 20000.0 61000.0 90500.0 2\n"
-    load = serving.figures_of_wrk(said)
+    load = service.figures_of_wrk(said)
     assert (load.answered, load.errors, load.seconds) == (7, 2, 1.5)
     assert load.milliseconds == {"p50": 20.0, "p95": 61.0, "p99": 90.5}
 
@@ -21,16 +21,16 @@ def test_what_wrk_says_counts_errors_apart() -> None:
 def test_the_rate_of_several_is_held_against_the_cores_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.sched_getaffinity", lambda _process: {0, 1})
     alone: dict[str, float] = {}
-    assert serving._ratio(alone, "by_id", {"rate": 100.0}, 1) == 1.0
-    assert serving._ratio(alone, "by_id", {"rate": 180.0}, 2) == 0.9
-    assert serving._ratio(alone, "by_id", {"rate": 180.0}, 4) == 0.9
+    assert service._ratio(alone, "by_id", {"rate": 100.0}, 1) == 1.0
+    assert service._ratio(alone, "by_id", {"rate": 180.0}, 2) == 0.9
+    assert service._ratio(alone, "by_id", {"rate": 180.0}, 4) == 0.9
 
 
 def test_a_figure_is_reached_only_where_every_row_reaches_it() -> None:
     fast = {"kind": "by_id", "ms": {"p95": 20.0}, "rate": 250.0, "ratio": 1.0, "errors": 0}
     late = {"kind": "by_id", "ms": {"p95": 61.0}, "rate": 199.0, "ratio": 0.7, "errors": 1}
-    assert all(serving._reached([fast]).values())
-    reached = serving._reached([fast, late])
+    assert all(service._reached([fast]).values())
+    reached = service._reached([fast, late])
     assert [name for name, is_so in reached.items() if is_so] == ["upload_p95"]
 
 
@@ -39,9 +39,9 @@ def test_a_figure_is_reached_only_where_every_row_reaches_it() -> None:
 def test_a_small_run_asks_for_everything(
     capsys: pytest.CaptureFixture[str], spare_processes: Callable[..., None]
 ) -> None:
-    spare_processes(serving)
+    spare_processes(service)
     words = ["--scale", "500", "--workers", "1", "--seconds", "1", "--clients", "2", "--photographs", "2", "--json"]
-    assert serving.main(words) == 0
+    assert service.main(words) == 0
     told = json.loads(capsys.readouterr().out)
     assert told["reached"]["no_errors"] is True
     kinds = ["by_id", "by_vector", "by_given_vector", "upload", "thumbnail"]
