@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["TARGET_MIB", "TARGET_SECONDS", "measure_groups", "write_groups"]
 
 TARGET_SECONDS, TARGET_MIB = 0.2, 300
+_REST_SECONDS = 20.0
 """What a page of groups may take, and what the page may hold in the browser (inclusive)."""
 
 # Of a synthetic workspace so many objects come to a group.
@@ -96,6 +97,9 @@ def measure_groups(report: Report, browser: Browser, url: str, groups: int) -> N
     _turn(report, page, f"a page of {groups:,} groups, one by one", f"{listed} h2", _next_page(page, listed))
     report.figures["groups_page_heap_mib"] = _heap_mib(page)
     report.figures["groups_page_process_mib"] = _process_mib(browser)
+    # What the browser frees by itself once nobody turns pages as fast as they come.
+    time.sleep(_REST_SECONDS)
+    report.figures["groups_page_process_mib_at_rest"] = _process_mib(browser)
     context.close()
 
 

@@ -44,6 +44,10 @@ _Url = Annotated[
     str, typer.Option("--url", metavar="URL", help="How browsers reach the server, where its settings do not say.")
 ]
 _KeepKeys = Annotated[bool, typer.Option("--keep-keys", help="Leave their API keys good.")]
+_OnlyForgot = Annotated[
+    bool,
+    typer.Option("--keep-keys", help="They only forgot it: keys stay good, and sessions until the link is used."),
+]
 _ROLES = "viewer, analyst, approver or admin."
 
 
@@ -63,9 +67,9 @@ def invite_user(
 
 
 def make_reset_link(
-    context: typer.Context, name: _Name, keep_keys: _KeepKeys = False, url: _Url = "", as_json: Json = False
+    context: typer.Context, name: _Name, keep_keys: _OnlyForgot = False, url: _Url = "", as_json: Json = False
 ) -> None:
-    """Print a link by which a user sets a new password, once; their sessions end and their keys are revoked."""
+    """Print a link by which a user sets a new password, once; it ends their sessions and revokes their keys."""
     from deeplens_kit.service.access.accounts import reset_link
 
     with opened(context) as workspace:
@@ -170,9 +174,11 @@ def revoke_key(
 ) -> None:
     """Take an API key out of use, for good."""
     with opened(context) as workspace:
-        named = [one.key_id for one in workspace.ledger.api_keys() if one.name == key]
-        # A name that several have names none of them.
-        ended = workspace.ledger.revoke_api_key(named[0] if len(named) == 1 else key)
+        keys = workspace.ledger.api_keys()
+        named = [one.key_id for one in keys if one.name == key]
+        # An id before a name, which anybody gives; a name that several have names none of them.
+        is_id = any(one.key_id == key for one in keys)
+        ended = workspace.ledger.revoke_api_key(key if is_id or len(named) != 1 else named[0])
     typer.echo(f"Key {ended.key_id} ({shown(ended.name)}, of {shown(ended.user_name)}) is not good any more.")
 
 

@@ -103,6 +103,8 @@ def prune(session: Session, days: float, now: datetime, most: int = PRUNED_AT_ON
         return 0
     first = select(JobEventRow.sequence).where(JobEventRow.at < before).order_by(JobEventRow.sequence).limit(most)
     found = list(session.scalars(first))
+    if not found:  # another process forgot them between the two
+        return 0
     session.execute(delete(JobEventRow).where(JobEventRow.at < before, JobEventRow.sequence <= found[-1]))
     return len(found)
 

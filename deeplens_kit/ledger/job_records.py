@@ -37,7 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["JobRecords"]
 
-_LONGEST_KEY = 200
+LONGEST_KEY = 200
+"""Letters of the key of a job, inclusive."""
 # A transaction that others wait for.
 _PRUNED_AT_ONCE = 1_000
 
@@ -75,8 +76,8 @@ class JobRecords(Transactions):
         """
         if max_attempts < 1:
             raise SettingsError(f"A job may be begun {max_attempts} times; it must be at least 1.")
-        if len(key) > _LONGEST_KEY:
-            raise SettingsError(f"The key of a job has {len(key)} letters; at most {_LONGEST_KEY} are allowed.")
+        if len(key) > LONGEST_KEY:
+            raise SettingsError(f"The key of a job has {len(key)} letters; at most {LONGEST_KEY} are allowed.")
         values = {
             "kind": kind,
             "parameters": parameters,

@@ -216,7 +216,8 @@ def cancel(session: Session, job_id: str, who: str, now: datetime) -> Job:
     if not row.cancel_asked:
         audit(session, who, "job.cancelled", {"job_id": row.job_id, "kind": row.kind}, now)
     if row.state != _RUNNING:
-        return end(session, row, JobState.CANCELLED, now)
+        # What a dead one died of stays with it.
+        return end(session, row, JobState.CANCELLED, now, error=row.error, code=row.error_code)
     row.cancel_asked = True
     session.flush()
     return frozen(row)
@@ -249,8 +250,10 @@ def prune(session: Session, days: float, who: str, now: datetime, most: int) -> 
     old = and_(JobRow.created_at < before, JobRow.finished_at < before, JobRow.state.in_(_FORGETTABLE))
     found = list(session.scalars(select(JobRow.job_id).where(old).order_by(JobRow.created_at).limit(most)))
     if found:
-        session.execute(delete(JobRow).where(JobRow.job_id.in_(found)))
-        audit(session, who, "jobs.pruned", {"jobs": len(found), "before": before.isoformat()}, now)
+        gone = list(session.scalars(delete(JobRow).where(JobRow.job_id.in_(found)).returning(JobRow.job_id)))
+        # Another process may have forgotten the same ones meanwhile, and said so.
+        if gone:
+            audit(session, who, "jobs.pruned", {"jobs": len(gone), "before": before.isoformat()}, now)
     return len(found)
 
 

@@ -56,7 +56,12 @@ class SearchRecords(Transactions):
             return search_rows.frozen(search_rows.find(session, name, of, current_person()))
 
     def remove_saved_search(self, name: str, of: str | None = None) -> None:
-        """Forget a saved search; takes and raises as `saved_search`."""
+        """Forget a saved search: one's own, or that of whoever is named.
+
+        Raises:
+            UnknownNameError: There is none.
+            SettingsError: Only others have one of the name, and nobody is named.
+        """
         with self._writing() as (session, now):
             search_rows.remove(session, name, of, current_person(), now)
 

@@ -106,8 +106,18 @@ def saved(session: Session) -> list[SavedSearch]:
 
 
 def remove(session: Session, name: str, of: str | None, who: str, now: datetime) -> None:
-    """Forget a saved search; raises as `find`."""
-    row = find(session, name, of, who)
+    """Forget a saved search, one's own where nobody is named: never another's because there is none.
+
+    Raises:
+        UnknownNameError: There is none; the nearest is suggested.
+        SettingsError: Only others have one of this name.
+    """
+    row = _own(session, name, who if of is None else of)
+    if row is None:
+        row = find(session, name, of, who)
+        raise SettingsError(
+            f"You have no saved search named {name!r}; there is one of {row.who}: say so where that one is meant."
+        )
     session.delete(row)
     audit(session, who, "search.removed", {"name": name, **({} if row.who == who else {"of": row.who})}, now)
 

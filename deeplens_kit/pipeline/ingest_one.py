@@ -268,7 +268,8 @@ class Ingestor:
         self._new.setdefault(digest, place)
         if found:
             return replace(_already(row, place), indexed=indexed)
-        matches = (known,) if known is not None and known.path != path else ()
+        is_other = known is not None and (known.location, known.path) != (self._location.name, path)
+        matches = (known,) if known is not None and is_other else ()
         return replace(row, state=IngestState.STORED, message=warning, path=path, indexed=indexed, matches=matches)
 
     def _scanned(self, data: bytes) -> str:
@@ -319,8 +320,8 @@ class Ingestor:
         }
         for number in range(1, _MOST_NUMBERS + 1):
             target = numbered(path, number)
-            if claims is not None:
-                claims.note(given, target)
+            if claims is not None and not claims.note_if_free(given, target, self._storage):
+                continue
             try:
                 return target, self._storage.create(target, content.data, metadata=metadata), False
             except StoreFullError as error:

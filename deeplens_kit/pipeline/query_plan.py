@@ -64,7 +64,7 @@ def plan_likeness(
             its feature, or a term can be compared by none.
     """
     own = {term.vector.feature: 1.0 for term in terms if term.vector is not None}
-    usual = () if len(own) == len(terms) else _usual(held.features)
+    usual = () if all(term.vector is not None for term in terms) else _usual(held.features)
     weights = dict(query.weights) or {**dict.fromkeys(usual, 1.0), **own}
     for name in {**weights, **own}:
         if held.features.comparer(name) is None:
@@ -79,9 +79,11 @@ def plan_likeness(
     notes: list[str] = []
     for term in terms:
         reasons: dict[str, str] = {}
-        for name in weights:
+        # Unless they are named, the features of a given vector are for that one alone.
+        asked = weights if query.weights or term.vector is not None else [name for name in weights if name in usual]
+        for name in asked:
             reasons.update(_why_not(term, name, held.features, tools))
-        usable = [name for name in weights if name not in reasons]
+        usable = [name for name in asked if name not in reasons]
         if not usable:
             raise QueryError(_nothing_to_compare(term, reasons))
         notes += [f"{name} was not used for {term.name}: {why.rstrip('.')}." for name, why in reasons.items() if why]

@@ -86,7 +86,7 @@ def list_saved_searches(workspace: Workspace) -> pl.DataFrame:
 
 
 def remove_saved_search(workspace: Workspace, name: str, of: str | None = None) -> None:
-    """Forget a saved search; takes and raises as `saved_query`."""
+    """Forget a saved search: one's own, or that of whoever is named; raises as `Ledger.remove_saved_search`."""
     workspace.ledger.remove_saved_search(name, of)
 
 

@@ -109,6 +109,7 @@ class Workspace:
         self.thumbnails = ThumbnailCache(Path(settings.cache_dir))
         self.spending = Spending()
         self._read_at: tuple[int, ...] = ()
+        self._told_at: tuple[int, ...] = ()
 
     @classmethod
     def create(
@@ -204,13 +205,16 @@ class Workspace:
         """
         stamp = _stamp(self.directory)
         if stamp != self._read_at:
-            self._read_at = stamp
             try:
                 found = load_workspace_settings(self.directory)
             except DeepLensError as error:
-                _log.warning("the rule and keep policy in use stay as they were", error=str(error))
+                # Looked at again, for it may be away for a moment; told once.
+                if stamp != self._told_at:
+                    _log.warning("the rule and keep policy in use stay as they were", error=str(error))
+                self._told_at = stamp
             else:
                 self.settings = replace(self.settings, rules=found.rules, policy=found.policy)
+                self._read_at = stamp
         return self.settings
 
     def own_paths(self) -> tuple[Path, ...]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 
+from anyio import CapacityLimiter
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import RedirectResponse
 from starlette.routing import BaseRoute
@@ -107,6 +108,7 @@ def make_application(service: Service, *, pages: bool = True, api: bool = True) 
         waiting = settings.costly_waiting, settings.costly_wait_seconds
         app.state.turnstile = Turnstile(service.costly_at_once, *waiting)
         app.state.arrivals = Turnstile(ARRIVING * service.costly_at_once, *waiting)
+        app.state.fetching = CapacityLimiter(ARRIVING * service.costly_at_once)
         if page_server is None:
             yield
             return

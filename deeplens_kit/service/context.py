@@ -6,7 +6,6 @@ anything of a request or a session.
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +16,7 @@ from fastapi import Depends
 from starlette.requests import HTTPConnection
 
 from deeplens_kit.pipeline.plan_pages import KeptDiffs
+from deeplens_kit.pipeline.workspace import default_workers
 from deeplens_kit.service.access.gate import Gate, make_gate
 from deeplens_kit.service.settings import ServiceSettings
 
@@ -73,7 +73,7 @@ class Service:
         More than keep its cores busy only wait for each other: ten searches at once in a process take nearly twice the
         processor time of ten after another, so each process has its share of the cores.
         """
-        cores = len(os.sched_getaffinity(0)) / max(1, self.settings.workers)
+        cores = default_workers(0) / max(1, self.settings.workers)
         return self.settings.costly_at_once or max(2, round(2 * cores))
 
 

@@ -132,8 +132,9 @@ def _rate(
 
 def _saved(workspace: Workspace) -> tuple[Told, ...]:
     mine = current_person()
+    places = _places(workspace)
     told = [
-        _told(workspace, item.query, name=item.name, who=item.who, at=item.at, mine=mine)
+        _told(workspace, places, item.query, name=item.name, who=item.who, at=item.at, mine=mine)
         for item in workspace.ledger.saved_searches()
     ]
     return tuple(sorted(told, key=lambda item: (not item.is_mine, item.name)))
@@ -144,14 +145,27 @@ def _history(workspace: Workspace) -> tuple[Told, ...]:
     # More are read than shown: who searches for one thing again and again has asked one question.
     records = workspace.ledger.search_history(3 * _HISTORY, mine)
     latest: dict[tuple[str, str], Told] = {}
+    places = _places(workspace)
     for record in records:
-        item = _told(workspace, record.query, name="", who=record.who, at=record.at, mine=mine)
+        item = _told(workspace, places, record.query, name="", who=record.who, at=record.at, mine=mine)
         latest.setdefault((item.asked, item.address), item)
     return tuple(latest.values())[:_HISTORY]
 
 
+def _places(workspace: Workspace) -> dict[str, str]:
+    """The id of each location by its name."""
+    return {item.name: item.location_id for item in workspace.ledger.locations()}
+
+
 def _told(
-    workspace: Workspace, document: Mapping[str, object], *, name: str, who: str, at: datetime, mine: str
+    workspace: Workspace,
+    places: Mapping[str, str],
+    document: Mapping[str, object],
+    *,
+    name: str,
+    who: str,
+    at: datetime,
+    mine: str,
 ) -> Told:
     from deeplens_kit.search.query_json import query_from_json
     from deeplens_kit.search.query_words import query_words
@@ -161,17 +175,17 @@ def _told(
         query = query_from_json(document)
     except SettingsError as error:
         return Told(name, f"(cannot be read: {error})", who, when, "", who == mine)
-    return Told(name, query_words(query), who, when, _address(workspace, query), who == mine)
+    return Told(name, query_words(query), who, when, _address(workspace, places, query), who == mine)
 
 
-def _address(workspace: Workspace, query: Query) -> str:
+def _address(workspace: Workspace, places: Mapping[str, str], query: Query) -> str:
     """What opens a query on the page; empty where the page cannot hold it, or its picture is not kept any more."""
     from dataclasses import replace
 
     from deeplens_kit.pipeline.asked_pictures import asked_picture, keep_asked_picture
     from deeplens_kit.views.state.question import question_of_query
 
-    question = question_of_query(_by_digest(workspace, query))
+    question = question_of_query(_by_digest(workspace, places, query))
     if question is None:
         return ""
     if isinstance(question.image, bytes):
@@ -185,7 +199,7 @@ def _address(workspace: Workspace, query: Query) -> str:
     return question.address()
 
 
-def _by_digest(workspace: Workspace, query: Query) -> Query:
+def _by_digest(workspace: Workspace, places: Mapping[str, str], query: Query) -> Query:
     """The query with the places of indexed objects ("location:path") as the pictures that lie there now."""
     from dataclasses import replace
 
@@ -193,14 +207,12 @@ def _by_digest(workspace: Workspace, query: Query) -> Query:
     from deeplens_kit.search.query import ImageTerm, Term
     from deeplens_kit.storage.paths import ESCAPE, encode_path
 
-    ids = {item.name: item.location_id for item in workspace.ledger.locations()}
-
     def digest_at(image: object) -> str | None:
         if not isinstance(image, str):
             return None
         text = image.strip()
         # A name may hold a colon, and then another one may be its beginning: the longest is meant.
-        names = sorted((name for name in ids if text.startswith(f"{name}:")), key=len, reverse=True)
+        names = sorted((name for name in places if text.startswith(f"{name}:")), key=len, reverse=True)
         for name in names:
             try:
                 spelt = encode_path(text[len(name) + 1 :])
@@ -208,7 +220,7 @@ def _by_digest(workspace: Workspace, query: Query) -> Query:
                 continue  # no file has such a name
             # As the file system has it, or as an answer has it, where it is encoded already.
             for path in dict.fromkeys((spelt, spelt.replace(f"{ESCAPE}00", ESCAPE))):
-                row = workspace.catalog.object_at(ids[name], path)
+                row = workspace.catalog.object_at(places[name], path)
                 if row is not None and row["digest"] is not None:
                     return str(row["digest"])
         return None

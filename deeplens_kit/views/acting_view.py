@@ -131,7 +131,8 @@ class ActingView:
         try:
             answer = await asyncio.to_thread(work)
         except Exception as error:
-            if shown:
+            # What was read before stays: it is still true, or nearly.
+            if shown and self._acting.shown is None:
                 self.body.html = ""
             if not isinstance(error, DeepLensError):
                 raise

@@ -143,14 +143,34 @@ def text_area(name: str, value: str = "", *, placeholder: str = "", fault: bool 
     )
 
 
-def choice(name: str, options: Sequence[tuple[str, str]], value: str = "", *, change: str = "") -> str:
-    """A list of which one is chosen; `change`: the act that tells of another choice at once."""
+def choice(
+    name: str,
+    options: Sequence[tuple[str, str]],
+    value: str = "",
+    *,
+    change: str = "",
+    hint: bool = False,
+    fault: bool = False,
+    focus: bool = False,
+) -> str:
+    """A list of which one is chosen.
+
+    Args:
+        name: Of the field.
+        options: What can be chosen, each with what it says.
+        value: What is chosen.
+        change: The act that tells of another choice at once; empty for none.
+        hint: As of `text_input`, and so are the others.
+        fault: As of `text_input`.
+        focus: As of `text_input`.
+    """
     told = f' data-change="{escape(change)}"' if change else ""
+    about = _described(name, hint=hint, fault=fault, focus=focus)
     shown = "".join(
         f'<option value="{escape(key)}"{" selected" if key == value else ""}>{escape(says)}</option>'
         for key, says in options
     )
-    return f'<select id="field-{escape(name)}" name="{escape(name)}"{told}>{shown}</select>'
+    return f'<select id="field-{escape(name)}" name="{escape(name)}"{told}{about}>{shown}</select>'
 
 
 def check(name: str, label: str, *, on: bool = False, value: str = "true") -> str:
@@ -162,14 +182,23 @@ def check(name: str, label: str, *, on: bool = False, value: str = "true") -> st
 
 
 def boxes(
-    name: str, label: str, options: Sequence[tuple[str, str]], chosen: Iterable[str], hint: str = "", fault: str = ""
+    name: str,
+    label: str,
+    options: Sequence[tuple[str, str]],
+    chosen: Iterable[str],
+    hint: str = "",
+    *,
+    fault: str = "",
+    focus: bool = False,
 ) -> str:
-    """Boxes of which several may be ticked; `fault`: what is wrong with what was ticked."""
+    """Boxes of which several may be ticked; `fault`: what is wrong with what was ticked; `focus` as of `text_input`."""
     ticked = set(chosen)
     shown = "".join(check(name, says, on=key in ticked, value=key) for key, says in options)
     said = f'<p class="hint">{marked(hint)}</p>' if hint else ""
+    about = f' aria-describedby="fault-{escape(name)}"' if fault else ""
+    about += ' tabindex="-1" data-focus' if focus else ""
     return (
-        f'<fieldset class="field"><legend class="label">{escape(label)}</legend>'
+        f'<fieldset class="field"{about}><legend class="label">{escape(label)}</legend>'
         f'<div class="boxes">{shown}</div>{fault_html(name, fault)}{said}</fieldset>'
     )
 

@@ -217,7 +217,7 @@ def _key(key: ApiKey, *, revoke: bool) -> tuple[str, ...]:
         moment(key.created_at),
         moment(key.expires_at) if key.expires_at else "it is revoked",
         moment(key.last_used_at) if key.last_used_at else '<span class="quiet">never</span>',
-        button("revoke-ask", "Revoke …", key.key_id, kind="danger") if revoke else "",
+        button("revoke-ask", "Revoke …", key.key_id, kind="danger", of=key.name) if revoke else "",
     )
 
 
@@ -247,10 +247,13 @@ def sessions_html(sessions: Sequence[UserSession], *, present: str, others: bool
 def _session(session: UserSession, *, is_present: bool) -> tuple[str, ...]:
     by = {"browser": "a browser", "token": "a program"}[str(session.kind)]
     by += f" by {session.provider}" if session.provider else ""
+    since = f"{by}, since {session.created_at:%Y-%m-%d %H:%M}"
     return (
         moment(session.created_at),
         moment(session.last_seen_at),
         f"{escape(session.address) or '–'}<br><span class='tiny quiet'>{escape(session.agent)}</span>",
         escape(by),
-        '<span class="state plain">this one</span>' if is_present else button("end", "Sign out", session.session_id),
+        '<span class="state plain">this one</span>'
+        if is_present
+        else button("end", "Sign out", session.session_id, of=since),
     )

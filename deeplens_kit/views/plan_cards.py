@@ -238,7 +238,11 @@ def _step(step: StepView, currency: str, src: Callable[[str, int], str], *, may_
     if step.loses:
         why += f'<p class="small">It alone tells {escape(step.loses)}.</p>'
     relation = chip(step.relation) if step.relation and step.relation != "whole" else ""
-    trim = button("trim", "Leave this one out", str(step.step), kind="second") if may_trim else ""
+    trim = (
+        button("trim", "Leave this one out", str(step.step), kind="second", of=f"step {step.step + 1:,}")
+        if may_trim
+        else ""
+    )
     return (
         f'<article class="panel step"><header><h3>Step {step.step + 1:,}</h3>'
         f"{chip(step.tier) if step.tier else ''}{relation}"

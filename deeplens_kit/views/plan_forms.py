@@ -6,7 +6,7 @@ or judge what was filled in. What is wrong stands beside its field, and the firs
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from deeplens_kit.reporting.words import plural
 from deeplens_kit.views.cards import message
@@ -109,21 +109,28 @@ def _first(offer: PlanOffer, wanted: PlanWanted, faults: Mapping[str, str]) -> s
         field(
             "action",
             "What becomes of each copy",
-            choice("action", offer.actions, wanted.action),
+            _choice("action", offer.actions, wanted.action, faults, hint=False),
             fault=faults.get("action", ""),
         )
-        + boxes("tiers", "Evidence that is strong enough", offer.tiers, wanted.tiers, fault=faults.get("tiers", ""))
+        + boxes(
+            "tiers",
+            "Evidence that is strong enough",
+            offer.tiers,
+            wanted.tiers,
+            fault=faults.get("tiers", ""),
+            focus=_is_first("tiers", faults),
+        )
         + field(
             "rule",
             "When two pictures are copies",
-            choice("rule", _marked(offer.rules, offer.rule), wanted.rule or offer.rule),
+            _choice("rule", _marked(offer.rules, offer.rule), wanted.rule or offer.rule, faults, hint=True),
             "The rule, of evidence that is judged; equal bytes and pixels need none.",
             fault=faults.get("rule", ""),
         )
         + field(
             "policy",
             "Which copy stays",
-            choice("policy", _marked(offer.policies, offer.policy), wanted.policy or offer.policy),
+            _choice("policy", _marked(offer.policies, offer.policy), wanted.policy or offer.policy, faults, hint=True),
             "The keep policy; each plan says for each file why that one stays.",
             fault=faults.get("policy", ""),
         )
@@ -134,6 +141,7 @@ def _first(offer: PlanOffer, wanted: PlanWanted, faults: Mapping[str, str]) -> s
             wanted.locations,
             "None ticked: at all of them.",
             fault=faults.get("locations", ""),
+            focus=_is_first("locations", faults),
         )
     )
 
@@ -151,7 +159,7 @@ def _more(offer: PlanOffer, wanted: PlanWanted, faults: Mapping[str, str]) -> st
         + field(
             "to",
             "Move to",
-            choice("to", (("", "–"), *offer.targets), wanted.to),
+            _choice("to", (("", "–"), *offer.targets), wanted.to, faults, hint=True),
             "With moving alone.",
             fault=faults.get("to", ""),
         )
@@ -184,6 +192,10 @@ def _line(
         fault=name in faults,
         focus=_is_first(name, faults),
     )
+
+
+def _choice(name: str, options: Sequence[tuple[str, str]], value: str, faults: Mapping[str, str], *, hint: bool) -> str:
+    return choice(name, options, value, hint=hint, fault=name in faults, focus=_is_first(name, faults))
 
 
 def _is_first(name: str, faults: Mapping[str, str]) -> bool:

@@ -11,11 +11,12 @@ from typing import Any
 
 import panel as pn
 
+from deeplens_kit.errors import DeepLensError
 from deeplens_kit.views.acting_view import ActingView
 from deeplens_kit.views.cards import message
 from deeplens_kit.views.file_saver import FileSaver
-from deeplens_kit.views.form_board import Fields
-from deeplens_kit.views.form_parts import tabs
+from deeplens_kit.views.form_board import Fields, FormBoard
+from deeplens_kit.views.form_parts import said_html, tabs
 from deeplens_kit.views.plan_cards import plan_html, plans_html, words_html
 from deeplens_kit.views.plan_forms import make_html, workflow_form_html
 from deeplens_kit.views.standing_cards import quarantine_html, workflows_html
@@ -46,7 +47,7 @@ class PlansView(ActingView):
     def __init__(self, state: PlansState, acts: PlanActing, src: Callable[[str, int], str]) -> None:
         self._state, self._acts, self._src = state, acts, src
         super().__init__(state, acts)
-        self._files = FileSaver()
+        self._files, self.form, self._added = FileSaver(), FormBoard(self._pressed), 0
         state.param.watch(lambda *_: self._read(), ["revision"])
         state.param.watch(lambda *_: self._show(), ["shown", "words", "faults"])
         for line in acts.jobs_at_work():
@@ -57,7 +58,13 @@ class PlansView(ActingView):
         pn.state.onload(self._read)
 
     def __panel__(self) -> pn.viewable.Viewable:
-        return pn.Column(self.head, self.jobs, self.body, self._files, self.address, sizing_mode="stretch_width")
+        return pn.Column(
+            self.head, self.jobs, self.body, self.form, self._files, self.address, sizing_mode="stretch_width"
+        )
+
+    def _rest(self) -> None:
+        super()._rest()
+        self.form.busy = self._state.busy
 
     def _where(self) -> str:
         return self._state.where
@@ -80,7 +87,7 @@ class PlansView(ActingView):
             if tab == "quarantine":
                 return acts.quarantine()
             if tab == "workflows":
-                return acts.workflows(), acts.offer() if acts.may("add_workflow") else None
+                return acts.workflows(), _offered(acts) if acts.may("add_workflow") else None
             return acts.plan(plan_id) if plan_id else acts.plans(superseded=superseded, page=page)
 
         def take(shown: Any) -> None:
@@ -148,6 +155,7 @@ class PlansView(ActingView):
             # What may be a credential in clear is not sent back to the page.
             state, kept = self._state, replace(wanted, notify="") if "notify" in faults else wanted
             state.leave()
+            self._added += not faults
             state.param.update(workflow=kept if faults else WorkflowWanted(), faults=dict(faults))
             if not faults:
                 self._changed(f"{wanted.name} is added", "Ask what it would plan now, or run it, below.")
@@ -272,9 +280,9 @@ class PlansView(ActingView):
         return tabs(self._state.tab, shown, label="Parts of this page")
 
     def _show(self) -> None:
-        state, may = self._state, self._acts.may
+        state, may, form = self._state, self._acts.may, ""
         if state.shown is None:
-            self.body.html = message("Loading…", kind="busy")
+            self.body.html, self.form.html = message("Loading…", kind="busy"), ""
             return
         tab, plan_id, shown = state.shown
         if tab == "make":
@@ -284,7 +292,7 @@ class PlansView(ActingView):
         elif tab == "workflows":
             lines, offer = shown
             form = "" if offer is None else self._workflow_form(offer, is_first=not lines)
-            self.body.html = words_html(state.words) + workflows_html(lines, may=may) + form
+            self.body.html = words_html(state.words) + workflows_html(lines, may=may)
         elif plan_id:
             own = self._acts.other_approver() and shown.record.author == self._acts.whose()
             self.body.html = words_html(state.words) + plan_html(
@@ -292,10 +300,24 @@ class PlansView(ActingView):
             )
         else:
             self.body.html = plans_html(shown, superseded=state.superseded, may_make=may("make"))
+        # By itself, so that what is typed stays when a run ends; the same is not drawn again.
+        self.form.html = form
 
-    def _workflow_form(self, offer: PlanOffer, *, is_first: bool) -> str:
+    def _workflow_form(self, offer: PlanOffer | str, *, is_first: bool) -> str:
+        if isinstance(offer, str):
+            return said_html("No workflow can be added now", offer, problem=True)
         state, may_notify = self._state, self._acts.may("have_others_told")
-        return workflow_form_html(offer, state.workflow, state.faults, may_notify=may_notify, is_first=is_first)
+        form = workflow_form_html(offer, state.workflow, state.faults, may_notify=may_notify, is_first=is_first)
+        # After one was added the empty form is another one, though it says the same.
+        return f'<div data-turn="{self._added}">{form}</div>'
+
+
+def _offered(acts: PlanActing) -> PlanOffer | str:
+    """What plans can be made from, or why that cannot be told: what stands already can be looked at and paused."""
+    try:
+        return acts.offer()
+    except DeepLensError as error:
+        return str(error)
 
 
 def _plan_wanted(fields: Fields) -> PlanWanted:

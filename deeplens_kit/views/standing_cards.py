@@ -70,7 +70,7 @@ def _held_row(file: HeldFile, src: Callable[[str, int], str], may: Callable[[str
         file_html(file.location, file.path, state),
         f'<span class="mono">{escape(file.keeper) or "–"}</span>',
         format_bytes(file.size_bytes),
-        button("restore", "Move it back", file.item_id, kind="second") if can else "",
+        button("restore", "Move it back", file.item_id, kind="second", of=file.path) if can else "",
     )
 
 
@@ -85,13 +85,13 @@ def _workflow(line: WorkflowLine, may: Callable[[str], bool]) -> str:
     buttons = []
     if line.state == "active":
         if may("run_workflow"):
-            buttons.append(button("run-workflow", "Run it now …", line.name, kind="first"))
+            buttons.append(button("run-workflow", "Run it now …", line.name, kind="first", of=line.name))
         if may("preview_workflow"):
-            buttons.append(button("preview-workflow", "What would it plan now?", line.name))
+            buttons.append(button("preview-workflow", "What would it plan now?", line.name, of=line.name))
         if may("pause_workflow"):
-            buttons.append(button("pause-workflow", "Pause …", line.name))
+            buttons.append(button("pause-workflow", "Pause …", line.name, of=line.name))
     elif may("resume_workflow"):
-        buttons.append(button("resume-workflow", "Resume …", line.name, kind="first"))
+        buttons.append(button("resume-workflow", "Resume …", line.name, kind="first", of=line.name))
     reason = said_html("It is paused", line.reason, problem=True) if line.reason else ""
     none = '<p class="small quiet">It has not run yet.</p>'
     shown = table(_RUNS, (_run(run) for run in line.runs)) if line.runs else none

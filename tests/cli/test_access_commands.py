@@ -34,7 +34,9 @@ def test_users_and_keys(deeplens: Deeplens, tmp_path: Path) -> None:
     assert key.split()[0] not in listed.out
     (row,) = listed.json["rows"]
     assert (row["user"], row["scopes"], row["last_used_at"]) == ("bo", "search:read", None)
-    assert "not good any more" in run("keys", "revoke", "nightly").out
+    # An id is meant before a name: anybody can call a key so.
+    assert run("keys", "make", row["key_id"], "--user", "bo", "--scope", "search:read").code == 0
+    assert "(nightly, of bo) is not good any more" in run("keys", "revoke", row["key_id"]).out
     assert "signed out" in run("users", "disable", "bo").out
     assert [(user["name"], user["active"]) for user in run("users", "list", "--json").json["rows"]] == [
         ("ana", True),

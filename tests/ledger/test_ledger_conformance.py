@@ -358,7 +358,11 @@ class LedgerConformance(ABC):
         with acting_as("ana@here"):
             ledger.remove_saved_search("red")
             assert ledger.saved_search("red").query == {"words": "ben@here"}, "the only one of others"
-        assert [(item.name, item.who) for item in ledger.saved_searches()] == [("red", "ben@here")]
+            with pytest.raises(SettingsError, match="You have no saved search named 'red'; there is one of ben@here"):
+                ledger.remove_saved_search("red")
+            assert [(item.name, item.who) for item in ledger.saved_searches()] == [("red", "ben@here")]
+            ledger.remove_saved_search("red", of="ben@here")
+        assert ledger.saved_searches() == []
 
     def test_names_and_sizes_of_searches_that_are_not_kept_are_refused(
         self, ledger: Ledger, monkeypatch: pytest.MonkeyPatch

@@ -180,7 +180,8 @@ class JobConformance:
         assert (ledger.prune_jobs(12), ledger.prune_jobs(10), ledger.prune_jobs(10)) == (0, len(ended), 0)
         assert {job.job_id for job in ledger.jobs()} == {dead.job_id, late.job_id, waiting.job_id}
         assert len(ledger.audit_trail(action="job.enqueued")) == 5
-        assert ledger.cancel_job(dead.job_id).state is JobState.CANCELLED
+        given_up = ledger.cancel_job(dead.job_id)
+        assert (given_up.state, given_up.error) == (JobState.CANCELLED, "no"), "what it died of stays with it"
         clock.go(10.5 * 86_400)
         assert ledger.prune_jobs(10) == 2
         assert [job.job_id for job in ledger.jobs()] == [waiting.job_id]

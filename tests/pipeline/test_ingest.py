@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import unquote
 
 import pytest
@@ -41,8 +41,10 @@ from deeplens_kit.pipeline import (
     ingest,
     note_of_file,
 )
+from deeplens_kit.pipeline.ingest_claims import NameClaims
 from deeplens_kit.pipeline.ingest_sources import GivenBytes
 from deeplens_kit.settings import FeatureSettings, IngestSettings
+from deeplens_kit.storage.local import LocalLocation
 from tests.servers.clamd import EICAR, ClamdServer
 from tests.servers.s3 import S3Server
 
@@ -188,6 +190,36 @@ def test_several_are_looked_at_at_once_and_stored_in_their_order(
 def test_what_is_known_but_gone_is_taken_in(workspace: Workspace) -> None:
     (workspace.directory.parent / "lib" / "cup.jpg").unlink()
     assert states(ingest(workspace, [io.BytesIO(CUP_JPG)], "lib")) == ["stored"]
+
+
+def test_a_killed_try_does_not_take_what_lay_there_before_for_its_own(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def killed(*_: object, **__: object) -> NoReturn:
+        raise Killed
+
+    options = IngestOptions(template="{name}.{ext}", name="again.jpeg", even_if_known=True)
+    ingest(workspace, [io.BytesIO(CUP_JPG)], "lib", options)
+    options = replace(options, claims=NameClaims(tmp_path / "claims"))
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(LocalLocation, "create", killed)
+        ingest(workspace, [io.BytesIO(CUP_JPG)], "lib", options)
+    for _ in range(2):
+        (row,) = ingest(workspace, [io.BytesIO(CUP_JPG)], "lib", options).rows
+        assert (row.state, row.path) == (IngestState.STORED, "again-2.jpg")
+    assert files(workspace) == ["again-2.jpg", "again.jpg", "cup.jpg"]
+
+
+def test_what_lies_at_another_location_under_the_same_path_is_told(workspace: Workspace, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    workspace.ledger.add_location("other", str(tmp_path / "other"), {"permissions": "create"})
+    options = IngestOptions(template="{name}.{ext}", name="cup.jpeg", even_if_known=True)
+    (row,) = ingest(workspace, [io.BytesIO(CUP_JPG)], "other", options).rows
+    assert (row.state, row.path) == (IngestState.STORED, "cup.jpg")
+    assert [(place.location, place.path) for place in row.matches] == [("lib", "cup.jpg")]
 
 
 def test_a_known_picture_is_stored_again_where_it_is_wanted(workspace: Workspace) -> None:

@@ -70,7 +70,7 @@ class InvertedPart:
         share = 1.0 if selection is None else selection.count / len(self)
         if share <= policy.SCAN_SHARE:
             return self.exact.nearest(asked, k, selection, effort)
-        probes = policy.probes_for(self.index.nlist, effort, share)
+        probes = policy.probes_for(self.index.nlist, len(self), effort, share)
         if selection is not None and share >= policy.LEFT_OUT_SHARE:
             return self.exact.best_of(asked, self._left_in(asked, k, probes, selection), k)
         candidates = self._candidates(asked, min(policy.candidates_for(k), len(self)), probes, selection)
@@ -129,7 +129,7 @@ def built_index(exact: ExactPart, *, threads: int | None = None) -> Any:
 
     faiss: Any = typed
     count = len(exact)
-    lists = min(policy.lists_for(count), max(1, count // 40))
+    lists = policy.lists_for(count)
     rows = np.random.default_rng(_SEED).permutation(count)[: policy.TRAINING_VECTORS_PER_LIST * lists]
     sample = exact.rows(np.sort(rows))
     sample = sample[np.any(sample != 0.0, axis=1)]

@@ -124,7 +124,7 @@ async def batch(request: Request, held: Held, once: Idempotent) -> BatchAnswer:
     "/url",
     summary="Take in the image of a link",
     status_code=202,
-    dependencies=[needs(Scope.IMAGES_WRITE), costly()],
+    dependencies=[needs(Scope.IMAGES_WRITE), arriving()],
     responses=_TAKEN,
 )
 def by_link(asked: UrlRequest, held: Held, once: Idempotent) -> UploadAnswer:

@@ -26,7 +26,7 @@ __all__ = ["router"]
 
 router = APIRouter(prefix="/api/v1/jobs", tags=["jobs"])
 
-LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=20, pattern=r"^[0-9]{1,19}$")]
+LastEventId = Annotated[str | None, Header(alias="Last-Event-ID", max_length=18, pattern=r"^[0-9]{1,18}$")]
 After = Annotated[int | None, Query(ge=0, le=2**62, description="The id of the last event that the caller has.")]
 
 # So often something is sent where nothing happens: whoever is between would take the silence for the end.

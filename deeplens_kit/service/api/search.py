@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from anyio import to_thread
 from fastapi import APIRouter, Request
 from starlette.datastructures import UploadFile
 
@@ -89,7 +90,9 @@ async def _followed(request: Request, held: Service, asked: SimilarityRequest) -
         raise LinkRefusedError("The link is not followed: it must begin with http:// or https://.")
     async with arrivals_of(request).turn():
         with named_in_body():
-            return await asyncio.to_thread(followed, asked.image_url, held.workspace.settings.decode)
+            # Threads of their own: slow servers would take those that searches are made in.
+            threads = request.app.state.fetching
+            return await to_thread.run_sync(followed, asked.image_url, held.workspace.settings.decode, limiter=threads)
 
 
 def _found(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from deeplens_kit.errors import JobStateError
 from deeplens_kit.ledger import Job, JobState
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.service.jobs.kinds import submit
@@ -34,10 +35,22 @@ def undo(workspace: Workspace, application_id: str) -> Job:
 
 
 def empty(workspace: Workspace, application_id: str, *, expired_before: datetime | None = None) -> Job:
-    """Have files of an application removed from quarantine for good: all, or what expired before a time."""
+    """Have files of an application removed from quarantine for good: all, or what expired before a time.
+
+    Raises:
+        JobStateError: The other is being done already.
+    """
     before = "" if expired_before is None else expired_before.isoformat()
     parameters = {"application_id": application_id, "expired_before": before}
-    return submit(workspace, "empty", parameters, key=f"empty {application_id}")
+    job = submit(workspace, "empty", parameters, key=f"empty {application_id}")
+    if bool(job.parameters.get("expired_before")) != bool(before):
+        of = "what expired" if before == "" else "all of it"
+        raise JobStateError(
+            f"Nothing was begun: job {job.job_id} is removing {of} from this quarantine already; wait for it, or stop "
+            "it, and ask again.",
+            job.job_id,
+        )
+    return job
 
 
 def restore(workspace: Workspace, application_id: str = "", items: Sequence[str] = ()) -> Job:
@@ -62,4 +75,5 @@ def index_from_now(workspace: Workspace, location: str) -> Job:
         named = job.parameters.get("locations") or (location,)
         if location in named:
             return job
-    return submit(workspace, "index", {"locations": [location]})
+    # Whoever asks has stored what is to be indexed: a full queue would leave it out of every answer. One waits at most.
+    return submit(workspace, "index", {"locations": [location]}, most_waiting=None)

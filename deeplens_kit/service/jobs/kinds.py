@@ -6,6 +6,7 @@ twice: before it is enqueued, so that whoever asks is told, and before it is don
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -14,6 +15,7 @@ from typing import Any
 
 from deeplens_kit.errors import UnknownNameError
 from deeplens_kit.ledger import Job, Resource, Scope
+from deeplens_kit.ledger.job_records import LONGEST_KEY
 from deeplens_kit.pipeline import Workspace
 from deeplens_kit.service.jobs.running import JobRun
 
@@ -110,6 +112,7 @@ def submit(
     priority: int = 0,
     key: str = "",
     max_attempts: int | None = None,
+    most_waiting: int | None = MAX_WAITING,
 ) -> Job:
     """Ask for a job, as the person and with the correlation id that are bound here.
 
@@ -118,8 +121,9 @@ def submit(
         name: Of the kind.
         parameters: Of the job, as JSON can hold them.
         priority: The higher, the earlier.
-        key: Of two unfinished jobs with the same key there is one.
+        key: Of two unfinished jobs with the same key there is one; of any length.
         max_attempts: How often it may be begun; None for as often as its kind.
+        most_waiting: Where so many jobs wait it is refused; None to ask all the same.
 
     Raises:
         UnknownNameError: There is no such kind or parameter.
@@ -138,6 +142,6 @@ def submit(
         priority=priority,
         resource=resource,
         max_attempts=kind.max_attempts if max_attempts is None else max_attempts,
-        key=key,
-        max_waiting=MAX_WAITING,
+        key=key if len(key) <= LONGEST_KEY else hashlib.sha256(key.encode()).hexdigest(),
+        max_waiting=most_waiting,
     )

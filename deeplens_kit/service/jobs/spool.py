@@ -23,11 +23,11 @@ __all__ = ["PART", "Spool", "SpoolFile", "plain_name"]
 
 _ID_BYTES = 12
 _LONGEST_NAME_BYTES = 200
-LINK = "link"
-"""Name of a file that holds a link."""
 PART = ".part"
 """Name of a file that is being written; no file that is whole has it."""
 
+# Name of a file that holds a link.
+_LINK = "link"
 _NO_SPACE = (28, 122)
 """ENOSPC and EDQUOT."""
 
@@ -70,7 +70,7 @@ class Spool:
 
         The ledger keeps what it is told for ever, and its backups; here it lies as long as it is needed.
         """
-        with self.writing(LINK, mode=0o600) as file:
+        with self.writing(_LINK, mode=0o600) as file:
             file.write(link.encode())
         return file.entry
 
@@ -83,7 +83,7 @@ class Spool:
         try:
             return self.path(entry).read_text(encoding="utf-8")
         except OSError as error:
-            raise ObjectGoneError(LINK, "The link is not kept any more; ask for the picture again.") from error
+            raise ObjectGoneError(_LINK, "The link is not kept any more; ask for the picture again.") from error
 
     @contextmanager
     def writing(self, name: str, *, mode: int = 0o666) -> Iterator[SpoolFile]:

@@ -26,6 +26,7 @@ class ActingState(param.Parameterized):
         jobs: Those that this page began or found at work, the latest first.
         busy: Something is under way that this page waits for.
         revision: Goes up when what is shown has to be read anew.
+        shown: What was read for what is looked at; None until it is.
     """
 
     told: Any = param.ClassSelector(class_=Told, default=Told())
@@ -33,6 +34,7 @@ class ActingState(param.Parameterized):
     jobs: Any = param.Parameter(default=())
     busy = param.Boolean(default=False)
     revision = param.Integer(default=0)
+    shown: Any = param.Parameter(default=None)
 
     def __init__(self, **params: Any) -> None:
         super().__init__(**params)  # type: ignore[no-untyped-call]

@@ -193,7 +193,6 @@ class ActivityState(ActingState):
     job_id = param.String(default="")
     jobs_wanted = param.ClassSelector(class_=JobsWanted, default=JobsWanted())
     audit_wanted = param.ClassSelector(class_=AuditWanted, default=AuditWanted())
-    shown: Any = param.Parameter(default=None)
 
     def look_at(self, part: str, job_id: str = "") -> None:
         """Look at another part."""

@@ -120,7 +120,6 @@ class LocationsState(ActingState):
 
     part: Any = param.Selector(default="list", objects=["list", "one", "add", "change"])
     location = param.String(default="")
-    shown: Any = param.Parameter(default=None)
     filled: Any = param.ClassSelector(class_=LocationFilled, default=LocationFilled())
     trial: Any = param.Parameter(default=None)
 

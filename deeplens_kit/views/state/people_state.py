@@ -163,7 +163,6 @@ class PeopleState(ActingState):
     """
 
     name = param.String(default="")
-    shown: Any = param.Parameter(default=None)
     handed: Any = param.ClassSelector(class_=Handed, default=None, allow_None=True)
 
     def look_at(self, name: str) -> None:
@@ -193,7 +192,11 @@ class PeopleState(ActingState):
                 "Their sign-ins end and their keys are revoked, now and once more when they use the link; links made "
                 "before stop working. Their password is good until they set a new one."
             )
-            self.ask(Question(act, user.name, f"Make a reset link for {user.name}?", text, "Make the link"))
+            heading = f"Make a reset link for {user.name}?"
+            if not user.has_password:
+                text = "They set their first password with it. Links made before stop working."
+                heading = f"Make a new link for {user.name}?"
+            self.ask(Question(act, user.name, heading, text, "Make the link"))
         elif act == "forgot":
             text = (
                 "For who has only forgotten it: their keys stay good, and their sign-ins until they set a new one. "

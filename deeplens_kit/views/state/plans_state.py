@@ -223,7 +223,6 @@ class PlansState(ActingState):
     plan_id = param.String(default="")
     superseded = param.Boolean(default=False)
     page = param.Integer(default=1, bounds=(1, None))
-    shown: Any = param.Parameter(default=None)
     wanted: Any = param.ClassSelector(class_=PlanWanted, default=PlanWanted())
     workflow: Any = param.ClassSelector(class_=WorkflowWanted, default=WorkflowWanted())
     faults: Any = param.Dict(default={})

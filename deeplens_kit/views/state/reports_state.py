@@ -190,7 +190,6 @@ class ReportsState(ActingState):
     part: Any = param.Selector(default="made", objects=list(_PARTS))
     asking = param.String(default="")
     typed: Any = param.Parameter(default={})
-    shown: Any = param.Parameter(default=None)
 
     def look_at(self, part: str) -> None:
         """Look at a part; one that there is not is passed over."""

@@ -113,7 +113,7 @@ class ReviewState(DuplicatesState):
         order = self._ordered()
         self._order, self._place = order.ids, order.place
         # Another order has other groups on its pages.
-        self._facts_on.cache_clear()
+        self._facts_on = lru_cache(_PAGES)(self._facts)
         first = self._order[0] if len(self._order) else ""
         if self.group not in self._place:
             self.param.update(group=first, member=0, page=1)
@@ -182,10 +182,11 @@ class ReviewState(DuplicatesState):
 
     def prepare_next(self) -> None:
         """Look up beforehand what the next page asks the stores for; as that of the list."""
-        first = self.page * PAGE_GROUPS
-        if first < self.groups:
-            self._facts_on(self.page)
-            self._described(self._order[first])
+        # As they are now: a filter may change them on another thread.
+        order, facts_on, page = self._order, self._facts_on, self.page
+        if page * PAGE_GROUPS < len(order):
+            facts_on(page)
+            self._described(order[page * PAGE_GROUPS])
 
     def current(self) -> ReviewGroup | None:
         """The group that is looked at; None where there is none."""

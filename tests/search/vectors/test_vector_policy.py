@@ -24,13 +24,15 @@ from deeplens_kit.search.vectors.digests import sorting_order
 
 
 def test_lists_grow_with_the_root_and_few_are_probed() -> None:
-    assert [policy.lists_for(count) for count in (200_000, 1_000_000, 4_000_000, 100_000_000)] == [
-        1024, 1024, 2048, 8192,
+    assert [policy.lists_for(count) for count in (0, 50_000, 200_000, 1_000_000, 4_000_000, 100_000_000)] == [
+        1, 512, 1024, 1024, 2048, 8192,
     ]  # fmt: skip
-    assert policy.probes_for(1024, Effort.BEST, 1.0) == 128
-    assert policy.probes_for(1024, Effort.FAST, 1.0) == 64
-    assert policy.probes_for(1024, Effort.BEST, 0.1) == 256
-    assert policy.probes_for(5, Effort.BEST, 0.01) <= 5
+    assert policy.probes_for(1024, 1_000_000, Effort.BEST, 1.0) == 128
+    assert policy.probes_for(1024, 1_000_000, Effort.FAST, 1.0) == 64
+    assert policy.probes_for(1024, 1_000_000, Effort.BEST, 0.1) == 256
+    assert policy.probes_for(1024, 100_000, Effort.BEST, 1.0) == 672, "of few vectors more lists"
+    assert policy.probes_for(512, 40_000, Effort.FAST, 1.0) == 420
+    assert policy.probes_for(5, 300, Effort.BEST, 0.01) == 5
     # The lists can be trained by as few vectors as are not all compared.
     assert policy.lists_for(policy.FLAT_VECTORS + 1) * policy.TRAINING_VECTORS_PER_LIST <= policy.FLAT_VECTORS
 
