@@ -71,14 +71,13 @@ class DuplicateFrames:
 
     def _found(self) -> tuple[pl.DataFrame, bool]:
         with self._lock:
-            self._recall()
-            if self._made is None:
+            found = self._recall()
+            if found is None:
                 with self._alone():
                     # Whoever was waited for may have kept it.
                     self._looked = False
-                    self._recall()
-                    return self._made or self._make()
-            return self._made
+                    found = self._recall() or self._make()
+            return found
 
     def _make(self) -> tuple[pl.DataFrame, bool]:
         name, begun = self._name(), time.monotonic()
@@ -115,21 +114,22 @@ class DuplicateFrames:
     def _path(self, name: str, *, current: bool) -> Path:
         return self._folder / f"{name}-{_CURRENT[current]}.arrow"
 
-    def _recall(self) -> None:
-        """Take them from a file, where one is there; looked for once."""
+    def _recall(self) -> tuple[pl.DataFrame, bool] | None:
+        """What was made here, or lies in a file; that is looked for once."""
         if self._made is not None or self._looked:
-            return
+            return self._made
         self._looked = True
         name = self._name()
         for current in (True, False):
             try:
                 with self._path(name, current=current).open("rb") as stream:
                     self._made = SEARCH_DUPLICATES.check(pl.read_ipc(stream)), current
-                    return
+                    return self._made
             except FileNotFoundError:
                 continue
             except (OSError, TypeError, pl.exceptions.PolarsError) as error:
                 _log.warning("groups are made again: their file cannot be used", error=type(error).__name__)
+        return None
 
     def _keep(self, name: str, frame: pl.DataFrame, current: bool) -> None:
         target = self._path(name, current=current)

@@ -212,11 +212,12 @@ class SearchView(SearchDeeds):
                 "This workspace holds no picture that could be searched. Add a location with `deeplens locations add`, "
                 "run `deeplens index`, then reload this page. What could not be read is listed by `deeplens failures`.",
             )
+        how = "say what it shows" if self._reads_text else "words of its name"
         return (
             message(
                 "Have we got this picture?",
-                "Drop a picture, paste one, give a link or say what it shows: it is compared with every picture of "
-                "this workspace. Copies come first, then what is alike.",
+                f"Drop a picture, paste one, give a link or {how}: it is compared with every picture of this "
+                "workspace. Copies come first, then what is alike.",
             )
             + self._recalled
         )

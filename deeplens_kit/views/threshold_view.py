@@ -69,7 +69,7 @@ class ThresholdView:
         folder = files("deeplens_kit.views")
         own = [folder.joinpath(name).read_text("utf-8") for name in ("thresholds.css", "pair_view.css")]
         self._sheets = [viewer_style(), *own]
-        self._figures, self._quality, self._told = self._words(), self._words(), self._words()
+        self._figures, self._quality, self._told = self._words(), self._words(margin=(10, 0)), self._words()
         self._charts = ThresholdCharts(state, self._sheets)
         self._closer = None if looks is None else PairView(looks)
         self._board = LabelDesk(self._on_act, stylesheets=self._sheets)
