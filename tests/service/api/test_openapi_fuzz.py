@@ -17,7 +17,7 @@ from deeplens_kit.pipeline import Workspace, draw_sample, make_plan
 from deeplens_kit.service.application import described_application
 from tests.examples import IN_FULL
 
-_EXAMPLES = 25 if IN_FULL else 2
+_EXAMPLES, _TOGETHER = (25 if IN_FULL else 2), 5
 # Access is off here, and a name that is spelt well need not be one that there is.
 _LEFT_OUT = [ignored_auth, positive_data_acceptance]
 # It has no end.
@@ -73,9 +73,27 @@ def test_no_answer_is_a_defect_or_undeclared(operation: str, fuzzed: tuple[Any, 
 
 def _send(asked: Any, mode: schemathesis.GenerationMode, known: dict[str, str]) -> None:
     """Send examples of a kind; in every other one the path names what there is."""
+    ran = 0
+    for first in range(0, _EXAMPLES, _TOGETHER):
+        try:
+            _send_some(asked, mode, known, first)
+        except ValueError as error:
+            # schemathesis 4.32 changes a file of a form so that it cannot check it any more, before anything is sent.
+            if "Unsupported type: 'Binary'" not in str(error):
+                raise
+        else:
+            ran += 1
+    assert ran, "no example could be made"
 
-    @seed(11)
-    @settings(max_examples=_EXAMPLES, database=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+
+def _send_some(asked: Any, mode: schemathesis.GenerationMode, known: dict[str, str], number: int) -> None:
+    @seed(11 + number)
+    @settings(
+        max_examples=min(_TOGETHER, _EXAMPLES),
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=asked.as_strategy(generation_mode=mode), there=st.booleans())
     def sent(case: Any, there: bool) -> None:
         values = case.path_parameters if isinstance(case.path_parameters, dict) else {}
